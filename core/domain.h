@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A domain: its memory, events, grants, consoles and life.
+ *
+ *   NONE -> BUILDING -> RUNNING -> ENDING -> ENDED
+ *             ^                                |
+ *             +----------- restart ------------+
+ *
+ * RUNNING: vCPUs may run. ENDING: it has asked to end, or was made to; its
+ * vCPUs leave their CPUs, then its frames are given back in bounded steps.
+ * ENDED: nothing is left but the record; the number is never reused for
+ * another tenant. incarnation counts the launches.
+ *
+ * Memory of a domain: whole chunks, reserved when it is first built and kept
+ * until it has ended. Pool frames, for what the hypervisor keeps of it, are
+ * charged to it at the same time.
+ */
+#ifndef CORE_DOMAIN_H
+#define CORE_DOMAIN_H
+
+#include "core/evtchn.h"
+#include "core/gnttab.h"
+#include "core/ids.h"
+#include "core/lock.h"
+#include "core/pgwork.h"
+#include "core/rc.h"
+#include "core/vcpu.h"
+#include "core/xen.h"
+
+enum domain_state {
+    DOMAIN_NONE,
+    DOMAIN_BUILDING,
+    DOMAIN_RUNNING,
+    DOMAIN_ENDING,
+    DOMAIN_ENDED
+};
+
+/* How a domain ended: shutdown reasons 0..5 of the ABI, and ours. */
+#define ENDED_KILLED 16u  /* the hypervisor stopped it (domain_crash) */
+
+#define DOMAIN_NAME_BYTES 32u
+
+struct domain {
+    domid_t id;     /* [I] */
+    u32 state;      /* [a] enum domain_state */
+    u64 incarnation; /* [I] while it lives */
+    char name[DOMAIN_NAME_BYTES]; /* [I] */
+    u64 rights;     /* [a] can only shrink */
+    u32 audit;      /* [I] enum mf_audit */
+    u32 end_reason; /* [a] set once on leaving RUNNING */
+    u32 action[3];  /* [I] enum mf_action on poweroff, reboot, crash */
+
+    struct vcpu *vcpu; /* [I] array */
+    u32 vcpu_count;    /* [I] */
+
+    struct lock mm;
+    u64 first_chunk;   /* [I] chunks are contiguous: [first, first + count) */
+    u32 chunk_count;   /* [I] */
+    u64 frames;        /* [m] frames that are its memory now */
+    u64 frames_max;    /* [I] */
+    u64 free_hint;     /* [m] where to look for a FREE frame first */
+    u64 pfn_limit;     /* [I] pseudo-physical numbers are below this */
+    struct pgwork work; /* [m] page-table work in progress */
+    u64 cpus;          /* [a] CPUs that may hold translations of ours */
+    mfn_t m2p_l3, private_l3; /* [I] tables behind slots 256 and 257 */
+    u64 **m2p;         /* [I] M2P page of each own chunk */
+    mfn_t private_l1[VCPU_MAX / 8 + 1]; /* [I] L1 tables, 8 vCPUs each */
+
+    struct shared_info *shared; /* [I] hypervisor frame, mapped by the guest */
+    mfn_t shared_mfn;           /* [I] */
+
+    struct lock evt;
+    struct evtchn *port;  /* [e] array */
+    u32 port_count;       /* [I] ports 1..port_count-1 */
+
+    struct gnttab grants;
+    struct maptrack *map; /* [m] array */
+    u32 map_count;        /* [I] */
+    u32 map_free;         /* [m] head of the free list */
+
+    mfn_t console_mfn; /* [I] rings in guest memory, written by launch */
+    mfn_t store_mfn;
+    port_t console_port, store_port; /* [I] guest's ends */
+    u32 console_rate;  /* [I] bytes per second */
+    u64 console_tokens; /* console lock */
+    ns_t console_filled;
+
+    u64 refused; /* [a] refusals counted */
+};
+
+/* The domain with that number, or NULL. The table is fixed after boot. */
+struct domain *domain_by_id(u64 id);
+/* DOMID_SELF or d's own number. */
+bool domain_is_self(const struct domain *d, u64 id);
+
+/* End the domain with the reason (a shutdown reason or ENDED_KILLED). Only
+ * the first reason counts. Its vCPUs leave their CPUs at the next chance; the
+ * current one when it would return to the guest. Any lock but sched. */
+void domain_end(struct domain *d, u32 reason);
+
+/* The guest did what leaves it no way to go on: end it, recording why and
+ * where. why is a short constant text. */
+void domain_crash(struct domain *d, const char *why);
+
+#endif

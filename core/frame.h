@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame table: one record for each machine frame, and the only code that
+ * changes a type or a count.
+ *
+ * A frame's owner is the owner of its chunk, fixed while the domain lives. Its
+ * record is protected by the owner's mm lock.
+ *
+ *               populate                    get_type(WRITABLE)
+ *   FREE ----------------------> PLAIN --------------------------> WRITABLE
+ *        <----------------------       <--------------------------
+ *               release                     put_type, last
+ *                                 |  ^
+ *               promote begin     |  | demote done (after release of entries)
+ *               (flushed)         v  |
+ *                              L1..L4, VALIDATING -> LIVE -> RELEASING
+ *
+ *   PRIVATE: the hypervisor's state for the domain; never mappable by it.
+ *
+ * refs counts everything that names the frame: each page-table entry that maps
+ * it, each pin, each foreign grant mapping, each registered area. types counts
+ * what needs it to stay of its type. A frame leaves WRITABLE at types == 0, but
+ * may become a table only when every CPU that may hold a writable translation
+ * has flushed since (stamp against the TLB clock): quarantine before reuse.
+ *
+ * Invariants: I1 types <= refs.  I2 type FREE or PRIVATE: a page-table entry
+ * never names it.  I3 types > 0 for a LIVE table.  I4 a frame is WRITABLE with
+ * types > 0 or a table, never both.
+ */
+#ifndef CORE_FRAME_H
+#define CORE_FRAME_H
+
+#include "core/ids.h"
+#include "core/rc.h"
+
+enum frame_type {
+    FRAME_FREE = 0, /* owned by the chunk's domain, not part of its memory */
+    FRAME_L1 = 1,   /* page tables; the number is the level */
+    FRAME_L2 = 2,
+    FRAME_L3 = 3,
+    FRAME_L4 = 4,
+    FRAME_PLAIN = 5,    /* memory, no typed use */
+    FRAME_WRITABLE = 6, /* mapped writable somewhere */
+    FRAME_PRIVATE = 7
+};
+
+enum frame_state { /* of tables */
+    FRAME_SETTLED = 0, /* LIVE for tables; the only state of others */
+    FRAME_VALIDATING = 1,
+    FRAME_RELEASING = 2
+};
+
+struct frame {
+    u32 refs;
+    u32 types;
+    u8 type;   /* enum frame_type */
+    u8 state;  /* enum frame_state */
+    u8 pinned; /* 1: the guest holds one type reference by a pin */
+    u8 pad;
+    u32 pfn;   /* pseudo-physical number shown in M2P, FRAME_NO_PFN for none */
+    u64 stamp; /* TLB clock when the frame last left WRITABLE */
+};
+
+#define FRAME_NO_PFN 0xffffffffu
+#define FRAME_COUNT_LIMIT 0x7fff0000u
+
+struct domain;
+
+extern struct frame *frame_table; /* [I] indexed by machine frame number */
+extern u64 frame_table_count;     /* [I] records in it */
+
+/* The record of m, or NULL when m is outside the table. */
+struct frame *frame_at(mfn_t m);
+
+/* The record of m when d owns it and it is part of d's memory (not FREE, not
+ * PRIVATE), else NULL. */
+struct frame *frame_of(const struct domain *d, mfn_t m);
+
+/* Count one more reference. RC_EBUSY at the limit. Lock: owner's mm. */
+enum rc frame_ref(struct frame *f) MUST_CHECK;
+void frame_unref(struct frame *f);
+
+/* Take a reference and a WRITABLE type reference. RC_EBUSY when the frame is
+ * a page table or at a limit; nothing is changed then. Lock: owner's mm. */
+enum rc frame_ref_writable(struct frame *f) MUST_CHECK;
+void frame_unref_writable(struct frame *f);
+
+/* Begin to make a PLAIN frame a table of the level: VALIDATING with one type
+ * reference and one reference. RC_EBUSY when it has another use. The caller
+ * has made sure of the flush (frame_needs_flush). */
+enum rc frame_begin_table(struct frame *f, u32 level) MUST_CHECK;
+/* VALIDATING -> LIVE. */
+void frame_settle_table(struct frame *f);
+/* Another type reference on a LIVE table of that level. */
+enum rc frame_ref_table(struct frame *f, u32 level) MUST_CHECK;
+/* Drop a type reference of a LIVE table. True: it was the last, the frame is
+ * now RELEASING with types 1 and its entries are to be released. */
+bool frame_unref_table(struct frame *f) MUST_CHECK;
+/* All entries released (or validation undone): the frame is PLAIN again. */
+void frame_end_table(struct frame *f);
+
+/* FREE -> PLAIN with no reference, and back (RC_EBUSY while referenced). */
+void frame_populate(struct frame *f);
+enum rc frame_release(struct frame *f) MUST_CHECK;
+/* FREE -> PRIVATE, at creation only. */
+void frame_reserve(struct frame *f);
+/* Any -> FREE, when the whole domain is gone. */
+void frame_reset(struct frame *f);
+
+#endif
