@@ -19,6 +19,7 @@
 #define CORE_DOMAIN_H
 
 #include "core/evtchn.h"
+#include "core/frame.h"
 #include "core/gnttab.h"
 #include "core/ids.h"
 #include "core/lock.h"
@@ -58,7 +59,8 @@ struct domain {
     u32 chunk_count;   /* [I] */
     u64 frames;        /* [m] frames that are its memory now */
     u64 frames_max;    /* [I] */
-    u64 free_hint;     /* [m] where to look for a FREE frame first */
+    u32 free_head;     /* [m] FREE frames: number within our chunks, linked by
+                          frame.pfn; FRAME_NO_PFN ends the list */
     u64 pfn_limit;     /* [I] pseudo-physical numbers are below this */
     struct pgwork work; /* [m] page-table work in progress */
     u64 cpus;          /* [a] CPUs that may hold translations of ours */
