@@ -48,6 +48,9 @@ void arch_pte_write(mfn_t table, u32 index, u64 value);
 /* Replace *expected by value; false and *expected updated if it had changed
  * (the processor sets accessed and dirty bits concurrently). */
 bool arch_pte_swap(mfn_t table, u32 index, u64 *expected, u64 value);
+/* The same table as an array, for walks; entries change under us only in
+ * their accessed and dirty bits. */
+u64 *arch_table(mfn_t table);
 /* Map a frame that becomes a table in the window; unmap one that ceased. */
 void arch_window_map(mfn_t table);
 void arch_window_unmap(mfn_t table);
