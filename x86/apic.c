@@ -34,6 +34,7 @@
 
 #define LVT_MASKED 0x10000u
 #define LVT_NMI 0x400u
+#define LVT_EXTINT 0x700u
 #define TIMER_TSC_DEADLINE 0x40000u
 #define DIVIDE_BY_1 0xbu
 #define SPURIOUS_ENABLE 0x100u
@@ -87,7 +88,7 @@ void apic_setup(void)
     apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VEC_SPURIOUS);
     apic_write(REG_TPR, 0);
     apic_write(REG_LVT_TIMER, LVT_MASKED | VEC_TIMER);
-    apic_write(REG_LVT_LINT0, LVT_MASKED | VEC_SPURIOUS);
+    apic_write(REG_LVT_LINT0, LVT_MASKED | LVT_EXTINT);
     apic_write(REG_LVT_LINT1, LVT_NMI);
     apic_write(REG_LVT_ERROR, LVT_MASKED | VEC_SPURIOUS);
     apic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);

@@ -28,7 +28,10 @@ u32 apic_timer_read(void);
 /* Use the TSC deadline mode from now on (this CPU); else one-shot. */
 void apic_timer_mode(bool tsc_deadline);
 
-/* Mask every line; silence the old interrupt controller. */
+/* Silence the two old controllers. Before apic_setup: an interrupt of theirs
+ * that is pending must be withdrawn while the local APIC still listens. */
+void pic_silence(void);
+/* Mask every line. */
 void ioapic_init(const struct acpi_info *a);
 /* Route an ISA interrupt to the first CPU; false: there is no I/O APIC. */
 bool ioapic_route(const struct acpi_info *a, u32 irq, u32 vector,

@@ -36,7 +36,7 @@ static u32 ioapic_lines(u32 n)
     return (ioapic_read(n, IOREG_VERSION) >> 16 & 0xff) + 1;
 }
 
-static void pic_silence(void)
+void pic_silence(void)
 {
     /* Vectors 0x20..0x2f, so that a spurious one is no exception. */
     hw_out8(0x20, 0x11);
@@ -53,7 +53,6 @@ static void pic_silence(void)
 
 void ioapic_init(const struct acpi_info *a)
 {
-    pic_silence();
     for (u32 n = 0; n < a->ioapic_count; n++) {
         ioapic_at[n] = paging_map_device(a->ioapic[n].address, 0x20);
         const u32 lines = ioapic_lines(n);

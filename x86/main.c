@@ -104,6 +104,7 @@ static void main_on_own_stack(void)
     idt_init();
     idt_load(); /* from here an exception says where */
     cpu_setup_syscall();
+    pic_silence();
     apic_init(&acpi);
     apic_setup();
     c->apic_id = apic_self();
