@@ -18,6 +18,7 @@
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
 
+#include "core/build.h"
 #include "core/evtchn.h"
 #include "core/frame.h"
 #include "core/gnttab.h"
@@ -65,8 +66,10 @@ struct domain {
     struct pgwork work; /* [m] page-table work in progress */
     u64 cpus;          /* [a] CPUs that may hold translations of ours */
     mfn_t m2p_l3, private_l3; /* [I] tables behind slots 256 and 257 */
-    u64 **m2p;         /* [I] M2P page of each own chunk */
-    mfn_t private_l1[VCPU_MAX / 8 + 1]; /* [I] L1 tables, 8 vCPUs each */
+    u64 *m2p;          /* [m] M2P words of our chunks' frames, read-only to the
+                          guest at its place in slot 256 */
+    mfn_t m2p_mfn;     /* [I] first of chunk_count frames behind m2p */
+    mfn_t private_l1[VCPU_MAX / 8]; /* [I] L1 tables, 8 vCPUs each */
 
     struct shared_info *shared; /* [I] hypervisor frame, mapped by the guest */
     mfn_t shared_mfn;           /* [I] */
@@ -88,12 +91,34 @@ struct domain {
     ns_t console_filled;
 
     u64 refused; /* [a] refusals counted */
+
+    const struct mf_domain *plan; /* [I] its record in the manifest */
+    const u8 *kernel, *ramdisk;   /* [I] image bytes in the boot module */
+    u64 kernel_bytes, ramdisk_bytes;
+    struct build build; /* life lock: see build.h */
 };
+
+extern struct domain *domain_table[DOMID_MAX + 1]; /* [I] by number */
+extern u32 domain_count; /* [I] numbers 1..domain_count are in use */
 
 /* The domain with that number, or NULL. The table is fixed after boot. */
 struct domain *domain_by_id(u64 id);
 /* DOMID_SELF or d's own number. */
 bool domain_is_self(const struct domain *d, u64 id);
+
+/* Make the record of domain id from its plan: chunks, pool frames, vCPUs. At
+ * boot only. RC_ENOMEM: the machine is too small. */
+enum rc domain_create(domid_t id, const struct mf_domain *plan) MUST_CHECK;
+
+/* Show pfn for the own frame m in the guest's M2P view. Lock: mm. */
+void domain_set_m2p(struct domain *d, mfn_t m, u64 pfn_number);
+
+/* One bounded slice of what the lives of domains need (building, ending,
+ * restarting, stopping the host). True when there may be more to do. Any CPU,
+ * no lock held; returns at once when another CPU is at it. */
+bool domain_work(void);
+/* Is there such work? For the way back to a guest: one load. */
+bool domain_work_wanted(void);
 
 /* End the domain with the reason (a shutdown reason or ENDED_KILLED). Only
  * the first reason counts. Its vCPUs leave their CPUs at the next chance; the

@@ -236,9 +236,13 @@ enum rc pgtable_ready(struct vcpu *v)
     return pgwalk_ready_for(v, mfn(MFN_NONE), 0);
 }
 
-bool pgtable_pending(const struct domain *d)
+enum rc pgtable_continue(struct vcpu *v)
 {
-    return d->work.mode == PGWORK_VALIDATE || d->work.mode == PGWORK_RELEASE;
+    lock_take(&v->domain->mm);
+    const enum rc rc = run(v);
+
+    lock_drop(&v->domain->mm);
+    return rc;
 }
 
 enum rc pgtable_get(struct vcpu *v, mfn_t m, u32 level)
