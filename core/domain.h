@@ -18,6 +18,7 @@
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
 
+#include "core/conring.h"
 #include "core/evtchn.h"
 #include "core/frame.h"
 #include "core/gnttab.h"
@@ -25,6 +26,7 @@
 #include "core/lock.h"
 #include "core/pgwork.h"
 #include "core/rc.h"
+#include "core/store.h"
 #include "core/vcpu.h"
 #include "core/xen.h"
 
@@ -84,8 +86,8 @@ struct domain {
     mfn_t store_mfn;
     port_t console_port, store_port; /* [I] guest's ends */
     u32 console_rate;  /* [I] bytes per second */
-    u64 console_tokens; /* console lock */
-    ns_t console_filled;
+    struct conring con;     /* own lock: the hypervisor's ends of the rings */
+    struct storering store; /* own lock */
 
     u64 refused; /* [a] refusals counted */
 };
