@@ -79,6 +79,9 @@ enum rc build_begin(struct domain *d)
     const struct mf_domain *p = d->plan;
     struct build *b = &d->build;
 
+    d->free_head = FRAME_NO_PFN;
+    d->frames = p->frames;
+    d->work.mode = PGWORK_IDLE;
     b->phase = BUILD_FRAMES;
     b->next = 0;
     b->kernel_pfn = (p->load_va - p->virt_base) >> PAGE_BITS;
@@ -258,20 +261,19 @@ static void write_start_info(struct domain *d)
     arch_frame_write(frame_number(d, b->start_info_pfn), 0, &s, sizeof(s));
 }
 
-/* Frames that the hypervisor writes by number must never become tables. */
-static enum rc hold_ring(struct domain *d, u64 pfn_number, mfn_t *place)
+static enum rc open_rings(struct domain *d)
 {
-    *place = frame_number(d, pfn_number);
-    return frame_ref_writable(frame_at(*place));
-}
-
-static enum rc take_rings(struct domain *d)
-{
-    enum rc rc = hold_ring(d, d->build.store_pfn, &d->store_mfn);
+    d->store_mfn = frame_number(d, d->build.store_pfn);
+    d->console_mfn = frame_number(d, d->build.console_pfn);
+    lock_take(&d->mm);
+    enum rc rc = store_service_open(d);
 
     if (rc == RC_OK) {
-        rc = hold_ring(d, d->build.console_pfn, &d->console_mfn);
+        rc = console_service_open(d);
     }
+    lock_drop(&d->mm);
+    d->store_port = evtchn_open_service(d, SERVICE_STORE);
+    d->console_port = evtchn_open_service(d, SERVICE_CONSOLE);
     return rc;
 }
 
@@ -306,12 +308,10 @@ static enum rc step_start(struct domain *d)
     if (rc != RC_OK) {
         return rc;
     }
-    rc = take_rings(d);
+    rc = open_rings(d);
     if (rc != RC_OK) {
         return rc;
     }
-    d->store_port = evtchn_open_service(d, SERVICE_STORE);
-    d->console_port = evtchn_open_service(d, SERVICE_CONSOLE);
     write_start_info(d);
     if (p->hypercall_va != MF_NO_ADDRESS) {
         arch_hypercall_page(frame_number(

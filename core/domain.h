@@ -19,6 +19,7 @@
 #define CORE_DOMAIN_H
 
 #include "core/build.h"
+#include "core/conring.h"
 #include "core/evtchn.h"
 #include "core/frame.h"
 #include "core/gnttab.h"
@@ -26,6 +27,7 @@
 #include "core/lock.h"
 #include "core/pgwork.h"
 #include "core/rc.h"
+#include "core/store.h"
 #include "core/vcpu.h"
 #include "core/xen.h"
 
@@ -87,8 +89,8 @@ struct domain {
     mfn_t store_mfn;
     port_t console_port, store_port; /* [I] guest's ends */
     u32 console_rate;  /* [I] bytes per second */
-    u64 console_tokens; /* console lock */
-    ns_t console_filled;
+    struct conring con;     /* own lock: the hypervisor's ends of the rings */
+    struct storering store; /* own lock */
 
     u64 refused; /* [a] refusals counted */
 
