@@ -95,6 +95,9 @@ void arch_time_publish(struct vcpu *v);
 /* Write v's runstate to its registered area. In v's own address space. */
 void arch_runstate_publish(struct vcpu *v);
 
+/* Write the time records and wall clock of a domain that is about to start. */
+void arch_domain_times(struct domain *d);
+
 /* ---- at boot -------------------------------------------------------------- */
 
 /* Hypervisor memory: count frames, zeroed, contiguous, mapped for good.

@@ -2,13 +2,13 @@
 /*
  * A domain: its memory, events, grants, consoles and life.
  *
- *   NONE -> BUILDING -> RUNNING -> ENDING -> ENDED
- *             ^                                |
- *             +----------- restart ------------+
+ *   NONE -> BUILDING -> RUNNING -> ENDING -> SCRUBBING -> ENDED
+ *             ^                      |
+ *             +----- restart --------+
  *
  * RUNNING: vCPUs may run. ENDING: it has asked to end, or was made to; its
  * vCPUs leave their CPUs, then its frames are given back in bounded steps.
- * ENDED: nothing is left but the record; the number is never reused for
+ * SCRUBBING: its frames are zeroed. ENDED: nothing is left but the record; the number is never reused for
  * another tenant. incarnation counts the launches.
  *
  * Memory of a domain: whole chunks, reserved when it is first built and kept
@@ -36,6 +36,7 @@ enum domain_state {
     DOMAIN_BUILDING,
     DOMAIN_RUNNING,
     DOMAIN_ENDING,
+    DOMAIN_SCRUBBING,
     DOMAIN_ENDED
 };
 
@@ -46,7 +47,7 @@ enum domain_state {
 
 struct domain {
     domid_t id;     /* [I] */
-    u32 state;      /* [a] enum domain_state */
+    u64 state;      /* [a] enum domain_state */
     u64 incarnation; /* [I] while it lives */
     char name[DOMAIN_NAME_BYTES]; /* [I] */
     u64 rights;     /* [a] can only shrink */
@@ -111,6 +112,10 @@ bool domain_is_self(const struct domain *d, u64 id);
 /* Make the record of domain id from its plan: chunks, pool frames, vCPUs. At
  * boot only. RC_ENOMEM: the machine is too small. */
 enum rc domain_create(domid_t id, const struct mf_domain *plan) MUST_CHECK;
+
+/* Make the domain ready for building (first start or restart); domain_work does
+ * the rest. RC_ENOMEM: its memory is too small for its images. */
+enum rc domain_begin(struct domain *d) MUST_CHECK;
 
 /* Show pfn for the own frame m in the guest's M2P view. Lock: mm. */
 void domain_set_m2p(struct domain *d, mfn_t m, u64 pfn_number);
