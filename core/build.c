@@ -173,7 +173,7 @@ static u64 boot_entry(const struct domain *d, u64 t, u64 index)
 {
     const struct build *b = &d->build;
     const u64 base = d->plan->virt_base;
-    const u64 upper = PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D;
+    const u64 upper = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY;
     const u64 l3 = 1;
     const u64 l2 = l3 + b->l3_count;
     const u64 l1 = l2 + b->l2_count;
@@ -184,8 +184,8 @@ static u64 boot_entry(const struct domain *d, u64 t, u64 index)
 
         return p >= b->end_pfn ? 0
                                : pte_make(frame_number(d, p),
-                                          PTE_P | PTE_US | PTE_A |
-                                              (table ? 0 : PTE_RW));
+                                          PTE_PRESENT | PTE_USER | PTE_ACCESSED |
+                                              (table ? 0 : PTE_WRITE));
     }
     /* The unit that the entry stands for, counted from that of virt_base. */
     u64 first, unit, child, count;
