@@ -51,7 +51,7 @@ enum rc pgentry_take_l1(struct domain *d, u64 pte)
     if (!pte_is_present(pte)) {
         return RC_OK;
     }
-    if ((pte & ~PTE_GUEST_L1) != 0) {
+    if ((pte & ~PGENTRY_GUEST) != 0) {
         return RC_EINVAL;
     }
     const mfn_t m = pte_mfn(pte);
@@ -99,7 +99,7 @@ static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
     u64 old = arch_pte_read(table, index);
 
     if (pte_is_present(old) && same_leaf(old, pte)) {
-        if ((pte & ~PTE_GUEST_L1) != 0) {
+        if ((pte & ~PGENTRY_GUEST) != 0) {
             return RC_EINVAL;
         }
         for (u32 i = 0; i < SWAP_TRIES; i++) {
@@ -156,7 +156,7 @@ static enum rc write_upper(struct vcpu *v, mfn_t table, u32 level, u32 index,
     if (pgentry_is_hv_slot(level, index)) {
         return RC_EINVAL;
     }
-    if (pte_is_present(pte) && (pte & ~PTE_GUEST_UPPER) != 0) {
+    if (pte_is_present(pte) && (pte & ~PGENTRY_GUEST) != 0) {
         return RC_EINVAL;
     }
     if (pte_is_present(pte) && pte_is_present(old) &&

@@ -48,7 +48,7 @@ static enum rc enter(struct domain *d, struct frame *f, mfn_t m, u32 level)
  * pushed and is to be validated first. */
 static enum rc take_upper(struct domain *d, u32 level, u64 pte)
 {
-    if ((pte & ~PTE_GUEST_UPPER) != 0) {
+    if ((pte & ~PGENTRY_GUEST) != 0) {
         return RC_EINVAL;
     }
     const mfn_t m = pte_mfn(pte);
