@@ -17,6 +17,7 @@
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/frame.h"
+#include "core/pgentry.h"
 #include "core/vcpu.h"
 #include "core/xen.h"
 
@@ -70,6 +71,7 @@ enum rc console_service_open(struct domain *d)
     if (f == NULL) {
         return RC_EINVAL;
     }
+    pgentry_quarantine(d, f, FRAME_WRITABLE);
     const enum rc rc = frame_ref_writable(f);
     if (rc != RC_OK) {
         return rc;
@@ -117,8 +119,8 @@ static void break_ring(struct domain *d)
  * con.lock; the ring is OPEN. */
 static bool read_indices(struct domain *d, struct indices *x)
 {
-    arch_frame_read(x, d->con.frame, (u32)offsetof(struct console_ring, in_cons),
-                    sizeof(*x));
+    arch_frame_read(x, d->con.frame,
+                    (u32)offsetof(struct console_ring, in_cons), sizeof(*x));
     const u32 waiting_out = x->out_prod - x->out_cons;
     const u32 waiting_in = x->in_prod - x->in_cons;
     if (waiting_out > OUT_BYTES || waiting_in > IN_BYTES) {

@@ -37,13 +37,13 @@ enum conring_state { CONRING_CLOSED, CONRING_OPEN, CONRING_BROKEN };
 
 struct conring {
     struct lock lock;
-    u32 state;       /* [a] enum conring_state; changes under lock */
-    u32 waiting;     /* [a] 1: bytes were left in the ring for want of tokens */
-    mfn_t frame;     /* under lock: the ring's page */
-    u64 tokens;      /* under lock: bytes that may go out now */
-    ns_t filled;     /* under lock: when tokens were last added */
-    u64 out_bytes;   /* under lock: bytes that went out */
-    u64 dropped;     /* under lock: bytes of the emergency call dropped */
+    u32 state;     /* [a] enum conring_state; changes under lock */
+    u32 waiting;   /* [a] 1: bytes were left in the ring for want of tokens */
+    mfn_t frame;   /* under lock: the ring's page */
+    u64 tokens;    /* under lock: bytes that may go out now */
+    ns_t filled;   /* under lock: when tokens were last added */
+    u64 out_bytes; /* under lock: bytes that went out */
+    u64 dropped;   /* under lock: bytes of the emergency call dropped */
     u64 broken_count; /* under lock: rings closed because they lied */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to pgtable.c and pgwalk.c: one entry, and what it holds.
+ * Private to pgtable.c and pgwalk.c: one entry, and what it holds. Whoever
+ * else takes a typed use of a frame (grants, rings) uses pgentry_quarantine.
  */
 #ifndef CORE_PGENTRY_H
 #define CORE_PGENTRY_H

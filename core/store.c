@@ -17,6 +17,7 @@
 #include "core/domain.h"
 #include "core/evtchn.h"
 #include "core/frame.h"
+#include "core/pgentry.h"
 #include "core/xen.h"
 
 #define RING_BYTES 1024u
@@ -36,6 +37,7 @@ enum rc store_service_open(struct domain *d)
     if (f == NULL) {
         return RC_EINVAL;
     }
+    pgentry_quarantine(d, f, FRAME_WRITABLE);
     const enum rc rc = frame_ref_writable(f);
     if (rc != RC_OK) {
         return rc;

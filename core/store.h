@@ -32,14 +32,14 @@ enum store_phase { STORE_HEADER, STORE_BODY, STORE_REPLY };
 
 struct storering {
     struct lock lock;
-    u32 state;        /* [a] enum conring_state; changes under lock */
-    mfn_t frame;      /* under lock, like all that follows: the ring's page */
-    u32 phase;        /* enum store_phase */
-    u32 done;         /* bytes of header read, or of reply written */
-    u32 left;         /* payload bytes to skip */
+    u32 state;   /* [a] enum conring_state; changes under lock */
+    mfn_t frame; /* under lock, like all that follows: the ring's page */
+    u32 phase;   /* enum store_phase */
+    u32 done;    /* bytes of header read, or of reply written */
+    u32 left;    /* payload bytes to skip */
     u8 message[STORE_REPLY_BYTES]; /* header being read, or reply */
-    u64 requests;     /* requests answered */
-    u64 broken_count; /* rings closed because they lied */
+    u64 requests;                  /* requests answered */
+    u64 broken_count;              /* rings closed because they lied */
 };
 
 /* Begin to serve the ring in d->store_mfn, and stop; errors and lock as
