@@ -91,19 +91,6 @@ static bool vcpus_are_off(const struct domain *d)
     return true;
 }
 
-/* Somebody else still maps our frames by grants. */
-static bool frames_are_lent(const struct domain *d)
-{
-    const u64 count = (u64)d->grants.frame_count * GRANTS_PER_FRAME;
-
-    for (u64 i = 0; i < count; i++) {
-        if (d->grants.active[i].readers + d->grants.active[i].writers != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void reset_vcpu(struct vcpu *v)
 {
     v->state = VCPU_EMPTY;
@@ -218,7 +205,7 @@ static bool step_ending(struct domain *d)
     if (!gnttab_unmap_all(d, UNMAP_BUDGET)) {
         return true;
     }
-    if (frames_are_lent(d)) {
+    if (gnttab_in_use(d)) {
         return false;
     }
     evtchn_close_all(d);

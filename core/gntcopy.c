@@ -42,7 +42,7 @@ static enum grant_status side_find(struct domain *d, domid_t dom,
         return GRANT_DENIED;
     }
     s->owner = domain_by_id(dom);
-    if (s->owner == NULL || atomic_load32(&s->owner->state) != DOMAIN_RUNNING) {
+    if (s->owner == NULL || atomic_load64(&s->owner->state) != DOMAIN_RUNNING) {
         return GRANT_BAD_DOMAIN;
     }
     return GRANT_OKAY;

@@ -68,9 +68,9 @@ static bool address_ok(u64 va)
 
 static u64 entry_for(mfn_t frame, u32 flags)
 {
-    u64 bits = PTE_P | PTE_US | PTE_A | PTE_NX;
+    u64 bits = PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX;
     if ((flags & MAP_READONLY) == 0) {
-        bits |= PTE_RW | PTE_D;
+        bits |= PTE_WRITE | PTE_DIRTY;
     }
     const u64 avail = (u64)(flags >> MAP_AVAIL_SHIFT) << 9;
     return pte_make(frame, bits | (avail & PTE_AVAIL_LOW));
@@ -132,7 +132,7 @@ s64 hc_grant_map(struct hc_call *c, struct arg_gnttab_map *a)
     }
     struct domain *granter = domain_by_id(a->dom);
     if (granter == NULL || granter == d ||
-        atomic_load32(&granter->state) != DOMAIN_RUNNING) {
+        atomic_load64(&granter->state) != DOMAIN_RUNNING) {
         a->status = GRANT_BAD_DOMAIN;
         return RC_OK;
     }
@@ -155,7 +155,7 @@ static void clear_entry(struct domain *d, const struct maptrack *t)
         return;
     }
     const u64 pte = arch_pte_read(table, t->index);
-    if (pte_present(pte) && pte_mfn(pte).v == t->frame) {
+    if (pte_is_present(pte) && pte_mfn(pte).v == t->frame) {
         arch_pte_write(table, t->index, 0);
     }
 }

@@ -14,9 +14,7 @@
  * record is the truth; the marks in the shared word are written for the
  * granter's information and never read back.
  *
- *   active entry   UNUSED -- begin --> IN USE (readers, writers) -- end, last
- * --
- *                  +--> UNUSED
+ *   active entry   UNUSED -- begin --> IN USE -- end of last use --> UNUSED
  *   map record     FREE -- map --> MAPPED -- unmap, unmap_all --> FREE
  *
  * What a mapping holds on the granter's frame (a reference, and a writable one
