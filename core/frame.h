@@ -19,9 +19,11 @@
  *
  * refs counts everything that names the frame: each page-table entry that maps
  * it, each pin, each foreign grant mapping, each registered area. types counts
- * what needs it to stay of its type. A frame leaves WRITABLE at types == 0, but
- * may become a table only when every CPU that may hold a writable translation
- * has flushed since (stamp against the TLB clock): quarantine before reuse.
+ * what needs it to stay of its type. Quarantine before reuse: a frame that was
+ * WRITABLE may become a table, and one that was a table may become WRITABLE or
+ * a table of another level, only when every CPU that may hold a stale
+ * translation (or a stale upper-level entry) has flushed since the frame left
+ * its old use: was and stamp against the TLB clock, see frame_needs_flush.
  *
  * Invariants: I1 types <= refs.  I2 type FREE or PRIVATE: a page-table entry
  * never names it.  I3 types > 0 for a LIVE table.  I4 a frame is WRITABLE with
@@ -56,9 +58,10 @@ struct frame {
     u8 type;   /* enum frame_type */
     u8 state;  /* enum frame_state */
     u8 pinned; /* 1: the guest holds one type reference by a pin */
-    u8 pad;
-    u32 pfn;   /* pseudo-physical number shown in M2P, FRAME_NO_PFN for none */
-    u64 stamp; /* TLB clock when the frame last left WRITABLE */
+    u8 was;    /* last typed use (table or WRITABLE), FRAME_FREE for none yet */
+    u32 pfn;   /* pseudo-physical number shown in M2P, FRAME_NO_PFN for none;
+                  of a FREE frame: the next one of the domain's free list */
+    u64 stamp; /* TLB clock when the frame last left its typed use */
 };
 
 #define FRAME_NO_PFN 0xffffffffu
@@ -72,9 +75,16 @@ extern u64 frame_table_count;     /* [I] records in it */
 /* The record of m, or NULL when m is outside the table. */
 struct frame *frame_at(mfn_t m);
 
+/* m lies in the chunks of d. Needs no lock: chunks do not move. */
+bool frame_is_owned(const struct domain *d, mfn_t m);
+
 /* The record of m when d owns it and it is part of d's memory (not FREE, not
  * PRIVATE), else NULL. */
 struct frame *frame_of(const struct domain *d, mfn_t m);
+
+/* A PLAIN frame that shall become type was used otherwise before: the CPUs of
+ * its domain must flush first (arch_tlb_flush_since with f->stamp). */
+bool frame_needs_flush(const struct frame *f, u32 type);
 
 /* Count one more reference. RC_EBUSY at the limit. Lock: owner's mm. */
 enum rc frame_ref(struct frame *f) MUST_CHECK;
@@ -99,9 +109,16 @@ bool frame_unref_table(struct frame *f) MUST_CHECK;
 /* All entries released (or validation undone): the frame is PLAIN again. */
 void frame_end_table(struct frame *f);
 
-/* FREE -> PLAIN with no reference, and back (RC_EBUSY while referenced). */
-void frame_populate(struct frame *f);
-enum rc frame_release(struct frame *f) MUST_CHECK;
+/* Mark and unmark the pin of a LIVE table; RC_EINVAL when it is so already.
+ * The type reference that goes with the pin is the caller's business. */
+enum rc frame_pin(struct frame *f) MUST_CHECK;
+enum rc frame_unpin(struct frame *f) MUST_CHECK;
+
+/* FREE -> PLAIN with no reference. */
+void frame_populate(struct frame *f, u32 pfn_number);
+/* PLAIN without a reference -> FREE, linked to next_free; RC_EBUSY while it is
+ * referenced. */
+enum rc frame_release(struct frame *f, u32 next_free) MUST_CHECK;
 /* FREE -> PRIVATE, at creation only. */
 void frame_reserve(struct frame *f);
 /* Any -> FREE, when the whole domain is gone. */
