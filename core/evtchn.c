@@ -233,7 +233,7 @@ s64 hc_evtchn_bind_interdomain(struct hc_call *c,
     struct domain *d = c->v->domain;
     struct domain *peer =
         domain_is_self(d, a->remote_dom) ? d : domain_by_id(a->remote_dom);
-    if (peer == NULL || atomic_load64(&peer->state) != DOMAIN_RUNNING) {
+    if (peer == NULL) {
         return RC_ESRCH;
     }
     port_t local = 0;

@@ -7,6 +7,7 @@
 #include "tests/host_weak.h"
 
 #include "core/record.h"
+#include "core/sched.h"
 
 #define WEAK __attribute__((weak))
 
