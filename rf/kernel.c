@@ -105,14 +105,16 @@ static bool kernel_unpack(struct blob packed, enum packing packing,
     return unpack(packing, packed, expected, elf, fault);
 }
 
-/* "this is an XZ bzImage", for messages that need to say what was found. */
+/* "XZ bzImage: ...": say what was found, unless it is a plain ELF file. */
 static void fault_prefix(struct fault *fault, const struct kernel *kernel)
 {
     const struct fault inner = *fault;
-    const bool is_plain = strcmp(kernel->packing, "plain") == 0;
 
-    fault_set(fault, "%s%s%s: %s", is_plain ? "" : kernel->packing,
-              is_plain ? "" : " ", kernel->container, inner.text);
+    if (strcmp(kernel->packing, "plain") == 0) {
+        return;
+    }
+    fault_set(fault, "%s %s: %s", kernel->packing, kernel->container,
+              inner.text);
     memcpy(fault->help, inner.help, sizeof(fault->help));
 }
 
@@ -169,8 +171,8 @@ bool kernel_load(const struct blob *file, struct kernel *out,
     if (!good) {
         fault_prefix(fault, out);
     } else if (out->version[0] == '\0') {
-        snprintf(out->version, sizeof(out->version), "%s %s", out->guest_os,
-                 out->guest_version);
+        snprintf(out->version, sizeof(out->version), "%s%s%s", out->guest_os,
+                 out->guest_version[0] != '\0' ? " " : "", out->guest_version);
     }
     return good;
 }

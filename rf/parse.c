@@ -60,7 +60,8 @@ static void skip_newlines(struct parser *p)
     }
 }
 
-static void expected(struct parser *p, const char *what)
+/* help NULL: a value is expected, where a bare word lacks its quotes. */
+static void expected(struct parser *p, const char *what, const char *help)
 {
     const struct token *const token = now(p);
 
@@ -75,7 +76,9 @@ static void expected(struct parser *p, const char *what)
     } else {
         diag_add(p->diags, at, "%s is expected here", what);
     }
-    if (token->kind == TOKEN_WORD) {
+    if (help != NULL) {
+        diag_help(p->diags, "%s", help);
+    } else if (token->kind == TOKEN_WORD) {
         diag_help(p->diags, "text goes into quotes: \"%s\"", token->text);
     }
 }
@@ -86,7 +89,7 @@ static bool parse_scalar(struct parser *p, struct setting *setting,
     const struct token *const token = now(p);
 
     if (token->kind != TOKEN_STRING && token->kind != TOKEN_NUMBER) {
-        expected(p, what);
+        expected(p, what, NULL);
         return false;
     }
     setting->item =
@@ -133,7 +136,8 @@ static bool parse_list(struct parser *p, struct setting *setting)
         if (now(p)->kind == TOKEN_COMMA) {
             next(p);
         } else if (now(p)->kind != TOKEN_CLOSE && !is_unclosed(p)) {
-            expected(p, "',' or ']'");
+            expected(p, "',' or ']'",
+                     "the elements of a list are separated by ','");
             return false;
         }
     }
@@ -168,7 +172,7 @@ static void parse_setting(struct parser *p)
     struct setting setting = { .kind = VALUE_NUMBER };
 
     if (now(p)->kind != TOKEN_WORD) {
-        expected(p, "a key");
+        expected(p, "a key", "a line is: key = value");
         skip_setting(p);
         return;
     }
@@ -178,14 +182,15 @@ static void parse_setting(struct parser *p)
     next(p);
     bool good = now(p)->kind == TOKEN_EQUALS;
     if (!good) {
-        expected(p, "'='");
+        expected(p, "'='", "a line is: key = value");
     } else {
         next(p);
         good = parse_value(p, &setting);
     }
     if (good && now(p)->kind != TOKEN_END_OF_SETTING &&
         now(p)->kind != TOKEN_END_OF_FILE) {
-        expected(p, "the end of the line");
+        expected(p, "the end of the line",
+                 "each setting has a line of its own, or a ';' before it");
         good = false;
     }
     setting.is_bad = !good;

@@ -85,7 +85,7 @@ static size_t sink_step(const struct sink *sink)
 }
 
 static const char damaged[] = "the compressed data is damaged";
-static const char too_long[] = "unpacks to more than it says or may";
+static const char too_long[] = "it unpacks to more than it says or may";
 static const char too_short[] = "the compressed data ends too early";
 
 static const char *unpack_gzip(struct blob in, struct sink *sink)
@@ -94,7 +94,7 @@ static const char *unpack_gzip(struct blob in, struct sink *sink)
     int rc = inflateInit2(&z, 15 + 16);
 
     if (in.bytes > UINT32_MAX || rc != Z_OK) {
-        return "too large for gzip";
+        return "it cannot be unpacked";
     }
     while (rc == Z_OK && sink_open(sink)) {
         const size_t step = sink_step(sink);
@@ -141,7 +141,7 @@ static const char *unpack_xz(struct blob in, struct sink *sink, bool is_alone)
     case LZMA_BUF_ERROR:
         return is_starved ? too_short : damaged;
     case LZMA_MEMLIMIT_ERROR:
-        return "needs more than 512 MiB to unpack";
+        return "it needs more than 512 MiB to unpack";
     default:
         return damaged;
     }
@@ -154,7 +154,7 @@ static const char *unpack_bzip2(struct blob in, struct sink *sink)
     int rc = BZ2_bzDecompressInit(&z, 0, 0);
 
     if (in.bytes > UINT32_MAX || rc != BZ_OK) {
-        return "too large for bzip2";
+        return "it cannot be unpacked";
     }
     while (rc == BZ_OK && sink_open(sink)) {
         const size_t step = sink_step(sink);
@@ -304,7 +304,7 @@ bool unpack(enum packing packing, struct blob in, u64 expected,
 
     if (expected > FLAT_BYTES_MAX) {
         return fault_set(fault,
-                         "says that it unpacks to %llu bytes, "
+                         "it says that it unpacks to %llu bytes, "
                          "more than the limit of %llu",
                          (unsigned long long)expected,
                          (unsigned long long)FLAT_BYTES_MAX);
@@ -312,15 +312,13 @@ bool unpack(enum packing packing, struct blob in, u64 expected,
     const char *const wrong = unpack_any(packing, in, &sink);
     if (wrong != NULL) {
         free(sink.data);
-        return fault_set(fault, "%s: %s", packing_name(packing), wrong);
+        return fault_set(fault, "%s", wrong);
     }
     if (sink.used > sink.limit || (expected != 0 && sink.used != expected)) {
         free(sink.data);
         return fault_set(fault,
-                         "%s: unpacks to %zu bytes where the header "
-                         "says %llu",
-                         packing_name(packing), sink.used,
-                         (unsigned long long)sink.limit);
+                         "it unpacks to %zu bytes where its header says %llu",
+                         sink.used, (unsigned long long)sink.limit);
     }
     out->data = sink.data;
     out->bytes = sink.used;
