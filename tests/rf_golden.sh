@@ -147,5 +147,17 @@ for base in good.elf xz.bz lz4.bz zstd.bz gzip.bz bzip2.bz lzma.bz; do
 done
 result $bad "damaged kernels are answered with 0 or 1"
 
+mandoc -Tlint -W warning "$top"/docs/man/rf.1 "$top"/docs/man/ringfence.cfg.5
+result $? "the manual pages are clean"
+
+# Every key has a paragraph in its manual page.
+missing=$(sed -n 's/^\(ROUTER_\)\{0,1\}KEY(\([a-z_]*\).*/\2/p' \
+    "$top/rf/keys.def" | while read -r key; do
+    grep -q "^\.\(It \)\{0,1\}Cm.*\b$key\b" "$top/docs/man/ringfence.cfg.5" ||
+        grep -q "^\.Cm $key$" "$top/docs/man/ringfence.cfg.5" || echo "$key"
+done)
+[ -z "$missing" ] || echo "# undocumented: $missing"
+result "${#missing}" "every key is documented"
+
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
