@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A domain: its memory, events, grants, consoles and life.
+ *
+ *   NONE -> BUILDING -> RUNNING -> ENDING -> SCRUBBING -> ENDED
+ *             ^                      |
+ *             +----- restart --------+
+ *
+ * RUNNING: vCPUs may run. ENDING: it has asked to end, or was made to; its
+ * vCPUs leave their CPUs, then its frames are given back in bounded steps.
+ * SCRUBBING: its frames are zeroed. ENDED: nothing is left but the record; the number is never reused for
+ * another tenant. incarnation counts the launches.
+ *
+ * Memory of a domain: whole chunks, reserved when it is first built and kept
+ * until it has ended. Pool frames, for what the hypervisor keeps of it, are
+ * charged to it at the same time.
+ */
+#ifndef CORE_DOMAIN_H
+#define CORE_DOMAIN_H
+
+#include "core/build.h"
+#include "core/conring.h"
+#include "core/evtchn.h"
+#include "core/frame.h"
+#include "core/gnttab.h"
+#include "core/ids.h"
+#include "core/lock.h"
+#include "core/pgwork.h"
+#include "core/rc.h"
+#include "core/store.h"
+#include "core/vcpu.h"
+#include "core/xen.h"
+
+enum domain_state {
+    DOMAIN_NONE,
+    DOMAIN_BUILDING,
+    DOMAIN_RUNNING,
+    DOMAIN_ENDING,
+    DOMAIN_SCRUBBING,
+    DOMAIN_ENDED
+};
+
+/* How a domain ended: shutdown reasons 0..5 of the ABI, and ours. */
+#define ENDED_KILLED 16u  /* the hypervisor stopped it (domain_crash) */
+
+#define DOMAIN_NAME_BYTES 32u
+
+struct domain {
+    domid_t id;     /* [I] */
+    u64 state;      /* [a] enum domain_state */
+    u64 incarnation; /* [I] while it lives */
+    char name[DOMAIN_NAME_BYTES]; /* [I] */
+    u64 rights;     /* [a] can only shrink */
+    u32 audit;      /* [I] enum mf_audit */
+    u32 end_reason; /* [a] set once on leaving RUNNING */
+    u32 action[3];  /* [I] enum mf_action on poweroff, reboot, crash */
+
+    struct vcpu *vcpu; /* [I] array */
+    u32 vcpu_count;    /* [I] */
+
+    struct lock mm;
+    u64 first_chunk;   /* [I] chunks are contiguous: [first, first + count) */
+    u32 chunk_count;   /* [I] */
+    u64 frames;        /* [m] frames that are its memory now */
+    u64 frames_max;    /* [I] */
+    u32 free_head;     /* [m] FREE frames: number within our chunks, linked by
+                          frame.pfn; FRAME_NO_PFN ends the list */
+    u64 pfn_limit;     /* [I] pseudo-physical numbers are below this */
+    struct pgwork work; /* [m] page-table work in progress */
+    u64 cpus;          /* [a] CPUs that may hold translations of ours */
+    mfn_t m2p_l3, private_l3; /* [I] tables behind slots 256 and 257 */
+    u64 *m2p;          /* [m] M2P words of our chunks' frames, read-only to the
+                          guest at its place in slot 256 */
+    mfn_t m2p_mfn;     /* [I] first of chunk_count frames behind m2p */
+    mfn_t private_l1[VCPU_MAX / 8]; /* [I] L1 tables, 8 vCPUs each */
+
+    struct shared_info *shared; /* [I] hypervisor frame, mapped by the guest */
+    mfn_t shared_mfn;           /* [I] */
+
+    struct lock evt;
+    struct evtchn *port;  /* [e] array */
+    u32 port_count;       /* [I] ports 1..port_count-1 */
+
+    struct gnttab grants;
+    struct maptrack *map; /* [m] array */
+    u32 map_count;        /* [I] */
+    u32 map_free;         /* [m] head of the free list */
+
+    mfn_t console_mfn; /* [I] rings in guest memory, written by launch */
+    mfn_t store_mfn;
+    port_t console_port, store_port; /* [I] guest's ends */
+    u32 console_rate;  /* [I] bytes per second */
+    struct conring con;     /* own lock: the hypervisor's ends of the rings */
+    struct storering store; /* own lock */
+
+    u64 refused; /* [a] refusals counted */
+
+    const struct mf_domain *plan; /* [I] its record in the manifest */
+    const u8 *kernel, *ramdisk;   /* [I] image bytes in the boot module */
+    u64 kernel_bytes, ramdisk_bytes;
+    struct build build; /* life lock: see build.h */
+};
+
+extern struct domain *domain_table[DOMID_MAX + 1]; /* [I] by number */
+extern u32 domain_count; /* [I] numbers 1..domain_count are in use */
+
+/* The domain with that number, or NULL. The table is fixed after boot. */
+struct domain *domain_by_id(u64 id);
+/* DOMID_SELF or d's own number. */
+bool domain_is_self(const struct domain *d, u64 id);
+
+/* Make the record of domain id from its plan: chunks, pool frames, vCPUs. At
+ * boot only. RC_ENOMEM: the machine is too small. */
+enum rc domain_create(domid_t id, const struct mf_domain *plan) MUST_CHECK;
+
+/* Make the domain ready for building (first start or restart); domain_work does
+ * the rest. RC_ENOMEM: its memory is too small for its images. */
+enum rc domain_begin(struct domain *d) MUST_CHECK;
+
+/* Show pfn for the own frame m in the guest's M2P view. Lock: mm. */
+void domain_set_m2p(struct domain *d, mfn_t m, u64 pfn_number);
+
+/* One bounded slice of what the lives of domains need (building, ending,
+ * restarting, stopping the host). True when there may be more to do. Any CPU,
+ * no lock held; returns at once when another CPU is at it. */
+bool domain_work(void);
+/* Is there such work? For the way back to a guest: one load. */
+bool domain_work_wanted(void);
+
+/* End the domain with the reason (a shutdown reason or ENDED_KILLED). Only
+ * the first reason counts. Its vCPUs leave their CPUs at the next chance; the
+ * current one when it would return to the guest. Any lock but sched. */
+void domain_end(struct domain *d, u32 reason);
+
+/* The guest did what leaves it no way to go on: end it, recording why and
+ * where. why is a short constant text. */
+void domain_crash(struct domain *d, const char *why);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame machine: see frame.h for the states and invariants. Every function
+ * works on one record under its owner's mm lock; nothing else in the tree
+ * writes refs, types, type, state or stamp.
+ */
+#include "core/frame.h"
+
+#include "core/arch.h"
+#include "core/domain.h"
+
+struct frame *frame_table;
+u64 frame_table_count;
+
+struct frame *frame_at(mfn_t m)
+{
+    return m.v < frame_table_count ? &frame_table[m.v] : NULL;
+}
+
+bool frame_is_owned(const struct domain *d, mfn_t m)
+{
+    const u64 first = d->first_chunk << CHUNK_FRAME_BITS;
+    const u64 count = (u64)d->chunk_count << CHUNK_FRAME_BITS;
+
+    return m.v >= first && m.v - first < count;
+}
+
+struct frame *frame_of(const struct domain *d, mfn_t m)
+{
+    if (!frame_is_owned(d, m) || m.v >= frame_table_count) {
+        return NULL;
+    }
+    struct frame *f = &frame_table[m.v];
+
+    if (f->type == FRAME_FREE || f->type == FRAME_PRIVATE) {
+        return NULL;
+    }
+    return f;
+}
+
+static bool frame_is_table(const struct frame *f)
+{
+    return f->type >= FRAME_L1 && f->type <= FRAME_L4;
+}
+
+bool frame_needs_flush(const struct frame *f, u32 type)
+{
+    return f->was != FRAME_FREE && f->was != type;
+}
+
+enum rc frame_ref(struct frame *f)
+{
+    if (f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    f->refs++;
+    return RC_OK;
+}
+
+void frame_unref(struct frame *f)
+{
+    if (f->refs <= f->types) {
+        arch_panic("frame: reference dropped twice");
+    }
+    f->refs--;
+}
+
+enum rc frame_ref_writable(struct frame *f)
+{
+    if (f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    if (f->type == FRAME_PLAIN) {
+        f->type = FRAME_WRITABLE;
+        f->was = FRAME_WRITABLE;
+    } else if (f->type != FRAME_WRITABLE) {
+        return RC_EBUSY;
+    }
+    f->types++;
+    f->refs++;
+    return RC_OK;
+}
+
+void frame_unref_writable(struct frame *f)
+{
+    if (f->type != FRAME_WRITABLE || f->types == 0) {
+        arch_panic("frame: writable reference dropped twice");
+    }
+    f->types--;
+    f->refs--;
+    if (f->types == 0) {
+        f->type = FRAME_PLAIN;
+        f->stamp = arch_tlb_stamp();
+    }
+}
+
+enum rc frame_begin_table(struct frame *f, u32 level)
+{
+    if (f->type != FRAME_PLAIN || f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    f->type = (u8)level;
+    f->was = (u8)level;
+    f->state = FRAME_VALIDATING;
+    f->types = 1;
+    f->refs++;
+    return RC_OK;
+}
+
+void frame_settle_table(struct frame *f)
+{
+    f->state = FRAME_SETTLED;
+}
+
+enum rc frame_ref_table(struct frame *f, u32 level)
+{
+    if (f->type != level || f->state != FRAME_SETTLED ||
+        f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    f->types++;
+    f->refs++;
+    return RC_OK;
+}
+
+bool frame_unref_table(struct frame *f)
+{
+    if (!frame_is_table(f) || f->state != FRAME_SETTLED || f->types == 0) {
+        arch_panic("frame: table reference dropped twice");
+    }
+    if (f->types == 1) {
+        f->state = FRAME_RELEASING;
+        return true;
+    }
+    f->types--;
+    f->refs--;
+    return false;
+}
+
+void frame_end_table(struct frame *f)
+{
+    if (!frame_is_table(f) || f->state == FRAME_SETTLED || f->types != 1) {
+        arch_panic("frame: table ended while in use");
+    }
+    f->type = FRAME_PLAIN;
+    f->state = FRAME_SETTLED;
+    f->types = 0;
+    f->refs--;
+    f->stamp = arch_tlb_stamp();
+}
+
+enum rc frame_pin(struct frame *f)
+{
+    if (f->pinned != 0) {
+        return RC_EINVAL;
+    }
+    f->pinned = 1;
+    return RC_OK;
+}
+
+enum rc frame_unpin(struct frame *f)
+{
+    if (f->pinned == 0) {
+        return RC_EINVAL;
+    }
+    f->pinned = 0;
+    return RC_OK;
+}
+
+void frame_populate(struct frame *f, u32 pfn_number)
+{
+    f->type = FRAME_PLAIN;
+    f->state = FRAME_SETTLED;
+    f->pfn = pfn_number;
+}
+
+enum rc frame_release(struct frame *f, u32 next_free)
+{
+    if (f->type != FRAME_PLAIN || f->refs != 0) {
+        return RC_EBUSY;
+    }
+    f->type = FRAME_FREE;
+    f->pfn = next_free;
+    return RC_OK;
+}
+
+void frame_reserve(struct frame *f)
+{
+    f->type = FRAME_PRIVATE;
+    f->pfn = FRAME_NO_PFN;
+}
+
+void frame_reset(struct frame *f)
+{
+    f->refs = 0;
+    f->types = 0;
+    f->type = FRAME_FREE;
+    f->state = FRAME_SETTLED;
+    f->pinned = 0;
+    f->pfn = FRAME_NO_PFN;
+}

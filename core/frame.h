@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame table: one record for each machine frame, and the only code that
+ * changes a type or a count.
+ *
+ * A frame's owner is the owner of its chunk, fixed while the domain lives. Its
+ * record is protected by the owner's mm lock.
+ *
+ *               populate                    get_type(WRITABLE)
+ *   FREE ----------------------> PLAIN --------------------------> WRITABLE
+ *        <----------------------       <--------------------------
+ *               release                     put_type, last
+ *                                 |  ^
+ *               promote begin     |  | demote done (after release of entries)
+ *               (flushed)         v  |
+ *                              L1..L4, VALIDATING -> LIVE -> RELEASING
+ *
+ *   PRIVATE: the hypervisor's state for the domain; never mappable by it.
+ *
+ * refs counts everything that names the frame: each page-table entry that maps
+ * it, each pin, each foreign grant mapping, each registered area. types counts
+ * what needs it to stay of its type. Quarantine before reuse: a frame that was
+ * WRITABLE may become a table, and one that was a table may become WRITABLE or
+ * a table of another level, only when every CPU that may hold a stale
+ * translation (or a stale upper-level entry) has flushed since the frame left
+ * its old use: was and stamp against the TLB clock, see frame_needs_flush.
+ *
+ * Invariants: I1 types <= refs.  I2 type FREE or PRIVATE: a page-table entry
+ * never names it.  I3 types > 0 for a LIVE table.  I4 a frame is WRITABLE with
+ * types > 0 or a table, never both.
+ */
+#ifndef CORE_FRAME_H
+#define CORE_FRAME_H
+
+#include "core/ids.h"
+#include "core/rc.h"
+
+enum frame_type {
+    FRAME_FREE = 0, /* owned by the chunk's domain, not part of its memory */
+    FRAME_L1 = 1,   /* page tables; the number is the level */
+    FRAME_L2 = 2,
+    FRAME_L3 = 3,
+    FRAME_L4 = 4,
+    FRAME_PLAIN = 5,    /* memory, no typed use */
+    FRAME_WRITABLE = 6, /* mapped writable somewhere */
+    FRAME_PRIVATE = 7
+};
+
+enum frame_state { /* of tables */
+    FRAME_SETTLED = 0, /* LIVE for tables; the only state of others */
+    FRAME_VALIDATING = 1,
+    FRAME_RELEASING = 2
+};
+
+struct frame {
+    u32 refs;
+    u32 types;
+    u8 type;   /* enum frame_type */
+    u8 state;  /* enum frame_state */
+    u8 pinned; /* 1: the guest holds one type reference by a pin */
+    u8 was;    /* last typed use (table or WRITABLE), FRAME_FREE for none yet */
+    u32 pfn;   /* pseudo-physical number shown in M2P, FRAME_NO_PFN for none;
+                  of a FREE frame: the next one of the domain's free list */
+    u64 stamp; /* TLB clock when the frame last left its typed use */
+};
+
+#define FRAME_NO_PFN 0xffffffffu
+#define FRAME_COUNT_LIMIT 0x7fff0000u
+
+struct domain;
+
+extern struct frame *frame_table; /* [I] indexed by machine frame number */
+extern u64 frame_table_count;     /* [I] records in it */
+
+/* The record of m, or NULL when m is outside the table. */
+struct frame *frame_at(mfn_t m);
+
+/* m lies in the chunks of d. Needs no lock: chunks do not move. */
+bool frame_is_owned(const struct domain *d, mfn_t m);
+
+/* The record of m when d owns it and it is part of d's memory (not FREE, not
+ * PRIVATE), else NULL. */
+struct frame *frame_of(const struct domain *d, mfn_t m);
+
+/* A PLAIN frame that shall become type was used otherwise before: the CPUs of
+ * its domain must flush first (arch_tlb_flush_since with f->stamp). */
+bool frame_needs_flush(const struct frame *f, u32 type);
+
+/* Count one more reference. RC_EBUSY at the limit. Lock: owner's mm. */
+enum rc frame_ref(struct frame *f) MUST_CHECK;
+void frame_unref(struct frame *f);
+
+/* Take a reference and a WRITABLE type reference. RC_EBUSY when the frame is
+ * a page table or at a limit; nothing is changed then. Lock: owner's mm. */
+enum rc frame_ref_writable(struct frame *f) MUST_CHECK;
+void frame_unref_writable(struct frame *f);
+
+/* Begin to make a PLAIN frame a table of the level: VALIDATING with one type
+ * reference and one reference. RC_EBUSY when it has another use. The caller
+ * has made sure of the flush (frame_needs_flush). */
+enum rc frame_begin_table(struct frame *f, u32 level) MUST_CHECK;
+/* VALIDATING -> LIVE. */
+void frame_settle_table(struct frame *f);
+/* Another type reference on a LIVE table of that level. */
+enum rc frame_ref_table(struct frame *f, u32 level) MUST_CHECK;
+/* Drop a type reference of a LIVE table. True: it was the last, the frame is
+ * now RELEASING with types 1 and its entries are to be released. */
+bool frame_unref_table(struct frame *f) MUST_CHECK;
+/* All entries released (or validation undone): the frame is PLAIN again. */
+void frame_end_table(struct frame *f);
+
+/* Mark and unmark the pin of a LIVE table; RC_EINVAL when it is so already.
+ * The type reference that goes with the pin is the caller's business. */
+enum rc frame_pin(struct frame *f) MUST_CHECK;
+enum rc frame_unpin(struct frame *f) MUST_CHECK;
+
+/* FREE -> PLAIN with no reference. */
+void frame_populate(struct frame *f, u32 pfn_number);
+/* PLAIN without a reference -> FREE, linked to next_free; RC_EBUSY while it is
+ * referenced. */
+enum rc frame_release(struct frame *f, u32 next_free) MUST_CHECK;
+/* FREE -> PRIVATE, at creation only. */
+void frame_reserve(struct frame *f);
+/* Any -> FREE, when the whole domain is gone. */
+void frame_reset(struct frame *f);
+
+#endif
