@@ -127,6 +127,19 @@ cp module.cpio kept.cpio
 [ $? = 1 ] && cmp -s module.cpio kept.cpio && [ ! -e refused.cpio ]
 result $? "a failed pack changes nothing"
 
+# The image has both boot records and both files; whether it boots is for the
+# boot tests to say.
+"$rf" pack -q --iso --hypervisor good.elf -o boot.iso tiny.cfg
+result $? "pack writes an image"
+xorriso -indev boot.iso -report_el_torito plain -find /boot -type f \
+    > iso.txt 2> /dev/null
+grep -q "BIOS" iso.txt && grep -q "UEFI" iso.txt &&
+    grep -q "/boot/ringfence.elf" iso.txt &&
+    grep -q "/boot/ringfence.cpio" iso.txt
+result $? "the image boots by BIOS and UEFI and has both files"
+[ "$(find . -name 'boot.iso*' | wc -l)" = 1 ]
+result $? "nothing is left beside the image"
+
 # No file of ours makes rf crash: kernels cut at every length and flipped at
 # many places, each packing.
 bad=0
