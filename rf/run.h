@@ -55,10 +55,10 @@ struct run_options {
 
 struct machine {
     pid_t pid;
-    int host;   /* our ends of the serial lines; -1 once closed */
+    int host; /* our ends of the serial lines; -1 once closed */
     int mux;
     int audit;
-    int errors; /* what QEMU itself complains */
+    int errors;       /* what QEMU itself complains */
     char scratch[64]; /* folder with module and image */
 };
 
@@ -141,6 +141,7 @@ void plain_finish(struct run *run);
 void type_input(struct run *run, const u8 *bytes, size_t count);
 void type_end_of_input(struct run *run);
 void type_tick(struct run *run);
+void type_free(struct script *script);
 
 /* ---- run_tty.c ---- */
 

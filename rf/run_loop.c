@@ -181,8 +181,7 @@ static void run_round(struct run *run, int wait_ms)
 {
     int keys = STDIN_FILENO;
     int *const fd[LINES] = { &run->machine.host, &run->machine.mux,
-                             &run->machine.audit, &run->machine.errors,
-                             &keys };
+                             &run->machine.audit, &run->machine.errors, &keys };
     struct pollfd polls[LINES];
 
     for (int i = 0; i < LINES; i++) {

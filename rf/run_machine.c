@@ -68,8 +68,7 @@ static void add_boot(struct command *command, const struct run_options *options,
         }
         return;
     }
-    command_add_two(command, "-kernel",
-                    text_format("%s", options->hypervisor));
+    command_add_two(command, "-kernel", text_format("%s", options->hypervisor));
     command_add_two(command, "-initrd", text_format("%s", module));
 }
 
@@ -83,8 +82,7 @@ static void add_cpu(struct command *command, const struct run_options *options)
     command_add_two(command, "-cpu", text_format("%s", options->cpu));
     command_add_two(command, "-smp", text_format("%u", options->smp));
     if (options->is_icount) {
-        command_add_two(command, "-icount",
-                        text_format("shift=0,sleep=off"));
+        command_add_two(command, "-icount", text_format("shift=0,sleep=off"));
     }
 }
 
@@ -164,8 +162,8 @@ static bool open_lines(int near[4], int far[4])
     }
     for (int i = 0; i < 4; i++) {
         int pair[2];
-        const int bad = i < 3 ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair)
-                              : pipe(pair);
+        const int bad =
+            i < 3 ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair) : pipe(pair);
         if (bad != 0) {
             return false;
         }

@@ -114,3 +114,12 @@ void type_tick(struct run *run)
         }
     }
 }
+
+void type_free(struct script *script)
+{
+    for (size_t i = 0; i < script->count; i++) {
+        free(script->line[i].to);
+        free(script->line[i].text);
+    }
+    free(script->line);
+}
