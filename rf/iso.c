@@ -19,14 +19,17 @@
 
 extern char **environ;
 
-static const char grub_menu[] = "serial --unit=0 --speed=115200\n"
-                                "terminal_input console serial\n"
-                                "terminal_output console serial\n"
-                                "set timeout=0\n"
-                                "menuentry \"Ringfence\" {\n"
-                                "    multiboot2 /boot/ringfence.elf\n"
-                                "    module2 /boot/ringfence.cpio\n"
-                                "}\n";
+static const char grub_menu[] =
+    "serial --unit=0 --speed=115200\n"
+    "terminal_input console serial\n"
+    "terminal_output console serial\n"
+    /* UEFI: without a video driver GRUB complains before it starts us. */
+    "insmod all_video\n"
+    "set timeout=0\n"
+    "menuentry \"Ringfence\" {\n"
+    "    multiboot2 /boot/ringfence.elf\n"
+    "    module2 /boot/ringfence.cpio\n"
+    "}\n";
 
 static bool copy_file(const char *from, const char *to)
 {

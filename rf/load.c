@@ -213,6 +213,35 @@ static u64 layout_bytes(const struct tenant_set *set,
     return (bytes + LAYOUT_ALIGN - 1) & ~(u64)(LAYOUT_ALIGN - 1);
 }
 
+/* Bytes of address space from VIRT_BASE to where a guest's space ends. */
+static u64 layout_room(const struct kernel *kernel)
+{
+    const u64 low_end = 0x0000800000000000ull;
+
+    return kernel->virt_base < low_end ? low_end - kernel->virt_base
+                                       : U64_MAX - kernel->virt_base;
+}
+
+/* Does the tenant's own memory hold what it starts with? */
+static void layout_compare(struct tenant_set *set, const struct tenant *tenant)
+{
+    const u64 bytes = layout_bytes(set, tenant);
+
+    if (bytes > layout_room(tenant->kernel)) {
+        diag_add(&set->diags, tenant->kernel_at,
+                 "kernel '%s': with its ramdisk it does not fit above its "
+                 "VIRT_BASE 0x%llx",
+                 tenant->kernel_path,
+                 (unsigned long long)tenant->kernel->virt_base);
+    } else if (bytes >> 20 > tenant->memory_mib) {
+        diag_add(&set->diags, tenant->memory_at,
+                 "memory %u is too small: kernel and ramdisk alone take %llu",
+                 tenant->memory_mib, (unsigned long long)bytes >> 20);
+        diag_help(&set->diags,
+                  "Linux wants some 100 MiB more than that to run");
+    }
+}
+
 static void memory_compare(struct tenant_set *set, u64 host_mib)
 {
     u64 total = 0;
@@ -225,15 +254,7 @@ static void memory_compare(struct tenant_set *set, u64 host_mib)
                              : tenant->memory_mib;
         total += most;
         if (tenant->kernel != NULL && tenant->memory_mib != 0) {
-            const u64 need = layout_bytes(set, tenant) >> 20;
-            if (need > tenant->memory_mib) {
-                diag_add(&set->diags, tenant->memory_at,
-                         "memory %u is too small: kernel and ramdisk alone "
-                         "take %llu",
-                         tenant->memory_mib, (unsigned long long)need);
-                diag_help(&set->diags, "Linux wants some 100 MiB more than "
-                                       "that to run");
-            }
+            layout_compare(set, tenant);
         }
         if (host_mib != 0 && most + HOST_MIB > host_mib) {
             diag_add(&set->diags, tenant->memory_at,

@@ -127,6 +127,19 @@ cp module.cpio kept.cpio
 [ $? = 1 ] && cmp -s module.cpio kept.cpio && [ ! -e refused.cpio ]
 result $? "a failed pack changes nothing"
 
+# The image has both boot records and both files; whether it boots is for the
+# boot tests to say.
+"$rf" pack -q --iso --hypervisor good.elf -o boot.iso tiny.cfg
+result $? "pack writes an image"
+xorriso -indev boot.iso -report_el_torito plain -find /boot -type f \
+    > iso.txt 2> /dev/null
+grep -q "BIOS" iso.txt && grep -q "UEFI" iso.txt &&
+    grep -q "/boot/ringfence.elf" iso.txt &&
+    grep -q "/boot/ringfence.cpio" iso.txt
+result $? "the image boots by BIOS and UEFI and has both files"
+[ "$(find . -name 'boot.iso*' | wc -l)" = 1 ]
+result $? "nothing is left beside the image"
+
 # No file of ours makes rf crash: kernels cut at every length and flipped at
 # many places, each packing.
 bad=0
@@ -146,6 +159,18 @@ for base in good.elf xz.bz lz4.bz zstd.bz gzip.bz bzip2.bz lzma.bz; do
     done
 done
 result $bad "damaged kernels are answered with 0 or 1"
+
+mandoc -Tlint -W warning "$top"/docs/man/rf.1 "$top"/docs/man/ringfence.cfg.5
+result $? "the manual pages are clean"
+
+# Every key has a paragraph in its manual page.
+missing=$(sed -n 's/^\(ROUTER_\)\{0,1\}KEY(\([a-z_]*\).*/\2/p' \
+    "$top/rf/keys.def" | while read -r key; do
+    grep -q "^\.\(It \)\{0,1\}Cm.*\b$key\b" "$top/docs/man/ringfence.cfg.5" ||
+        grep -q "^\.Cm $key$" "$top/docs/man/ringfence.cfg.5" || echo "$key"
+done)
+[ -z "$missing" ] || echo "# undocumented: $missing"
+result "${#missing}" "every key is documented"
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

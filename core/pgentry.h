@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to pgtable.c and pgwalk.c: one entry, and what it holds. Whoever
+ * else takes a typed use of a frame (grants, rings) uses pgentry_quarantine.
+ */
+#ifndef CORE_PGENTRY_H
+#define CORE_PGENTRY_H
+
+#include "core/atomic.h"
+#include "core/domain.h"
+#include "core/frame.h"
+#include "x86/pte.h"
+
+/* What a guest may set in an entry that is present, at any level. G is accepted
+ * and dropped: nothing of a guest outlives a root change in the TLB. Cache bits
+ * and large pages are not in the set. */
+#define PGENTRY_GUEST                                                          \
+    (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY |           \
+     PTE_GLOBAL | PTE_AVAIL | PTE_FRAME | PTE_NX)
+
+/* Slots of an L4 table that are the hypervisor's. */
+bool pgentry_is_hv_slot(u32 level, u32 index);
+
+/* What is stored for an entry the guest asked for. */
+u64 pgentry_fix(u64 pte);
+
+/* Take, or drop, what an L1 entry holds on the frame it names. */
+enum rc pgentry_take_l1(struct domain *d, u64 pte) MUST_CHECK;
+void pgentry_drop_l1(struct domain *d, u64 pte);
+
+/* Before a PLAIN frame takes a typed use: wait until no CPU of the domain can
+ * use it by a translation of its old use. */
+void pgentry_quarantine(struct domain *d, struct frame *f, u32 type);
+
+/* As pgtable_ready, but keep a finished result for (m, level), which a
+ * pgtable_get of the same call will claim. */
+enum rc pgwalk_ready_for(struct vcpu *v, mfn_t m, u32 level) MUST_CHECK;
+
+#endif

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Walks over whole tables: validation and release, cut at any entry.
+ *
+ * The state of a walk is domain.work (pgwork.h). The loop below takes one step
+ * a turn: one entry, or entering or leaving a table. Invariant of the loop: for
+ * each table on the stack, exactly the entries 0..taken-1 hold what they name;
+ * a table below another on the stack is what entry taken of the upper one
+ * names, and is counted there only when it has settled (validation), or not
+ * any more (release). So wherever the walk stops, nothing else needs to know.
+ *
+ * Zero entries are passed eight at a time: most tables are nearly empty.
+ */
+#include "core/arch.h"
+#include "core/pgentry.h"
+#include "core/pgtable.h"
+#include "x86/pte.h"
+
+static void push(struct pgwork *w, u64 table, u32 level, u32 taken)
+{
+    if (w->depth >= 4) {
+        arch_panic("pgwalk: more than four levels");
+    }
+    w->step[w->depth].table = table;
+    w->step[w->depth].taken = taken;
+    w->depth++;
+    w->level = level;
+}
+
+/* Begin to validate m, a PLAIN frame: on the stack, in the window. */
+static enum rc enter(struct domain *d, struct frame *f, mfn_t m, u32 level)
+{
+    pgentry_quarantine(d, f, level);
+    const enum rc rc = frame_begin_table(f, level);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    arch_window_map(m);
+    if (level == 4) {
+        arch_install_slots(d, m);
+    }
+    push(&d->work, m.v, level, 0);
+    return RC_OK;
+}
+
+/* Take what entry pte of a level > 1 needs. RC_PREEMPT: its table has been
+ * pushed and is to be validated first. */
+static enum rc take_upper(struct domain *d, u32 level, u64 pte)
+{
+    if ((pte & ~PGENTRY_GUEST) != 0) {
+        return RC_EINVAL;
+    }
+    const mfn_t m = pte_mfn(pte);
+    struct frame *f = frame_of(d, m);
+
+    if (f == NULL) {
+        return RC_EINVAL;
+    }
+    if (f->type == level - 1 && f->state == FRAME_SETTLED) {
+        return frame_ref_table(f, level - 1);
+    }
+    const enum rc rc = enter(d, f, m, level - 1);
+
+    return rc == RC_OK ? RC_PREEMPT : rc;
+}
+
+/* How many entries from index on are zero, as far as a run of eight shows. */
+static u32 zero_run(const u64 *table, u32 index)
+{
+    if (index % 8 != 0) {
+        return 0;
+    }
+    const u64 *e = &table[index];
+
+    return (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) == 0 ? 8 : 0;
+}
+
+static void fail(struct pgwork *w, enum rc rc)
+{
+    w->mode = PGWORK_RELEASE;
+    w->result = rc;
+}
+
+/* The table on top of the stack is complete: it is a table now, and what the
+ * entry above it holds. */
+static void leave_validated(struct pgwork *w)
+{
+    frame_settle_table(frame_at(mfn(w->step[w->depth - 1].table)));
+    w->depth--;
+    if (w->depth == 0) {
+        w->mode = PGWORK_DONE;
+        w->result = RC_OK;
+        return;
+    }
+    w->level++;
+    w->step[w->depth - 1].taken++;
+}
+
+/* One step of validation: at most eight entries. */
+static void validate_step(struct domain *d)
+{
+    struct pgwork *w = &d->work;
+    struct pgwork_step *s = &w->step[w->depth - 1];
+
+    if (s->taken == TABLE_ENTRIES) {
+        leave_validated(w);
+        return;
+    }
+    u64 *table = arch_table(mfn(s->table));
+    const u32 zeroes = zero_run(table, s->taken);
+
+    if (zeroes != 0) {
+        s->taken += zeroes;
+        return;
+    }
+    const u64 pte = table[s->taken];
+    enum rc rc = RC_OK;
+
+    if (pte_is_present(pte) && !pgentry_is_hv_slot(w->level, s->taken)) {
+        rc = w->level == 1 ? pgentry_take_l1(d, pte)
+                           : take_upper(d, w->level, pte);
+        if (rc == RC_OK || rc == RC_PREEMPT) {
+            table[s->taken] = pgentry_fix(pte);
+        }
+    }
+    if (rc == RC_OK) {
+        s->taken++;
+    } else if (rc != RC_PREEMPT) {
+        fail(w, rc);
+    }
+}
+
+/* All entries of the top table are released: it is plain memory again. */
+static void leave_released(struct pgwork *w)
+{
+    const mfn_t m = mfn(w->step[w->depth - 1].table);
+
+    arch_window_unmap(m);
+    frame_end_table(frame_at(m));
+    w->depth--;
+    if (w->depth != 0) {
+        w->level++;
+    } else {
+        w->mode = w->result == RC_OK ? PGWORK_IDLE : PGWORK_DONE;
+    }
+}
+
+/* One step of release: at most eight entries, from the end. */
+static void release_step(struct domain *d)
+{
+    struct pgwork *w = &d->work;
+    struct pgwork_step *s = &w->step[w->depth - 1];
+
+    if (s->taken == 0) {
+        leave_released(w);
+        return;
+    }
+    const u64 *table = arch_table(mfn(s->table));
+
+    if (s->taken % 8 == 0 && zero_run(table, s->taken - 8) != 0) {
+        s->taken -= 8;
+        return;
+    }
+    s->taken--;
+    const u64 pte = table[s->taken];
+
+    if (!pte_is_present(pte) || pgentry_is_hv_slot(w->level, s->taken)) {
+        return;
+    }
+    if (w->level == 1) {
+        pgentry_drop_l1(d, pte);
+    } else if (frame_unref_table(frame_at(pte_mfn(pte)))) {
+        push(w, pte_mfn(pte).v, w->level - 1, TABLE_ENTRIES);
+    }
+}
+
+static enum rc run(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+
+    while (d->work.mode == PGWORK_VALIDATE || d->work.mode == PGWORK_RELEASE) {
+        if (v->budget <= 0) {
+            return RC_PREEMPT;
+        }
+        v->budget--;
+        if (d->work.mode == PGWORK_VALIDATE) {
+            validate_step(d);
+        } else {
+            release_step(d);
+        }
+    }
+    return RC_OK;
+}
+
+static void begin_release(struct domain *d, mfn_t m, u32 level)
+{
+    struct pgwork *w = &d->work;
+
+    w->mode = PGWORK_RELEASE;
+    w->result = RC_OK;
+    w->top = m.v;
+    w->top_level = level;
+    w->depth = 0;
+    push(w, m.v, level, TABLE_ENTRIES);
+}
+
+enum rc pgwalk_ready_for(struct vcpu *v, mfn_t m, u32 level)
+{
+    struct pgwork *w = &v->domain->work;
+
+    /* At most two turns: finish, drop an unclaimed table, finish that. */
+    for (u32 i = 0; i < 2; i++) {
+        const enum rc rc = run(v);
+
+        if (rc != RC_OK) {
+            return rc;
+        }
+        if (w->mode != PGWORK_DONE || (w->top == m.v && w->top_level == level)) {
+            return RC_OK;
+        }
+        w->mode = PGWORK_IDLE;
+        if (w->result == RC_OK) {
+            struct frame *f = frame_at(mfn(w->top));
+
+            if (frame_unref_table(f)) {
+                begin_release(v->domain, mfn(w->top), w->top_level);
+            }
+        }
+    }
+    return run(v);
+}
+
+enum rc pgtable_ready(struct vcpu *v)
+{
+    return pgwalk_ready_for(v, mfn(MFN_NONE), 0);
+}
+
+enum rc pgtable_continue(struct vcpu *v)
+{
+    lock_take(&v->domain->mm);
+    const enum rc rc = run(v);
+
+    lock_drop(&v->domain->mm);
+    return rc;
+}
+
+enum rc pgtable_get(struct vcpu *v, mfn_t m, u32 level)
+{
+    struct domain *d = v->domain;
+    struct pgwork *w = &d->work;
+    enum rc rc = pgwalk_ready_for(v, m, level);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (w->mode == PGWORK_DONE) {
+        w->mode = PGWORK_IDLE;
+        return w->result;
+    }
+    struct frame *f = frame_of(d, m);
+
+    if (f == NULL) {
+        return RC_EINVAL;
+    }
+    if (f->type == level && f->state == FRAME_SETTLED) {
+        return frame_ref_table(f, level);
+    }
+    w->depth = 0;
+    rc = enter(d, f, m, level);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    w->mode = PGWORK_VALIDATE;
+    w->top = m.v;
+    w->top_level = level;
+    rc = run(v);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    w->mode = PGWORK_IDLE;
+    return w->result;
+}
+
+void pgtable_put(struct vcpu *v, mfn_t m)
+{
+    struct domain *d = v->domain;
+    struct frame *f = frame_at(m);
+
+    if (d->work.mode != PGWORK_IDLE) {
+        arch_panic("pgtable: put while work is open");
+    }
+    const u32 level = f->type;
+
+    if (frame_unref_table(f)) {
+        begin_release(d, m, level);
+        if (run(v) != RC_OK) {
+            return; /* whoever comes next finishes it */
+        }
+    }
+}
