@@ -122,7 +122,6 @@ static void reset_vcpu(struct vcpu *v)
     v->info_frame = mfn(MFN_NONE);
     v->pend_sel = 0;
     v->poll_count = 0;
-    v->timer_at = NS_NEVER;
     v->batch_open = false;
     for (u32 i = 0; i < 2; i++) {
         v->runstate_frame[i] = mfn(MFN_NONE);
