@@ -188,11 +188,11 @@ void sched_online(struct vcpu *v) RF_UNCHECKED_LOCKS
 {
     struct sched_cpu *c = lock_unit(v);
 
+    atomic_store32(&v->sched.stop_asked, 0);
     if (v->sched.state != SCHED_OFFLINE) {
-        lock_drop(&c->lock);
+        lock_drop(&c->lock); /* it was on its way out: it stays */
         return;
     }
-    atomic_store32(&v->sched.stop_asked, 0);
     v->sched.block_asked = false;
     v->sched.wake_pending = false;
     start_locked(c, v);
