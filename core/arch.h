@@ -95,8 +95,28 @@ void arch_time_publish(struct vcpu *v);
 /* Write v's runstate to its registered area. In v's own address space. */
 void arch_runstate_publish(struct vcpu *v);
 
+/* Write the time records and wall clock of a domain that is about to start. */
+void arch_domain_times(struct domain *d);
+
+/* ---- at boot -------------------------------------------------------------- */
+
+/* Hypervisor memory: count frames, zeroed, contiguous, mapped for good.
+ * NULL when there is none left. */
+void *arch_boot_frames(u64 count, mfn_t *first);
+/* Reserve count contiguous chunks for a domain; false when there are none. */
+bool arch_boot_chunks(u32 count, u64 *first) MUST_CHECK;
+/* Tables behind slots 256 and 257 of d, the window of its chunks. */
+enum rc arch_domain_tables(struct domain *d) MUST_CHECK;
+/* The registers that a vCPU starts with, in its private page; its segment
+ * registers, FPU state and descriptor copies as at reset. v is not running. */
+void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi);
+/* The page of hypercall stubs for a guest that asks for one. */
+void arch_hypercall_page(mfn_t m);
+
 /* ---- host ---------------------------------------------------------------- */
 
+/* Switch the machine off, with a code for the test bench. */
+void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */
 void arch_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Bytes from a tenant to its own console; the channel keeps them apart. */

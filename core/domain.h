@@ -2,13 +2,13 @@
 /*
  * A domain: its memory, events, grants, consoles and life.
  *
- *   NONE -> BUILDING -> RUNNING -> ENDING -> ENDED
- *             ^                                |
- *             +----------- restart ------------+
+ *   NONE -> BUILDING -> RUNNING -> ENDING -> SCRUBBING -> ENDED
+ *             ^                      |
+ *             +----- restart --------+
  *
  * RUNNING: vCPUs may run. ENDING: it has asked to end, or was made to; its
  * vCPUs leave their CPUs, then its frames are given back in bounded steps.
- * ENDED: nothing is left but the record; the number is never reused for
+ * SCRUBBING: its frames are zeroed. ENDED: nothing is left but the record; the number is never reused for
  * another tenant. incarnation counts the launches.
  *
  * Memory of a domain: whole chunks, reserved when it is first built and kept
@@ -18,6 +18,8 @@
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
 
+#include "core/build.h"
+#include "core/conring.h"
 #include "core/evtchn.h"
 #include "core/frame.h"
 #include "core/gnttab.h"
@@ -25,6 +27,7 @@
 #include "core/lock.h"
 #include "core/pgwork.h"
 #include "core/rc.h"
+#include "core/store.h"
 #include "core/vcpu.h"
 #include "core/xen.h"
 
@@ -33,6 +36,7 @@ enum domain_state {
     DOMAIN_BUILDING,
     DOMAIN_RUNNING,
     DOMAIN_ENDING,
+    DOMAIN_SCRUBBING,
     DOMAIN_ENDED
 };
 
@@ -43,7 +47,7 @@ enum domain_state {
 
 struct domain {
     domid_t id;     /* [I] */
-    u32 state;      /* [a] enum domain_state */
+    u64 state;      /* [a] enum domain_state */
     u64 incarnation; /* [I] while it lives */
     char name[DOMAIN_NAME_BYTES]; /* [I] */
     u64 rights;     /* [a] can only shrink */
@@ -65,8 +69,10 @@ struct domain {
     struct pgwork work; /* [m] page-table work in progress */
     u64 cpus;          /* [a] CPUs that may hold translations of ours */
     mfn_t m2p_l3, private_l3; /* [I] tables behind slots 256 and 257 */
-    u64 **m2p;         /* [I] M2P page of each own chunk */
-    mfn_t private_l1[VCPU_MAX / 8 + 1]; /* [I] L1 tables, 8 vCPUs each */
+    u64 *m2p;          /* [m] M2P words of our chunks' frames, read-only to the
+                          guest at its place in slot 256 */
+    mfn_t m2p_mfn;     /* [I] first of chunk_count frames behind m2p */
+    mfn_t private_l1[VCPU_MAX / 8]; /* [I] L1 tables, 8 vCPUs each */
 
     struct shared_info *shared; /* [I] hypervisor frame, mapped by the guest */
     mfn_t shared_mfn;           /* [I] */
@@ -84,16 +90,42 @@ struct domain {
     mfn_t store_mfn;
     port_t console_port, store_port; /* [I] guest's ends */
     u32 console_rate;  /* [I] bytes per second */
-    u64 console_tokens; /* console lock */
-    ns_t console_filled;
+    struct conring con;     /* own lock: the hypervisor's ends of the rings */
+    struct storering store; /* own lock */
 
     u64 refused; /* [a] refusals counted */
+
+    const struct mf_domain *plan; /* [I] its record in the manifest */
+    const u8 *kernel, *ramdisk;   /* [I] image bytes in the boot module */
+    u64 kernel_bytes, ramdisk_bytes;
+    struct build build; /* life lock: see build.h */
 };
+
+extern struct domain *domain_table[DOMID_MAX + 1]; /* [I] by number */
+extern u32 domain_count; /* [I] numbers 1..domain_count are in use */
 
 /* The domain with that number, or NULL. The table is fixed after boot. */
 struct domain *domain_by_id(u64 id);
 /* DOMID_SELF or d's own number. */
 bool domain_is_self(const struct domain *d, u64 id);
+
+/* Make the record of domain id from its plan: chunks, pool frames, vCPUs. At
+ * boot only. RC_ENOMEM: the machine is too small. */
+enum rc domain_create(domid_t id, const struct mf_domain *plan) MUST_CHECK;
+
+/* Make the domain ready for building (first start or restart); domain_work does
+ * the rest. RC_ENOMEM: its memory is too small for its images. */
+enum rc domain_begin(struct domain *d) MUST_CHECK;
+
+/* Show pfn for the own frame m in the guest's M2P view. Lock: mm. */
+void domain_set_m2p(struct domain *d, mfn_t m, u64 pfn_number);
+
+/* One bounded slice of what the lives of domains need (building, ending,
+ * restarting, stopping the host). True when there may be more to do. Any CPU,
+ * no lock held; returns at once when another CPU is at it. */
+bool domain_work(void);
+/* Is there such work? For the way back to a guest: one load. */
+bool domain_work_wanted(void);
 
 /* End the domain with the reason (a shutdown reason or ENDED_KILLED). Only
  * the first reason counts. Its vCPUs leave their CPUs at the next chance; the

@@ -8,7 +8,22 @@
  *   any -- close --> FREE (the peer of an INTERDOMAIN port becomes UNBOUND)
  *
  * All ports exist from the domain's creation, so a port is never dangling.
- * Lock: domain.evt; two domains in domain-number order.
+ * Lock: domain.evt; two domains in domain-number order. The end of a channel
+ * changes only with the locks of both domains held, so either lock is enough
+ * to rely on the other end: that is what evtchn_send does.
+ *
+ * Delivery has two halves, because the shared page is a hypervisor frame that
+ * is valid in every address space, and vcpu_info is a guest's frame that is
+ * valid in its own only:
+ *
+ *   notify (any CPU)     pending bit in the shared page; when it was clear and
+ *                        the port is not masked, the port's word in pend_sel
+ *                        of the vCPU; wake or kick the vCPU
+ *   collect (own CPU)    pend_sel moves to vcpu_info.pending_sel, and
+ *                        upcall_pending is set
+ *
+ * A bit in pend_sel is set before the vCPU is woken and pend_sel is taken
+ * whole by one exchange, so no event is lost and none is shown twice.
  */
 #ifndef CORE_EVTCHN_H
 #define CORE_EVTCHN_H
@@ -35,12 +50,14 @@ struct evtchn {
     u8 virq;  /* VIRQ number, or enum evtchn_service */
     u16 peer; /* UNBOUND: who may bind; INTERDOMAIN: the other domain */
     port_t peer_port;
-    vcpuid_t vcpu; /* who is notified */
+    vcpuid_t vcpu; /* [a] who is notified */
 };
 
-/* Make port_count ports at creation; all FREE. */
+/* Make all ports of d FREE and forget what is pending, at creation and at a
+ * restart. d->port and d->shared are there. */
 void evtchn_init(struct domain *d);
-/* First free port bound to a service of the hypervisor, 0 when none. */
+/* First free port bound to a service of the hypervisor, 0 when none. Takes
+ * evt of d. */
 port_t evtchn_open_service(struct domain *d, enum evtchn_service service);
 /* Close everything when the domain ends. Takes evt of d and of peers. */
 void evtchn_close_all(struct domain *d);
@@ -48,11 +65,25 @@ void evtchn_close_all(struct domain *d);
 /* Mark the port pending and make its vCPU notice. Any context; takes no lock
  * but the scheduler's. */
 void evtchn_notify(struct domain *d, port_t port);
-/* Raise a per-vCPU virtual interrupt, if it is bound. */
+/* The same for the guest's end of a service, if it is still bound to it.
+ * Takes evt of d. */
+void evtchn_notify_service(struct domain *d, port_t port,
+                           enum evtchn_service service);
+/* Raise a per-vCPU virtual interrupt, if it is bound. Locks as notify. */
 void evtchn_raise_virq(struct vcpu *v, u32 virq);
 
 /* In v's own address space: show collected events in its vcpu_info. True when
  * an upcall is due now (pending, not masked). */
 bool evtchn_collect(struct vcpu *v);
+
+/* True when the port's pending bit is set; false for a port out of range.
+ * Takes no lock. */
+bool evtchn_is_pending(const struct domain *d, port_t port);
+/* Forget that the port is pending. Lock: evt of d. */
+void evtchn_clear_pending(struct domain *d, port_t port);
+
+/* The record of a port that a guest named, or NULL: port 0 and ports beyond
+ * the domain's are not there. */
+struct evtchn *evtchn_at(struct domain *d, u64 port);
 
 #endif

@@ -13,7 +13,9 @@
  *   2     domain.evt      the domain's event channels
  *   3     sched (a CPU)   that CPU's run queue and the state of vCPUs on it
  *   4     audit           the log
- *   5     console         serial output
+ *   5     ring            the hypervisor's end of a domain's console ring
+ *                         (con.lock) or store ring (store.lock)
+ *   6     console         serial output
  *
  * Legend letters for fields of shared structures:
  *   [I] fixed after init   [m] domain.mm   [e] domain.evt   [s] sched lock

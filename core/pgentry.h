@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to pgtable.c and pgwalk.c: one entry, and what it holds.
+ * Private to pgtable.c and pgwalk.c: one entry, and what it holds. Whoever
+ * else takes a typed use of a frame (grants, rings) uses pgentry_quarantine.
  */
 #ifndef CORE_PGENTRY_H
 #define CORE_PGENTRY_H
@@ -8,6 +9,14 @@
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/frame.h"
+#include "x86/pte.h"
+
+/* What a guest may set in an entry that is present, at any level. G is accepted
+ * and dropped: nothing of a guest outlives a root change in the TLB. Cache bits
+ * and large pages are not in the set. */
+#define PGENTRY_GUEST                                                          \
+    (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY |           \
+     PTE_GLOBAL | PTE_AVAIL | PTE_FRAME | PTE_NX)
 
 /* Slots of an L4 table that are the hypervisor's. */
 bool pgentry_is_hv_slot(u32 level, u32 index);

@@ -43,15 +43,15 @@ void pgentry_quarantine(struct domain *d, struct frame *f, u32 type)
 
 u64 pgentry_fix(u64 pte)
 {
-    return pte_present(pte) ? (pte | PTE_US) & ~PTE_G : pte;
+    return pte_is_present(pte) ? (pte | PTE_USER) & ~PTE_GLOBAL : pte;
 }
 
 enum rc pgentry_take_l1(struct domain *d, u64 pte)
 {
-    if (!pte_present(pte)) {
+    if (!pte_is_present(pte)) {
         return RC_OK;
     }
-    if ((pte & ~PTE_GUEST_L1) != 0) {
+    if ((pte & ~PGENTRY_GUEST) != 0) {
         return RC_EINVAL;
     }
     const mfn_t m = pte_mfn(pte);
@@ -63,7 +63,7 @@ enum rc pgentry_take_l1(struct domain *d, u64 pte)
         }
         return m.v < frame_table_count ? RC_EBUSY : RC_EINVAL;
     }
-    if ((pte & PTE_RW) == 0) {
+    if ((pte & PTE_WRITE) == 0) {
         return frame_ref(f);
     }
     pgentry_quarantine(d, f, FRAME_WRITABLE);
@@ -72,7 +72,7 @@ enum rc pgentry_take_l1(struct domain *d, u64 pte)
 
 void pgentry_drop_l1(struct domain *d, u64 pte)
 {
-    if (!pte_present(pte)) {
+    if (!pte_is_present(pte)) {
         return;
     }
     struct frame *f = frame_of(d, pte_mfn(pte));
@@ -80,7 +80,7 @@ void pgentry_drop_l1(struct domain *d, u64 pte)
     if (f == NULL) {
         return; /* shared by the hypervisor, or a grant mapping */
     }
-    if ((pte & PTE_RW) != 0) {
+    if ((pte & PTE_WRITE) != 0) {
         frame_unref_writable(f);
     } else {
         frame_unref(f);
@@ -90,7 +90,7 @@ void pgentry_drop_l1(struct domain *d, u64 pte)
 /* True when the change needs no counting: same frame, same right to write. */
 static bool same_leaf(u64 a, u64 b)
 {
-    return ((a ^ b) & (PTE_P | PTE_RW | PTE_FRAME)) == 0;
+    return ((a ^ b) & (PTE_PRESENT | PTE_WRITE | PTE_FRAME)) == 0;
 }
 
 static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
@@ -98,12 +98,12 @@ static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
 {
     u64 old = arch_pte_read(table, index);
 
-    if (pte_present(old) && same_leaf(old, pte)) {
-        if ((pte & ~PTE_GUEST_L1) != 0) {
+    if (pte_is_present(old) && same_leaf(old, pte)) {
+        if ((pte & ~PGENTRY_GUEST) != 0) {
             return RC_EINVAL;
         }
         for (u32 i = 0; i < SWAP_TRIES; i++) {
-            const u64 ad = keep_ad ? old & (PTE_A | PTE_D) : 0;
+            const u64 ad = keep_ad ? old & (PTE_ACCESSED | PTE_DIRTY) : 0;
 
             if (arch_pte_swap(table, index, &old, pgentry_fix(pte) | ad)) {
                 return RC_OK;
@@ -117,7 +117,7 @@ static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
         return rc;
     }
     for (u32 i = 0; i < SWAP_TRIES; i++) {
-        const u64 ad = keep_ad && pte_present(pte) ? old & (PTE_A | PTE_D) : 0;
+        const u64 ad = keep_ad && pte_is_present(pte) ? old & (PTE_ACCESSED | PTE_DIRTY) : 0;
 
         if (arch_pte_swap(table, index, &old, pgentry_fix(pte) | ad)) {
             pgentry_drop_l1(d, old);
@@ -137,7 +137,7 @@ static void swap_upper(mfn_t table, u32 index, u64 pte, bool keep_ad)
 
     for (u32 i = 0; i < SWAP_TRIES && !done; i++) {
         const u64 ad =
-            keep_ad && pte_present(pte) ? old & (PTE_A | PTE_D) : 0;
+            keep_ad && pte_is_present(pte) ? old & (PTE_ACCESSED | PTE_DIRTY) : 0;
 
         done = arch_pte_swap(table, index, &old, pgentry_fix(pte) | ad);
     }
@@ -156,15 +156,15 @@ static enum rc write_upper(struct vcpu *v, mfn_t table, u32 level, u32 index,
     if (pgentry_is_hv_slot(level, index)) {
         return RC_EINVAL;
     }
-    if (pte_present(pte) && (pte & ~PTE_GUEST_UPPER) != 0) {
+    if (pte_is_present(pte) && (pte & ~PGENTRY_GUEST) != 0) {
         return RC_EINVAL;
     }
-    if (pte_present(pte) && pte_present(old) &&
+    if (pte_is_present(pte) && pte_is_present(old) &&
         pte_mfn(pte).v == pte_mfn(old).v) {
         swap_upper(table, index, pte, keep_ad);
         return RC_OK;
     }
-    if (pte_present(pte)) {
+    if (pte_is_present(pte)) {
         const enum rc rc = pgtable_get(v, pte_mfn(pte), level - 1);
 
         if (rc != RC_OK) {
@@ -172,7 +172,7 @@ static enum rc write_upper(struct vcpu *v, mfn_t table, u32 level, u32 index,
         }
     }
     swap_upper(table, index, pte, keep_ad);
-    if (pte_present(old)) {
+    if (pte_is_present(old)) {
         pgtable_put(v, pte_mfn(old));
     }
     return RC_OK;
@@ -190,7 +190,7 @@ enum rc pgtable_write(struct vcpu *v, mfn_t table, u32 index, u64 pte,
     const u32 level = f->type;
 
     if (level > FRAME_L1) {
-        const mfn_t child = pte_present(pte) ? pte_mfn(pte) : mfn(MFN_NONE);
+        const mfn_t child = pte_is_present(pte) ? pte_mfn(pte) : mfn(MFN_NONE);
         const enum rc rc = pgwalk_ready_for(v, child, level - 1);
 
         if (rc != RC_OK) {
@@ -238,7 +238,7 @@ enum rc pgtable_write_foreign(struct domain *d, mfn_t table, u32 index,
     u64 old = arch_pte_read(table, index);
 
     for (u32 i = 0; i < SWAP_TRIES; i++) {
-        if (((old ^ expected) & ~(PTE_A | PTE_D)) != 0) {
+        if (((old ^ expected) & ~(PTE_ACCESSED | PTE_DIRTY)) != 0) {
             return RC_EBUSY;
         }
         if (arch_pte_swap(table, index, &old, pgentry_fix(pte))) {

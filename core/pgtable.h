@@ -38,8 +38,9 @@
  * budget of v ran out first. To be called before anything that may put. */
 enum rc pgtable_ready(struct vcpu *v) MUST_CHECK;
 
-/* Is work pending that the current call should finish before it ends? */
-bool pgtable_pending(const struct domain *d);
+/* Continue what is pending but keep a finished result: the tail of a call that
+ * may have left work. RC_PREEMPT as above. Takes the mm lock itself. */
+enum rc pgtable_continue(struct vcpu *v) MUST_CHECK;
 
 /* Take one reference on m as a LIVE table of level, validating it when it is
  * not yet a table. RC_EINVAL: not a frame of the domain, or a bad entry.

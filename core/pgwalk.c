@@ -48,7 +48,7 @@ static enum rc enter(struct domain *d, struct frame *f, mfn_t m, u32 level)
  * pushed and is to be validated first. */
 static enum rc take_upper(struct domain *d, u32 level, u64 pte)
 {
-    if ((pte & ~PTE_GUEST_UPPER) != 0) {
+    if ((pte & ~PGENTRY_GUEST) != 0) {
         return RC_EINVAL;
     }
     const mfn_t m = pte_mfn(pte);
@@ -117,7 +117,7 @@ static void validate_step(struct domain *d)
     const u64 pte = table[s->taken];
     enum rc rc = RC_OK;
 
-    if (pte_present(pte) && !pgentry_is_hv_slot(w->level, s->taken)) {
+    if (pte_is_present(pte) && !pgentry_is_hv_slot(w->level, s->taken)) {
         rc = w->level == 1 ? pgentry_take_l1(d, pte)
                            : take_upper(d, w->level, pte);
         if (rc == RC_OK || rc == RC_PREEMPT) {
@@ -165,7 +165,7 @@ static void release_step(struct domain *d)
     s->taken--;
     const u64 pte = table[s->taken];
 
-    if (!pte_present(pte) || pgentry_is_hv_slot(w->level, s->taken)) {
+    if (!pte_is_present(pte) || pgentry_is_hv_slot(w->level, s->taken)) {
         return;
     }
     if (w->level == 1) {
@@ -236,9 +236,13 @@ enum rc pgtable_ready(struct vcpu *v)
     return pgwalk_ready_for(v, mfn(MFN_NONE), 0);
 }
 
-bool pgtable_pending(const struct domain *d)
+enum rc pgtable_continue(struct vcpu *v)
 {
-    return d->work.mode == PGWORK_VALIDATE || d->work.mode == PGWORK_RELEASE;
+    lock_take(&v->domain->mm);
+    const enum rc rc = run(v);
+
+    lock_drop(&v->domain->mm);
+    return rc;
 }
 
 enum rc pgtable_get(struct vcpu *v, mfn_t m, u32 level)

@@ -76,8 +76,6 @@ struct vcpu {
     u64 pend_sel;   /* [a] selector bits not yet shown to the guest */
     u32 poll_count; /* [a] ports being polled, 0 not polling */
     port_t poll_port; /* the port when poll_count is 1 */
-    ns_t timer_at;  /* [s] one-shot timer, NS_NEVER for none */
-    u32 timer_idx;  /* [s] place in the CPU's timer heap */
     port_t virq_port[VIRQ_COUNT]; /* [e] 0: not bound */
     mfn_t runstate_frame[2]; /* MFN_NONE: not registered */
     u32 runstate_offset;

@@ -50,7 +50,8 @@ static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
                      : "memory");
 }
 
-/* ---- model-specific registers --------------------------------------------- */
+/* ---- model-specific registers ---------------------------------------------
+ */
 
 #define MSR_APIC_BASE 0x1bu
 #define MSR_TSC_DEADLINE 0x6e0u
@@ -58,7 +59,8 @@ static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
 #define MSR_PAT 0x277u
-#define MSR_X2APIC 0x800u /* register r of the local APIC: MSR_X2APIC + r/16 */
+#define MSR_X2APIC 0x800u /* register r of the local APIC: MSR_X2APIC + r/16   \
+                           */
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
 #define MSR_LSTAR 0xc0000082u
@@ -88,7 +90,8 @@ static inline void hw_wrmsr(u32 msr, u64 v)
                      : "memory");
 }
 
-/* ---- control registers ----------------------------------------------------- */
+/* ---- control registers -----------------------------------------------------
+ */
 
 #define CR0_MP 0x00000002ull
 #define CR0_TS 0x00000008ull
@@ -158,7 +161,8 @@ static inline void hw_invlpg(u64 va)
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
-/* ---- descriptor tables ------------------------------------------------------ */
+/* ---- descriptor tables ------------------------------------------------------
+ */
 
 struct hw_table_pointer {
     u16 limit;
@@ -207,7 +211,8 @@ static inline void hw_load_segments(u64 cs, u32 ss)
                      : "rax", "memory");
 }
 
-/* ---- identification, time, random ------------------------------------------- */
+/* ---- identification, time, random -------------------------------------------
+ */
 
 struct hw_cpuid {
     u32 a, b, c, d;
@@ -239,7 +244,8 @@ static inline bool hw_rdrand(u64 *v)
     return ok;
 }
 
-/* ---- waiting ------------------------------------------------------------------ */
+/* ---- waiting
+ * ------------------------------------------------------------------ */
 
 static inline void hw_pause(void)
 {
@@ -265,13 +271,20 @@ static inline void NO_RETURN hw_halt(void)
     }
 }
 
+/* All earlier memory accesses are done before anything later begins. */
+static inline void hw_fence(void)
+{
+    __asm__ volatile("mfence\n\tlfence" : : : "memory");
+}
+
 /* Keep the compiler from moving memory accesses across. */
 static inline void hw_barrier(void)
 {
     __asm__ volatile("" : : : "memory");
 }
 
-/* ---- stacks, memory -------------------------------------------------------- */
+/* ---- stacks, memory --------------------------------------------------------
+ */
 
 /* Continue in fn on another stack, for good. fn must not return. */
 static inline void NO_RETURN hw_continue_on(u64 stack_top, void (*fn)(void))

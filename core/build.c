@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Building a domain; phases in build.h.
+ *
+ * Frame pfn of the new domain is the pfn-th frame of its chunks. Its address
+ * space at start, as the ABI has it [XEN xen.h, "initial memory layout"]:
+ *
+ *   virt_base + (pfn << 12):
+ *     0..           nothing of ours; the guest's to use
+ *     kernel_pfn    the flat kernel image
+ *     ramdisk_pfn   the ramdisk, if any
+ *     p2m_pfn       u64 frame number of each pfn
+ *     start_info, xenstore ring, console ring
+ *     tables_pfn    L4, then L3s, L2s, L1s: mapped read-only
+ *     stack_pfn     one page
+ *     ..end_pfn     at least 512 KiB of room, end rounded up to 4 MiB
+ *
+ * The tables are written as plain memory and then pinned through the same code
+ * that validates a guest's: the builder has no privilege over the frame
+ * machine.
+ */
+#include "core/build.h"
+
+#include "core/arch.h"
+#include "core/domain.h"
+#include "core/frame.h"
+#include "core/pgtable.h"
+#include "policy/manifest.h"
+#include "x86/pte.h"
+
+#define SLICE_FRAMES 16u
+#define ROOM_FRAMES 128u    /* 512 KiB above the stack */
+#define ROUND_FRAMES 1024u  /* 4 MiB */
+#define WORDS_A_WRITE 64u
+#define MAGIC "xen-3.0-x86_64"
+
+static u64 pages(u64 bytes)
+{
+    return (bytes + PAGE_BYTES - 1) >> PAGE_BITS;
+}
+
+static mfn_t frame_number(const struct domain *d, u64 pfn_number)
+{
+    return mfn((d->first_chunk << CHUNK_FRAME_BITS) + pfn_number);
+}
+
+/* Units of 2^bits bytes that [base, base + frames pages) touches. */
+static u64 regions(u64 base, u64 frames, u32 bits)
+{
+    const u64 first = base >> bits;
+    const u64 last = (base + (frames << PAGE_BITS) - 1) >> bits;
+
+    return last - first + 1;
+}
+
+/* Size the tables for a span that contains the tables themselves. */
+static void size_tables(struct build *b, u64 virt_base)
+{
+    u64 tables = 4;
+
+    for (u32 i = 0; i < 8; i++) {
+        b->stack_pfn = b->tables_pfn + tables;
+        b->end_pfn = (b->stack_pfn + 1 + ROOM_FRAMES + ROUND_FRAMES - 1) /
+                     ROUND_FRAMES * ROUND_FRAMES;
+        b->l1_count = regions(virt_base, b->end_pfn, 21);
+        b->l2_count = regions(virt_base, b->end_pfn, 30);
+        b->l3_count = regions(virt_base, b->end_pfn, 39);
+        const u64 needed = 1 + b->l3_count + b->l2_count + b->l1_count;
+
+        if (needed <= tables) {
+            return;
+        }
+        tables = needed;
+    }
+}
+
+enum rc build_begin(struct domain *d)
+{
+    const struct mf_domain *p = d->plan;
+    struct build *b = &d->build;
+
+    d->free_head = FRAME_NO_PFN;
+    d->frames = p->frames;
+    d->work.mode = PGWORK_IDLE;
+    b->phase = BUILD_FRAMES;
+    b->next = 0;
+    b->kernel_pfn = (p->load_va - p->virt_base) >> PAGE_BITS;
+    b->ramdisk_pfn = b->kernel_pfn + pages(p->memory_bytes);
+    b->p2m_pfn = b->ramdisk_pfn + pages(d->ramdisk_bytes);
+    b->start_info_pfn = b->p2m_pfn + pages(p->frames * 8);
+    b->store_pfn = b->start_info_pfn + 1;
+    b->console_pfn = b->store_pfn + 1;
+    b->tables_pfn = b->console_pfn + 1;
+    size_tables(b, p->virt_base);
+    return b->end_pfn <= p->frames ? RC_OK : RC_ENOMEM;
+}
+
+/* Advance to the next phase when this one has done count units. */
+static void advance(struct build *b, u64 count)
+{
+    if (b->next >= count) {
+        b->phase++;
+        b->next = 0;
+    }
+}
+
+static void step_frames(struct domain *d)
+{
+    struct build *b = &d->build;
+    const u64 count = (u64)d->chunk_count << CHUNK_FRAME_BITS;
+    const u64 private = count - d->vcpu_count * 4ull;
+
+    for (u32 i = 0; i < SLICE_FRAMES && b->next < count; i++, b->next++) {
+        const mfn_t m = frame_number(d, b->next);
+        struct frame *f = frame_at(m);
+
+        if (f->type >= FRAME_L1 && f->type <= FRAME_L4) {
+            arch_window_unmap(m);
+        }
+        frame_reset(f);
+        arch_frame_zero(m);
+        domain_set_m2p(d, m, PFN_INVALID);
+        if (b->next < d->plan->frames) {
+            frame_populate(f, (u32)b->next);
+            domain_set_m2p(d, m, b->next);
+        } else if (b->next >= private) {
+            frame_reserve(f);
+        } else {
+            f->pfn = d->free_head;
+            d->free_head = (u32)b->next;
+        }
+    }
+    advance(b, count);
+}
+
+static void step_copy(struct domain *d, u64 at_pfn, const u8 *from, u64 bytes)
+{
+    struct build *b = &d->build;
+    const u64 count = pages(bytes);
+
+    for (u32 i = 0; i < SLICE_FRAMES && b->next < count; i++, b->next++) {
+        const u64 done = b->next << PAGE_BITS;
+        const u64 left = bytes - done;
+        const u32 now = left < PAGE_BYTES ? (u32)left : PAGE_BYTES;
+
+        arch_frame_write(frame_number(d, at_pfn + b->next), 0, from + done,
+                         now);
+    }
+    advance(b, count);
+}
+
+static void step_p2m(struct domain *d)
+{
+    struct build *b = &d->build;
+    const u64 count = pages(d->plan->frames * 8) * TABLE_ENTRIES;
+    u64 words[WORDS_A_WRITE];
+
+    for (u32 i = 0; i < WORDS_A_WRITE; i++) {
+        const u64 p = b->next + i;
+
+        words[i] = p < d->plan->frames ? frame_number(d, p).v : PFN_INVALID;
+    }
+    arch_frame_write(
+        frame_number(d, b->p2m_pfn + b->next / TABLE_ENTRIES),
+        (u32)(b->next % TABLE_ENTRIES) * 8, words, sizeof(words));
+    b->next += WORDS_A_WRITE;
+    advance(b, count);
+}
+
+/* Entry of table number t at that index, 0 for none. Tables are numbered as
+ * they lie: L4, L3s, L2s, L1s. */
+static u64 boot_entry(const struct domain *d, u64 t, u64 index)
+{
+    const struct build *b = &d->build;
+    const u64 base = d->plan->virt_base;
+    const u64 upper = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY;
+    const u64 l3 = 1;
+    const u64 l2 = l3 + b->l3_count;
+    const u64 l1 = l2 + b->l2_count;
+
+    if (t >= l1) { /* maps pages */
+        const u64 p = (t - l1) * TABLE_ENTRIES + index;
+        const bool table = p >= b->tables_pfn && p < b->stack_pfn;
+
+        return p >= b->end_pfn ? 0
+                               : pte_make(frame_number(d, p),
+                                          PTE_PRESENT | PTE_USER | PTE_ACCESSED |
+                                              (table ? 0 : PTE_WRITE));
+    }
+    /* The unit that the entry stands for, counted from that of virt_base. */
+    u64 first, unit, child, count;
+
+    if (t >= l2) {
+        unit = (((base >> 30) + (t - l2)) << 9) + index;
+        first = base >> 21;
+        child = l1;
+        count = b->l1_count;
+    } else if (t >= l3) {
+        unit = (((base >> 39) + (t - l3)) << 9) + index;
+        first = base >> 30;
+        child = l2;
+        count = b->l2_count;
+    } else {
+        unit = (base >> 48 << 9) + index;
+        first = base >> 39;
+        child = l3;
+        count = b->l3_count;
+    }
+    if (unit < first || unit - first >= count) {
+        return 0;
+    }
+    return pte_make(frame_number(d, b->tables_pfn + child + unit - first),
+                    upper);
+}
+
+static void step_tables(struct domain *d)
+{
+    struct build *b = &d->build;
+    const u64 count = (b->stack_pfn - b->tables_pfn) * TABLE_ENTRIES;
+    const u64 used = 1 + b->l3_count + b->l2_count + b->l1_count;
+    const u64 t = b->next / TABLE_ENTRIES;
+    u64 words[WORDS_A_WRITE];
+
+    for (u32 i = 0; i < WORDS_A_WRITE; i++) {
+        words[i] =
+            t < used ? boot_entry(d, t, b->next % TABLE_ENTRIES + i) : 0;
+    }
+    arch_frame_write(frame_number(d, b->tables_pfn + t),
+                     (u32)(b->next % TABLE_ENTRIES) * 8, words, sizeof(words));
+    b->next += WORDS_A_WRITE;
+    advance(b, count);
+}
+
+static u64 va_of(const struct domain *d, u64 pfn_number)
+{
+    return d->plan->virt_base + (pfn_number << PAGE_BITS);
+}
+
+static void write_start_info(struct domain *d)
+{
+    const struct build *b = &d->build;
+    const struct mf_domain *p = d->plan;
+    struct start_info s = { .magic = MAGIC };
+
+    s.nr_pages = p->frames;
+    s.shared_info = d->shared_mfn.v << PAGE_BITS;
+    s.store_mfn = d->store_mfn.v;
+    s.store_evtchn = d->store_port;
+    s.console_mfn = d->console_mfn.v;
+    s.console_evtchn = d->console_port;
+    s.pt_base = va_of(d, b->tables_pfn);
+    s.nr_pt_frames = b->stack_pfn - b->tables_pfn;
+    s.mfn_list = va_of(d, b->p2m_pfn);
+    if (d->ramdisk_bytes != 0) {
+        s.mod_start = va_of(d, b->ramdisk_pfn);
+        s.mod_len = d->ramdisk_bytes;
+    }
+    for (u32 i = 0; i < XEN_CMDLINE_BYTES - 1 && p->cmdline[i] != 0; i++) {
+        s.cmd_line[i] = p->cmdline[i];
+    }
+    arch_frame_write(frame_number(d, b->start_info_pfn), 0, &s, sizeof(s));
+}
+
+static enum rc open_rings(struct domain *d)
+{
+    d->store_mfn = frame_number(d, d->build.store_pfn);
+    d->console_mfn = frame_number(d, d->build.console_pfn);
+    lock_take(&d->mm);
+    enum rc rc = store_service_open(d);
+
+    if (rc == RC_OK) {
+        rc = console_service_open(d);
+    }
+    lock_drop(&d->mm);
+    d->store_port = evtchn_open_service(d, SERVICE_STORE);
+    d->console_port = evtchn_open_service(d, SERVICE_CONSOLE);
+    return rc;
+}
+
+/* Pin the boot tables and make them vCPU 0's root; cut like a guest's pin. */
+static enum rc pin_root(struct domain *d)
+{
+    struct vcpu *v = &d->vcpu[0];
+    const mfn_t l4 = frame_number(d, d->build.tables_pfn);
+
+    v->budget = PGTABLE_BUDGET;
+    v->in_kernel = true;
+    enum rc rc = pgtable_set_root(v, l4, false);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    lock_take(&d->mm);
+    rc = pgtable_get(v, l4, 4);
+    if (rc == RC_OK) {
+        rc = frame_pin(frame_at(l4));
+    }
+    lock_drop(&d->mm);
+    return rc;
+}
+
+static enum rc step_start(struct domain *d)
+{
+    const struct build *b = &d->build;
+    const struct mf_domain *p = d->plan;
+    enum rc rc = pin_root(d);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    rc = open_rings(d);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    write_start_info(d);
+    if (p->hypercall_va != MF_NO_ADDRESS) {
+        arch_hypercall_page(frame_number(
+            d, (p->hypercall_va - p->virt_base) >> PAGE_BITS));
+    }
+    arch_vcpu_reset(&d->vcpu[0], p->entry_va,
+                    va_of(d, b->stack_pfn) + PAGE_BYTES,
+                    va_of(d, b->start_info_pfn));
+    d->build.phase = BUILD_DONE;
+    return RC_OK;
+}
+
+enum rc build_step(struct domain *d)
+{
+    struct build *b = &d->build;
+
+    switch (b->phase) {
+    case BUILD_FRAMES:
+        step_frames(d);
+        return RC_PREEMPT;
+    case BUILD_KERNEL:
+        step_copy(d, b->kernel_pfn, d->kernel, d->kernel_bytes);
+        return RC_PREEMPT;
+    case BUILD_RAMDISK:
+        step_copy(d, b->ramdisk_pfn, d->ramdisk, d->ramdisk_bytes);
+        return RC_PREEMPT;
+    case BUILD_P2M:
+        step_p2m(d);
+        return RC_PREEMPT;
+    case BUILD_TABLES:
+        step_tables(d);
+        return RC_PREEMPT;
+    case BUILD_START:
+        return step_start(d);
+    default:
+        return RC_OK;
+    }
+}

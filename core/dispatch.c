@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a hypercall to its handler; see dispatch.h. All of it is expanded from
+ * the table: row lookup, policy question, typed fetch and store, the call.
+ *
+ * A row that the policy denies to the caller's rights is refused before a byte
+ * of its arguments is read, but for the few calls whose sub-operation is in
+ * the structure itself.
+ *
+ * Batches are cut when the vCPU's budget is used up. What has been done by
+ * then is remembered in the vCPU (batch_done); the rest of the state is in the
+ * rewritten arguments, which are checked afresh.
+ */
+#include "core/dispatch.h"
+
+#include "core/arch.h"
+#include "core/argio.h"
+#include "core/domain.h"
+#include "core/nospec.h"
+#include "core/pgtable.h"
+#include "core/record.h"
+#include "policy/policy.h"
+
+#define NR_COUNT 34u
+#define SUB_COUNT 16u
+#define ELEMENT_COST 8 /* of the budget; a walk step is 1 */
+
+#define HC_R(n, s, w, name, r, o, g, d)                                        \
+    [HCROW_##name] = { #name, n, s, HC_##w, 'R', RIGHT_##r, POLICY_##o },
+#define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
+    [HCROW_##name] = { #name, n, s, HC_##w, 'S', RIGHT_##r, POLICY_##o },
+#define HC_B(n, s, w, name, a, r, o, g, d)                                     \
+    [HCROW_##name] = { #name, n, s, HC_##w, 'B', RIGHT_##r, POLICY_##o },
+static const struct hc_info info[HCROW_COUNT] = {
+#include "core/hypercalls.def"
+};
+#undef HC_R
+#undef HC_S
+#undef HC_B
+
+/* Row of each pair, 0 for none. */
+#define HC_R(n, s, w, name, r, o, g, d) [n][s] = HCROW_##name,
+#define HC_S(n, s, w, name, p, a, r, o, g, d) [n][s] = HCROW_##name,
+#define HC_B(n, s, w, name, a, r, o, g, d) [n][s] = HCROW_##name,
+static const u8 row_of[NR_COUNT][SUB_COUNT] = {
+#include "core/hypercalls.def"
+};
+#undef HC_R
+#undef HC_S
+#undef HC_B
+
+/* Where the sub-operation of each number is. */
+#define HC_R(n, s, w, name, r, o, g, d) [n] = HC_##w,
+#define HC_S(n, s, w, name, p, a, r, o, g, d) [n] = HC_##w,
+#define HC_B(n, s, w, name, a, r, o, g, d) [n] = HC_##w,
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+static const u8 where_of[NR_COUNT] = {
+#include "core/hypercalls.def"
+};
+#pragma GCC diagnostic pop
+#undef HC_R
+#undef HC_S
+#undef HC_B
+
+const struct hc_info *hc_info(u32 row)
+{
+    return row < HCROW_COUNT ? &info[row] : &info[HCROW_NONE];
+}
+
+static u32 find(u64 nr, u64 sub)
+{
+    if (nr >= NR_COUNT || sub >= SUB_COUNT) {
+        return HCROW_NONE;
+    }
+    return row_of[index_clamp(nr, NR_COUNT)][index_clamp(sub, SUB_COUNT)];
+}
+
+/* RC_OK when the caller may make the call; the refusal is recorded. */
+static enum rc admit(struct hc_call *c, u32 row, u64 sub)
+{
+    if (row == HCROW_NONE) {
+        record_refusal(c->v, c->nr, sub, RC_ENOSYS);
+        return RC_ENOSYS;
+    }
+    const struct hc_info *i = &info[row];
+    const u64 rights = atomic_load64(&c->v->domain->rights);
+
+    if (policy_decide(rights, (enum right)i->right,
+                      (enum policy_object)i->object) != POLICY_ALLOW) {
+        record_refusal(c->v, c->nr, sub, RC_EPERM);
+        return RC_EPERM;
+    }
+    return RC_OK;
+}
+
+/* Rows with arguments in registers, or one structure. */
+static s64 call_one(struct hc_call *c, u32 row)
+{
+    switch (row) {
+#define HC_R(n, s, w, name, r, o, g, d)                                        \
+    case HCROW_##name:                                                         \
+        return hc_##name(c);
+#define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
+    case HCROW_##name: {                                                       \
+        struct arg_##a arg;                                                    \
+        const gva_t at = gva(c->arg[p]);                                       \
+        const enum rc rc = fetch_##a(&arg, at);                                \
+        if (rc != RC_OK) {                                                     \
+            return rc;                                                         \
+        }                                                                      \
+        const s64 result = hc_##name(c, &arg);                                 \
+        return result < 0 ? result : store_##a(at, &arg, result);              \
+    }
+#define HC_B(n, s, w, name, a, r, o, g, d)
+#include "core/hypercalls.def"
+#undef HC_R
+#undef HC_S
+#undef HC_B
+    default:
+        return RC_ENOSYS;
+    }
+}
+
+/* Callback registration: the kind is in the structure. */
+static s64 call_by_field(struct hc_call *c)
+{
+    struct arg_callback a;
+    const enum rc rc = fetch_callback(&a, gva(c->arg[1]));
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (c->arg[0] != 0) {
+        return RC_ENOSYS; /* unregister: no guest needs it */
+    }
+    const u32 row = find(c->nr, a.type);
+    const enum rc admitted = admit(c, row, a.type);
+
+    if (admitted != RC_OK) {
+        return admitted;
+    }
+    switch (row) {
+#define HC_R(n, s, w, name, r, o, g, d)
+#define HC_B(n, s, w, name, a, r, o, g, d)
+#define HC_S(n, s, w, name, p, arg, r, o, g, d) FIELD_##arg(name)
+#define FIELD_callback(name)                                                   \
+    case HCROW_##name:                                                         \
+        return hc_##name(c, &a);
+#define FIELD_memory_reservation(name)
+#define FIELD_memory_map(name)
+#define FIELD_runstate_area(name)
+#define FIELD_time_area(name)
+#define FIELD_vcpu_info_place(name)
+#define FIELD_sched_shutdown(name)
+#define FIELD_sched_poll(name)
+#define FIELD_evtchn_interdomain(name)
+#define FIELD_evtchn_virq(name)
+#define FIELD_evtchn_port(name)
+#define FIELD_evtchn_unbound(name)
+#define FIELD_evtchn_ipi(name)
+#define FIELD_evtchn_vcpu(name)
+#define FIELD_set_iopl(name)
+#include "core/hypercalls.def"
+#undef HC_R
+#undef HC_S
+#undef HC_B
+    default:
+        return RC_ENOSYS;
+    }
+}
+
+/* One element of mmu_update. */
+static s64 mmu_element(struct hc_call *c, u64 at)
+{
+    struct arg_mmu_update a;
+    enum rc rc = fetch_mmu_update(&a, gva(at));
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    const u32 row = find(1, a.ptr & 3);
+
+    rc = admit(c, row, a.ptr & 3);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    switch (row) {
+    case HCROW_mmu_normal:
+        return hc_mmu_normal(c, &a);
+    case HCROW_mmu_keep_ad:
+        return hc_mmu_keep_ad(c, &a);
+    case HCROW_mmu_machphys:
+        return hc_mmu_machphys(c, &a);
+    default:
+        return RC_ENOSYS;
+    }
+}
+
+/* One element of mmuext_op. */
+static s64 mmuext_element(struct hc_call *c, u64 at)
+{
+    struct arg_mmuext_op a;
+    enum rc rc = fetch_mmuext_op(&a, gva(at));
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    const u32 row = find(26, a.cmd);
+
+    rc = admit(c, row, a.cmd);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    switch (row) {
+#define HC_R(n, s, w, name, r, o, g, d)
+#define HC_S(n, s, w, name, p, a, r, o, g, d)
+#define HC_B(n, s, w, name, arg, r, o, g, d) ELEMENT_##arg(name)
+#define ELEMENT_mmuext_op(name)                                                \
+    case HCROW_##name:                                                         \
+        return hc_##name(c, &a);
+#define ELEMENT_mmu_update(name)
+#define ELEMENT_gnttab_map(name)
+#define ELEMENT_gnttab_unmap(name)
+#define ELEMENT_gnttab_setup(name)
+#define ELEMENT_gnttab_copy(name)
+#define ELEMENT_gnttab_query(name)
+#define ELEMENT_gnttab_version(name)
+#include "core/hypercalls.def"
+#undef HC_R
+#undef HC_S
+#undef HC_B
+    default:
+        return RC_ENOSYS;
+    }
+}
+
+static s64 cut(struct hc_call *c, u32 pointer, u64 size, u64 done_now,
+               u64 done_before)
+{
+    c->arg[pointer] += done_now * size;
+    c->arg[pointer + 1] -= done_now;
+    c->v->batch_done = done_before + done_now;
+    c->v->batch_open = true;
+    return RC_PREEMPT;
+}
+
+/* mmu_update and mmuext_op: (list, count, done *, domain). Stops at the first
+ * error; done counts what was carried out. */
+static s64 call_mmu_batch(struct hc_call *c)
+{
+    struct vcpu *v = c->v;
+    const u64 size = c->nr == 1 ? sizeof(struct arg_mmu_update)
+                                : sizeof(struct arg_mmuext_op);
+    const u64 before = v->batch_open ? v->batch_done : 0;
+    const u64 count = c->arg[1] & 0x7fffffff;
+    s64 result = RC_OK;
+    u64 i = 0;
+
+    v->batch_open = false;
+    if (!domain_is_self(v->domain, c->arg[3])) {
+        return RC_EPERM;
+    }
+    c->arg[1] = count;
+    while (i < count && result >= 0) {
+        if (v->budget <= 0) {
+            return cut(c, 0, size, i, before);
+        }
+        v->budget -= ELEMENT_COST;
+        const u64 at = c->arg[0] + i * size;
+
+        result = c->nr == 1 ? mmu_element(c, at) : mmuext_element(c, at);
+        if (result == RC_PREEMPT) {
+            return cut(c, 0, size, i, before);
+        }
+        if (result >= 0) {
+            i++;
+        }
+    }
+    if (result >= 0 && pgtable_continue(v) == RC_PREEMPT) {
+        return cut(c, 0, size, i, before);
+    }
+    const u32 done = (u32)(before + i);
+
+    if (c->arg[2] != 0 && !arch_store(gva(c->arg[2]), &done, sizeof(done))) {
+        return RC_EFAULT;
+    }
+    return result;
+}
+
+/* One element of grant_table_op; its status goes into the element. */
+static s64 grant_element(struct hc_call *c, u32 row, u64 at)
+{
+    switch (row) {
+#define HC_R(n, s, w, name, r, o, g, d)
+#define HC_S(n, s, w, name, p, a, r, o, g, d)
+#define HC_B(n, s, w, name, arg, r, o, g, d) ELEMENT2_##arg(name, arg)
+#define ELEMENT2_mmuext_op(name, a)
+#define ELEMENT2_mmu_update(name, a)
+#define ELEMENT2_gnttab_map(name, a) GRANT_CASE(name, a)
+#define ELEMENT2_gnttab_unmap(name, a) GRANT_CASE(name, a)
+#define ELEMENT2_gnttab_setup(name, a) GRANT_CASE(name, a)
+#define ELEMENT2_gnttab_copy(name, a) GRANT_CASE(name, a)
+#define ELEMENT2_gnttab_query(name, a) GRANT_CASE(name, a)
+#define ELEMENT2_gnttab_version(name, a) GRANT_CASE(name, a)
+#define GRANT_CASE(name, a)                                                    \
+    case HCROW_##name: {                                                       \
+        struct arg_##a arg;                                                    \
+        const enum rc rc = fetch_##a(&arg, gva(at));                           \
+        if (rc != RC_OK) {                                                     \
+            return rc;                                                         \
+        }                                                                      \
+        const s64 result = hc_##name(c, &arg);                                 \
+        return result < 0 ? result : store_##a(gva(at), &arg, result);         \
+    }
+#include "core/hypercalls.def"
+#undef HC_R
+#undef HC_S
+#undef HC_B
+    default:
+        return RC_ENOSYS;
+    }
+}
+
+static u64 grant_element_bytes(u32 row)
+{
+    switch (row) {
+#define HC_R(n, s, w, name, r, o, g, d)
+#define HC_S(n, s, w, name, p, a, r, o, g, d)
+#define HC_B(n, s, w, name, arg, r, o, g, d)                                   \
+    case HCROW_##name:                                                         \
+        return sizeof(struct arg_##arg);
+#include "core/hypercalls.def"
+#undef HC_R
+#undef HC_S
+#undef HC_B
+    default:
+        return 0;
+    }
+}
+
+/* grant_table_op: (sub, list, count). */
+static s64 call_grant_batch(struct hc_call *c, u32 row)
+{
+    struct vcpu *v = c->v;
+    const u64 size = grant_element_bytes(row);
+
+    if (c->arg[2] > 0x7fffffff) {
+        return RC_EINVAL;
+    }
+    for (u64 i = 0; i < c->arg[2]; i++) {
+        if (v->budget <= 0) {
+            return cut(c, 1, size, i, 0);
+        }
+        v->budget -= 4 * ELEMENT_COST;
+        const s64 result = grant_element(c, row, c->arg[1] + i * size);
+
+        if (result == RC_PREEMPT) {
+            return cut(c, 1, size, i, 0);
+        }
+        if (result < 0) {
+            return result;
+        }
+    }
+    return RC_OK;
+}
+
+s64 dispatch_entry(struct hc_call *c)
+{
+    const u8 where =
+        c->nr < NR_COUNT ? where_of[index_clamp(c->nr, NR_COUNT)] : HC_NONE;
+    u64 sub = 0;
+
+    if (where == HC_ELEM) {
+        return call_mmu_batch(c);
+    }
+    if (where == HC_FIELD) {
+        return call_by_field(c);
+    }
+    if (where == HC_A0) {
+        sub = c->nr == 12 ? c->arg[0] & 0x3f : (u32)c->arg[0];
+    } else if (where == HC_A1) {
+        sub = c->arg[0] == 0 ? (u32)c->arg[1] : SUB_COUNT;
+    }
+    const u32 row = find(c->nr, sub);
+    const enum rc rc = admit(c, row, sub);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    return info[row].shape == 'B' ? call_grant_batch(c, row)
+                                  : call_one(c, row);
+}
+
+s64 dispatch(struct hc_call *c)
+{
+    c->v->budget = PGTABLE_BUDGET;
+    return dispatch_entry(c);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of domains: start, end, restart, and the end of the host when none
+ * is left. States in domain.h.
+ *
+ * domain_end only marks; the rest is work, done in bounded slices by whichever
+ * CPU has time (domain_work), one CPU at a time. The order of an ending:
+ * record, vCPUs off their CPUs, foreign mappings given back, ports closed, all
+ * translations flushed, then every frame is reset and zeroed. A domain whose
+ * frames others still map by grants stays ENDING until they let go.
+ */
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/domain.h"
+#include "core/frame.h"
+#include "core/pgtable.h"
+#include "core/record.h"
+#include "core/sched.h"
+#include "policy/manifest.h"
+
+#define UNMAP_BUDGET 16u
+#define CODE_ALL_OFF 0x10u
+#define CODE_SOME_CRASHED 0x11u
+
+static u32 wanted;   /* [a] there is work */
+static u32 working;  /* [a] a CPU is at it */
+static u32 crashes;  /* [a] tenants that did not end by themselves */
+
+bool domain_work_wanted(void)
+{
+    return atomic_load32(&wanted) != 0;
+}
+
+static bool ended_well(u32 reason)
+{
+    return reason == SHUTDOWN_POWEROFF || reason == SHUTDOWN_REBOOT;
+}
+
+static const char *reason_text(u32 reason)
+{
+    switch (reason) {
+    case SHUTDOWN_POWEROFF:
+        return "poweroff";
+    case SHUTDOWN_REBOOT:
+        return "reboot";
+    case SHUTDOWN_CRASH:
+        return "crash (its kernel panicked)";
+    case ENDED_KILLED:
+        return "stopped by the hypervisor";
+    default:
+        return "unknown reason";
+    }
+}
+
+void domain_end(struct domain *d, u32 reason)
+{
+    u64 expected = DOMAIN_RUNNING;
+
+    if (!atomic_cas64(&d->state, &expected, DOMAIN_ENDING)) {
+        return;
+    }
+    d->end_reason = reason;
+    record_life(d, RECORD_SHUTDOWN, reason);
+    arch_log("tenant %s ended: %s\n", d->name, reason_text(reason));
+    if (!ended_well(reason)) {
+        atomic_add32(&crashes, 1);
+    }
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        sched_offline(&d->vcpu[i]);
+    }
+    atomic_store32(&wanted, 1);
+}
+
+void domain_crash(struct domain *d, const char *why)
+{
+    if (atomic_load64(&d->state) != DOMAIN_RUNNING) {
+        return;
+    }
+    arch_log("tenant %s: %s\n", d->name, why);
+    record_life(d, RECORD_CRASHED, 0);
+    domain_end(d, ENDED_KILLED);
+}
+
+static bool vcpus_are_off(const struct domain *d)
+{
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        if (!sched_is_off(&d->vcpu[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void reset_vcpu(struct vcpu *v)
+{
+    v->state = VCPU_EMPTY;
+    for (u32 i = 0; i < CALLBACK_COUNT; i++) {
+        v->callback[i].address = 0;
+        v->callback[i].mask_events = false;
+    }
+    for (u32 i = 0; i < 8; i++) {
+        v->debugreg[i] = 0;
+    }
+    v->kernel_sp = 0;
+    v->kernel_ss = 0;
+    v->in_kernel = true;
+    v->nmi_masked = false;
+    v->nmi_pending = 0;
+    v->iopl = 0;
+    v->task_switched = false;
+    v->cr4 = 0;
+    v->fs_base = 0;
+    v->gs_base_kernel = 0;
+    v->gs_base_user = 0;
+    v->kernel_root = mfn(MFN_NONE);
+    v->user_root = mfn(MFN_NONE);
+    v->gdt_frame = mfn(MFN_NONE);
+    v->gdt_entries = 0;
+    v->ldt_frame = mfn(MFN_NONE);
+    v->ldt_entries = 0;
+    v->info = &v->domain->shared->vcpu_info[v->id];
+    v->info_frame = mfn(MFN_NONE);
+    v->pend_sel = 0;
+    v->poll_count = 0;
+    v->batch_open = false;
+    for (u32 i = 0; i < 2; i++) {
+        v->runstate_frame[i] = mfn(MFN_NONE);
+        v->time_frame[i] = mfn(MFN_NONE);
+    }
+}
+
+static void reset_shared(struct domain *d)
+{
+    u8 *const bytes = (u8 *)d->shared;
+
+    for (u32 i = 0; i < PAGE_BYTES; i++) {
+        bytes[i] = 0;
+    }
+    for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
+        d->shared->vcpu_info[i].upcall_mask = 1;
+    }
+    for (u32 i = 0; i < PORT_WORDS; i++) {
+        d->shared->evtchn_mask[i] = U64_MAX;
+    }
+}
+
+/* Bring the record to the state before its first instruction. */
+static enum rc begin(struct domain *d)
+{
+    reset_shared(d);
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        reset_vcpu(&d->vcpu[i]);
+    }
+    evtchn_init(d);
+    gnttab_init(d);
+    d->rights = d->plan->rights;
+    d->incarnation++;
+    return build_begin(d);
+}
+
+static void start(struct domain *d)
+{
+    record_life(d, d->incarnation > 1 ? RECORD_RESTARTED : RECORD_STARTED,
+                d->incarnation);
+    arch_log("tenant %s %s: %lu MiB, %u vCPU%s\n", d->name,
+             d->incarnation > 1 ? "restarted" : "started",
+             d->plan->frames >> 8, d->vcpu_count,
+             d->vcpu_count == 1 ? "" : "s");
+    arch_domain_times(d);
+    atomic_store64(&d->state, DOMAIN_RUNNING);
+    atomic_store32(&d->vcpu[0].state, VCPU_UP);
+    sched_online(&d->vcpu[0]);
+}
+
+enum rc domain_begin(struct domain *d)
+{
+    const enum rc rc = begin(d);
+
+    if (rc == RC_OK) {
+        atomic_store64(&d->state, DOMAIN_BUILDING);
+        atomic_store32(&wanted, 1);
+    }
+    return rc;
+}
+
+static u32 action_of(const struct domain *d)
+{
+    switch (d->end_reason) {
+    case SHUTDOWN_POWEROFF:
+        return d->action[0];
+    case SHUTDOWN_REBOOT:
+        return d->action[1];
+    default:
+        return d->action[2];
+    }
+}
+
+/* One slice of an ending. True: more to do now. */
+static bool step_ending(struct domain *d)
+{
+    if (!vcpus_are_off(d)) {
+        return false; /* their CPUs were kicked; come back */
+    }
+    if (!gnttab_unmap_all(d, UNMAP_BUDGET)) {
+        return true;
+    }
+    if (gnttab_in_use(d)) {
+        return false;
+    }
+    evtchn_close_all(d);
+    lock_take(&d->mm);
+    console_service_close(d);
+    store_service_close(d);
+    lock_drop(&d->mm);
+    arch_tlb_flush(atomic_load64(&d->cpus));
+    atomic_store64(&d->cpus, 0);
+    const u32 action = action_of(d);
+
+    if (action == MF_RESTART && domain_begin(d) == RC_OK) {
+        return true;
+    }
+    if (action == MF_PRESERVE) {
+        atomic_store64(&d->state, DOMAIN_ENDED);
+        return true;
+    }
+    d->build.phase = BUILD_FRAMES;
+    d->build.next = 0;
+    atomic_store64(&d->state, DOMAIN_SCRUBBING);
+    return true;
+}
+
+static bool step_scrubbing(struct domain *d)
+{
+    if (d->build.phase == BUILD_FRAMES) {
+        const enum rc rc = build_step(d);
+
+        if (rc != RC_PREEMPT && rc != RC_OK) {
+            arch_panic("scrub: refused");
+        }
+        return true;
+    }
+    record_life(d, RECORD_DESTROYED, d->end_reason);
+    atomic_store64(&d->state, DOMAIN_ENDED);
+    return true;
+}
+
+static bool step_building(struct domain *d)
+{
+    const enum rc rc = build_step(d);
+
+    if (rc == RC_OK) {
+        start(d);
+    } else if (rc != RC_PREEMPT) {
+        arch_panic("launch: the first tables of a tenant were refused");
+    }
+    return true;
+}
+
+static bool step(struct domain *d)
+{
+    switch (atomic_load64(&d->state)) {
+    case DOMAIN_BUILDING:
+        return step_building(d);
+    case DOMAIN_ENDING:
+        return step_ending(d);
+    case DOMAIN_SCRUBBING:
+        return step_scrubbing(d);
+    default:
+        return false;
+    }
+}
+
+static void host_end(void)
+{
+    const u32 code =
+        atomic_load32(&crashes) == 0 ? CODE_ALL_OFF : CODE_SOME_CRASHED;
+
+    arch_log("all tenants have ended\n");
+    record_host_end(code);
+    while (!record_drain(64)) {
+    }
+    arch_machine_off(code);
+}
+
+/* One slice for each domain that needs one. */
+static bool step_all(void)
+{
+    bool more = false;
+    bool alive = false;
+    bool pending = false;
+
+    for (u32 i = 1; i <= domain_count; i++) {
+        struct domain *d = domain_table[i];
+
+        more = step(d) || more;
+        const u64 state = atomic_load64(&d->state);
+
+        alive = alive || state != DOMAIN_ENDED;
+        pending = pending || (state != DOMAIN_ENDED && state != DOMAIN_RUNNING);
+    }
+    if (!alive && domain_count != 0) {
+        host_end();
+    }
+    if (pending) {
+        atomic_store32(&wanted, 1);
+    }
+    return more;
+}
+
+bool domain_work(void)
+{
+    if (atomic_load32(&wanted) == 0 || atomic_swap32(&working, 1) != 0) {
+        return false;
+    }
+    atomic_store32(&wanted, 0);
+    const bool more = step_all();
+
+    atomic_store32(&working, 0);
+    return more;
+}

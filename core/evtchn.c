@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event channels: handlers that bind, offer and close ports. States, locks
+ * and delivery are described in core/evtchn.h; sending is in core/evtsend.c.
+ *
+ * Error numbers are those that guests know [XEN event_channel.h]: EINVAL for a
+ * port that is not there or not in the right state, ESRCH for a domain that is
+ * not there, ENOENT for a vCPU that is not there, EEXIST for a virtual
+ * interrupt that has a port already, ENOSPC when no port is free, EPERM for
+ * acting on another domain.
+ *
+ * Invariants: an INTERDOMAIN port and its peer name each other. A vCPU's
+ * virq_port names a port in state VIRQ that names the vCPU and the interrupt.
+ */
+#include "core/evtchn.h"
+#include "core/abi.h"
+#include "core/atomic.h"
+#include "core/domain.h"
+#include "core/lock.h"
+#include "core/vcpu.h"
+
+/* Take evt of two domains in number order; once when they are the same. */
+static void lock_two(struct domain *a, struct domain *b) RF_UNCHECKED_LOCKS
+{
+    struct domain *first = a->id <= b->id ? a : b;
+    struct domain *second = a->id <= b->id ? b : a;
+    lock_take(&first->evt);
+    if (second != first) {
+        lock_take(&second->evt);
+    }
+}
+
+static void drop_two(struct domain *a, struct domain *b) RF_UNCHECKED_LOCKS
+{
+    lock_drop(&a->evt);
+    if (a != b) {
+        lock_drop(&b->evt);
+    }
+}
+
+/* Lowest FREE port, 0 when there is none. Lock: evt of d. */
+static port_t find_free(const struct domain *d)
+{
+    for (port_t p = 1; p < d->port_count; p++) {
+        if (d->port[p].state == EVTCHN_FREE) {
+            return p;
+        }
+    }
+    return 0;
+}
+
+/* Give a FREE port its use. Lock: evt of d. */
+static void port_open(struct domain *d, port_t port, enum evtchn_state state,
+                      vcpuid_t vcpu)
+{
+    struct evtchn *e = &d->port[port];
+    e->state = (u8)state;
+    e->virq = 0;
+    e->peer = (u16)DOMID_NONE;
+    e->peer_port = 0;
+    atomic_store32(&e->vcpu, vcpu);
+}
+
+void evtchn_init(struct domain *d)
+{
+    for (port_t p = 0; p < d->port_count; p++) {
+        port_open(d, p, EVTCHN_FREE, 0);
+    }
+    for (u32 w = 0; w < PORT_WORDS; w++) {
+        atomic_store64(&d->shared->evtchn_pending[w], 0);
+        atomic_store64(&d->shared->evtchn_mask[w], U64_MAX);
+    }
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        struct vcpu *v = &d->vcpu[i];
+        atomic_store64(&v->pend_sel, 0);
+        for (u32 n = 0; n < VIRQ_COUNT; n++) {
+            atomic_store32(&v->virq_port[n], 0);
+        }
+    }
+}
+
+port_t evtchn_open_service(struct domain *d, enum evtchn_service service)
+{
+    lock_take(&d->evt);
+    const port_t port = find_free(d);
+    if (port != 0) {
+        port_open(d, port, EVTCHN_SERVICE, 0);
+        d->port[port].virq = (u8)service;
+    }
+    lock_drop(&d->evt);
+    return port;
+}
+
+/* ---- close ------------------------------------------------------------- */
+
+/* Who else's lock the port's closing needs: the domain at the other end, or d
+ * itself. Lock: none; the answer is checked again with the locks held. */
+static struct domain *other_end(struct domain *d, port_t port)
+{
+    struct domain *peer = NULL;
+    lock_take(&d->evt);
+    const struct evtchn *e = &d->port[port];
+    if (e->state == EVTCHN_INTERDOMAIN) {
+        peer = domain_by_id(e->peer);
+    } else if (e->state == EVTCHN_UNBOUND) {
+        peer = domain_by_id(e->peer); /* it may bind before we have the locks */
+    }
+    lock_drop(&d->evt);
+    return peer != NULL ? peer : d;
+}
+
+/* Locks: evt of d and of peer. */
+static enum rc close_locked(struct domain *d, struct domain *peer, port_t port)
+{
+    struct evtchn *e = &d->port[port];
+    switch ((enum evtchn_state)e->state) {
+    case EVTCHN_FREE:
+        return RC_EINVAL;
+    case EVTCHN_INTERDOMAIN: {
+        if (e->peer != peer->id) {
+            /* Another vCPU of d closed the port and used it anew: the port
+             * that was meant is gone. */
+            return RC_EINVAL;
+        }
+        struct evtchn *other = &peer->port[e->peer_port];
+        other->state = EVTCHN_UNBOUND;
+        other->peer = d->id;
+        other->peer_port = 0;
+        break;
+    }
+    case EVTCHN_VIRQ: {
+        struct vcpu *v = vcpu_of(d, e->vcpu);
+        if (v != NULL) {
+            atomic_store32(&v->virq_port[e->virq], 0);
+        }
+        break;
+    }
+    case EVTCHN_UNBOUND:
+    case EVTCHN_IPI:
+    case EVTCHN_SERVICE:
+        break;
+    }
+    port_open(d, port, EVTCHN_FREE, 0);
+    evtchn_clear_pending(d, port);
+    return RC_OK;
+}
+
+static enum rc port_close(struct domain *d, port_t port)
+{
+    struct domain *peer = other_end(d, port);
+    lock_two(d, peer);
+    const enum rc rc = close_locked(d, peer, port);
+    drop_two(d, peer);
+    return rc;
+}
+
+void evtchn_close_all(struct domain *d)
+{
+    for (port_t p = 1; p < d->port_count; p++) {
+        if (d->port[p].state != EVTCHN_FREE) {
+            /* No vCPU of d runs any more, so nothing can come between. */
+            (void)port_close(d, p);
+        }
+    }
+}
+
+s64 hc_evtchn_close(struct hc_call *c, struct arg_evtchn_port *a)
+{
+    struct domain *d = c->v->domain;
+    if (evtchn_at(d, a->port) == NULL) {
+        return RC_EINVAL;
+    }
+    return port_close(d, a->port);
+}
+
+/* ---- bind -------------------------------------------------------------- */
+
+s64 hc_evtchn_alloc_unbound(struct hc_call *c, struct arg_evtchn_unbound *a)
+{
+    struct domain *d = c->v->domain;
+    if (!domain_is_self(d, a->dom)) {
+        return RC_EPERM;
+    }
+    const domid_t peer =
+        a->remote_dom == DOMID_SELF ? d->id : (domid_t)a->remote_dom;
+    lock_take(&d->evt);
+    const port_t port = find_free(d);
+    if (port != 0) {
+        port_open(d, port, EVTCHN_UNBOUND, 0);
+        d->port[port].peer = peer;
+    }
+    lock_drop(&d->evt);
+    if (port == 0) {
+        return RC_ENOSPC;
+    }
+    a->port = port;
+    return RC_OK;
+}
+
+/* Locks: evt of d and of peer. */
+static enum rc interdomain_locked(struct domain *d, struct domain *peer,
+                                  u32 remote_port, port_t *local)
+{
+    /* With the lock: a domain that ends closes its ports once, after it has
+     * left RUNNING. */
+    if (atomic_load64(&peer->state) != DOMAIN_RUNNING) {
+        return RC_ESRCH;
+    }
+    struct evtchn *other = evtchn_at(peer, remote_port);
+    if (other == NULL || other->state != EVTCHN_UNBOUND ||
+        other->peer != d->id) {
+        return RC_EINVAL;
+    }
+    const port_t port = find_free(d);
+    if (port == 0) {
+        return RC_ENOSPC;
+    }
+    port_open(d, port, EVTCHN_INTERDOMAIN, 0);
+    d->port[port].peer = peer->id;
+    d->port[port].peer_port = remote_port;
+    other->state = EVTCHN_INTERDOMAIN;
+    other->peer = d->id;
+    other->peer_port = port;
+    *local = port;
+    /* What the other end sent before now was dropped: let the guest look. */
+    evtchn_notify(d, port);
+    return RC_OK;
+}
+
+s64 hc_evtchn_bind_interdomain(struct hc_call *c,
+                               struct arg_evtchn_interdomain *a)
+{
+    struct domain *d = c->v->domain;
+    struct domain *peer =
+        domain_is_self(d, a->remote_dom) ? d : domain_by_id(a->remote_dom);
+    if (peer == NULL) {
+        return RC_ESRCH;
+    }
+    port_t local = 0;
+    lock_two(d, peer);
+    const enum rc rc = interdomain_locked(d, peer, a->remote_port, &local);
+    drop_two(d, peer);
+    if (rc == RC_OK) {
+        a->local_port = local;
+    }
+    return rc;
+}
+
+/* Lock: evt of v's domain. */
+static enum rc virq_locked(struct vcpu *v, u32 virq, port_t *port)
+{
+    struct domain *d = v->domain;
+    if (v->virq_port[virq] != 0) {
+        return RC_EEXIST;
+    }
+    const port_t p = find_free(d);
+    if (p == 0) {
+        return RC_ENOSPC;
+    }
+    port_open(d, p, EVTCHN_VIRQ, v->id);
+    d->port[p].virq = (u8)virq;
+    atomic_store32(&v->virq_port[virq], p);
+    *port = p;
+    return RC_OK;
+}
+
+s64 hc_evtchn_bind_virq(struct hc_call *c, struct arg_evtchn_virq *a)
+{
+    struct domain *d = c->v->domain;
+    if (a->virq >= VIRQ_COUNT) {
+        return RC_EINVAL;
+    }
+    /* All others report on the host, which is not a tenant's business. */
+    if (a->virq != VIRQ_TIMER && a->virq != VIRQ_DEBUG) {
+        return RC_EPERM;
+    }
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    port_t port = 0;
+    lock_take(&d->evt);
+    const enum rc rc = virq_locked(v, a->virq, &port);
+    lock_drop(&d->evt);
+    if (rc == RC_OK) {
+        a->port = port;
+    }
+    return rc;
+}
+
+s64 hc_evtchn_bind_ipi(struct hc_call *c, struct arg_evtchn_ipi *a)
+{
+    struct domain *d = c->v->domain;
+    const struct vcpu *v = vcpu_of(d, a->vcpu);
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    lock_take(&d->evt);
+    const port_t port = find_free(d);
+    if (port != 0) {
+        port_open(d, port, EVTCHN_IPI, v->id);
+    }
+    lock_drop(&d->evt);
+    if (port == 0) {
+        return RC_ENOSPC;
+    }
+    a->port = port;
+    return RC_OK;
+}
+
+/* Lock: evt of d. A virtual interrupt of a vCPU and an IPI stay where they
+ * are. */
+static bool may_move(const struct evtchn *e)
+{
+    return e->state == EVTCHN_UNBOUND || e->state == EVTCHN_INTERDOMAIN ||
+           e->state == EVTCHN_SERVICE;
+}
+
+s64 hc_evtchn_bind_vcpu(struct hc_call *c, struct arg_evtchn_vcpu *a)
+{
+    struct domain *d = c->v->domain;
+    const struct vcpu *v = vcpu_of(d, a->vcpu);
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    struct evtchn *e = evtchn_at(d, a->port);
+    if (e == NULL) {
+        return RC_EINVAL;
+    }
+    lock_take(&d->evt);
+    const bool moved = may_move(e);
+    if (moved) {
+        atomic_store32(&e->vcpu, v->id);
+    }
+    lock_drop(&d->evt);
+    return moved ? RC_OK : RC_EINVAL;
+}

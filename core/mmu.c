@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Handlers: mmu_update (one element at a time) and update_va_mapping.
+ *
+ * Who flushes: the guest asks for the flushes it needs for itself; what the
+ * hypervisor needs for safety happens when a frame changes its type.
+ * [XEN xen.h mmu_update, update_va_mapping]
+ */
+#include "core/abi.h"
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/domain.h"
+#include "core/frame.h"
+#include "core/pgtable.h"
+#include "x86/pte.h"
+
+#define UVMF_TLB_FLUSH 1u
+#define UVMF_INVLPG 2u
+#define UVMF_FLUSH_MASK 3u
+
+/* The address of mmu_update carries the sub-operation in its low bits. */
+static mfn_t target_frame(u64 ptr)
+{
+    return mfn(ptr >> PAGE_BITS);
+}
+
+static u32 target_index(u64 ptr)
+{
+    return (u32)(ptr & (PAGE_BYTES - 1)) / 8;
+}
+
+/* A guest in auto-mode writes plain memory by the same call. */
+static enum rc write_plain(const struct frame *f, u64 ptr, u64 value)
+{
+    if (f->type != FRAME_PLAIN && f->type != FRAME_WRITABLE) {
+        return RC_EINVAL;
+    }
+    arch_frame_write64(target_frame(ptr), target_index(ptr) * 8, value);
+    return RC_OK;
+}
+
+static enum rc update(struct vcpu *v, u64 ptr, u64 value, bool keep_ad)
+{
+    struct domain *d = v->domain;
+    const mfn_t m = target_frame(ptr);
+    enum rc rc;
+
+    if ((ptr & 4) != 0) {
+        return RC_EINVAL;
+    }
+    lock_take(&d->mm);
+    const struct frame *f = frame_of(d, m);
+
+    if (f == NULL) {
+        rc = RC_EPERM;
+    } else if (f->type >= FRAME_L1 && f->type <= FRAME_L4) {
+        rc = pgtable_write(v, m, target_index(ptr), value, keep_ad);
+    } else {
+        rc = write_plain(f, ptr, value);
+    }
+    lock_drop(&d->mm);
+    return rc;
+}
+
+s64 hc_mmu_normal(struct hc_call *c, struct arg_mmu_update *a)
+{
+    return update(c->v, a->ptr, a->val, false);
+}
+
+s64 hc_mmu_keep_ad(struct hc_call *c, struct arg_mmu_update *a)
+{
+    return update(c->v, a->ptr & ~3ull, a->val, true);
+}
+
+s64 hc_mmu_machphys(struct hc_call *c, struct arg_mmu_update *a)
+{
+    struct domain *d = c->v->domain;
+    const mfn_t m = target_frame(a->ptr);
+    enum rc rc = RC_EPERM;
+
+    lock_take(&d->mm);
+    struct frame *f = frame_of(d, m);
+
+    if (f != NULL && a->val < FRAME_NO_PFN) {
+        f->pfn = (u32)a->val;
+        domain_set_m2p(d, m, a->val);
+        rc = RC_OK;
+    }
+    lock_drop(&d->mm);
+    return rc;
+}
+
+static void flush_as_asked(const struct domain *d, u64 va, u64 flags)
+{
+    const bool others = (flags & ~(u64)UVMF_FLUSH_MASK) != 0;
+    const u64 cpus =
+        others ? atomic_load64(&d->cpus) : 1ull << arch_cpu();
+
+    if ((flags & UVMF_FLUSH_MASK) == UVMF_TLB_FLUSH) {
+        arch_tlb_flush(cpus);
+    } else if ((flags & UVMF_FLUSH_MASK) == UVMF_INVLPG) {
+        arch_tlb_flush_page(cpus, va);
+    }
+}
+
+/* A set of vCPUs may be asked for by a pointer; flushing all CPUs of the
+ * domain covers any set. */
+s64 hc_update_va_mapping(struct hc_call *c)
+{
+    struct vcpu *v = c->v;
+    struct domain *d = v->domain;
+    mfn_t table;
+    u32 index;
+
+    if ((c->arg[2] & UVMF_FLUSH_MASK) == UVMF_FLUSH_MASK) {
+        return RC_EINVAL;
+    }
+    lock_take(&d->mm);
+    enum rc rc = arch_walk(v, c->arg[0], &table, &index);
+
+    if (rc == RC_OK) {
+        rc = pgtable_write(v, table, index, c->arg[1], false);
+    } else {
+        rc = RC_EINVAL;
+    }
+    lock_drop(&d->mm);
+    if (rc == RC_OK) {
+        flush_as_asked(d, c->arg[0], c->arg[2]);
+    }
+    return rc;
+}
+
+s64 hc_assist_pagetables(struct hc_call *c)
+{
+    (void)c; /* always on: trapped writes cost nothing to those who do none */
+    return RC_OK;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Store ring, server side, with nothing to tell: see core/store.h.
+ *
+ * The page is the guest's: indices are copied once and their differences are
+ * checked; request bytes are copied once. One call consumes no more than what
+ * was in the ring when it began (1024 bytes) and writes no more than fits, so
+ * its work is bounded however the guest fills the ring meanwhile. When the
+ * response ring is full the answer waits for the guest's next event, which it
+ * sends when it has read.
+ *
+ * Sources: [XEN io/xs_wire.h].
+ */
+#include "core/store.h"
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/domain.h"
+#include "core/evtchn.h"
+#include "core/frame.h"
+#include "core/pgentry.h"
+#include "core/xen.h"
+
+#define RING_BYTES 1024u
+#define WIRE_ERROR 16u /* XS_ERROR */
+
+_Static_assert(offsetof(struct store_ring, req_cons) == 2048, "abi");
+
+struct indices {
+    u32 req_cons, req_prod, rsp_cons, rsp_prod;
+};
+
+_Static_assert(sizeof(struct indices) == 16, "read in one copy");
+
+enum rc store_service_open(struct domain *d)
+{
+    struct frame *f = frame_of(d, d->store_mfn);
+    if (f == NULL) {
+        return RC_EINVAL;
+    }
+    pgentry_quarantine(d, f, FRAME_WRITABLE);
+    const enum rc rc = frame_ref_writable(f);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    struct storering *st = &d->store;
+    lock_take(&st->lock);
+    st->frame = d->store_mfn;
+    st->phase = STORE_HEADER;
+    st->done = 0;
+    st->left = 0;
+    atomic_store32(&st->state, CONRING_OPEN);
+    lock_drop(&st->lock);
+    return RC_OK;
+}
+
+void store_service_close(struct domain *d)
+{
+    struct storering *st = &d->store;
+    lock_take(&st->lock);
+    const bool held = st->state != CONRING_CLOSED;
+    const mfn_t frame = st->frame;
+    st->frame = mfn(MFN_NONE);
+    atomic_store32(&st->state, CONRING_CLOSED);
+    lock_drop(&st->lock);
+    struct frame *f = held ? frame_at(frame) : NULL;
+    if (f != NULL) {
+        frame_unref_writable(f);
+    }
+}
+
+/* Lock: store.lock. */
+static void break_ring(struct domain *d, const char *why)
+{
+    atomic_store32(&d->store.state, CONRING_BROKEN);
+    d->store.broken_count++;
+    arch_log("domain %u: store ring closed: %s\n", (u32)d->id, why);
+}
+
+/* Lock: store.lock; the ring is OPEN. */
+static bool read_indices(struct domain *d, struct indices *x)
+{
+    arch_frame_read(x, d->store.frame,
+                    (u32)offsetof(struct store_ring, req_cons), sizeof(*x));
+    const u32 requests = x->req_prod - x->req_cons;
+    const u32 replies = x->rsp_prod - x->rsp_cons;
+    if (requests > RING_BYTES || replies > RING_BYTES) {
+        break_ring(d, "indices out of range");
+        return false;
+    }
+    return true;
+}
+
+static u32 get32(const u8 *p)
+{
+    return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24;
+}
+
+static void put32(u8 *p, u32 v)
+{
+    p[0] = (u8)v;
+    p[1] = (u8)(v >> 8);
+    p[2] = (u8)(v >> 16);
+    p[3] = (u8)(v >> 24);
+}
+
+/* Turn the header in message into the reply to it: request and transaction
+ * numbers stay where they are. */
+static void make_reply(struct storering *st)
+{
+    static const u8 text[] = "ENOENT";
+    _Static_assert(STORE_HEADER_BYTES + sizeof(text) == STORE_REPLY_BYTES,
+                   "with its NUL");
+    put32(st->message, WIRE_ERROR);
+    put32(st->message + 12, (u32)sizeof(text));
+    for (u32 i = 0; i < sizeof(text); i++) {
+        st->message[STORE_HEADER_BYTES + i] = text[i];
+    }
+    st->phase = STORE_REPLY;
+    st->done = 0;
+}
+
+/* Read header bytes while there are any. False: the request is too long and
+ * the ring is closed. Lock: store.lock. */
+static bool read_header(struct domain *d, struct indices *x)
+{
+    struct storering *st = &d->store;
+    while (st->done < STORE_HEADER_BYTES && x->req_cons != x->req_prod) {
+        const u32 at = x->req_cons % RING_BYTES;
+        arch_frame_read(&st->message[st->done], st->frame,
+                        (u32)offsetof(struct store_ring, req) + at, 1);
+        st->done++;
+        x->req_cons++;
+    }
+    if (st->done < STORE_HEADER_BYTES) {
+        return true;
+    }
+    const u32 bytes = get32(st->message + 12);
+    if (bytes > STORE_PAYLOAD_MAX) {
+        break_ring(d, "request too long");
+        return false;
+    }
+    st->left = bytes;
+    st->phase = STORE_BODY;
+    return true;
+}
+
+/* Pass over payload. Lock: store.lock. */
+static void skip_body(struct storering *st, struct indices *x)
+{
+    const u32 there = x->req_prod - x->req_cons;
+    const u32 skip = st->left < there ? st->left : there;
+    x->req_cons += skip;
+    st->left -= skip;
+    if (st->left == 0) {
+        make_reply(st);
+    }
+}
+
+/* Write what fits of the reply. Lock: store.lock. */
+static void write_reply(struct storering *st, struct indices *x)
+{
+    while (st->done < STORE_REPLY_BYTES &&
+           x->rsp_prod - x->rsp_cons < RING_BYTES) {
+        const u32 at = x->rsp_prod % RING_BYTES;
+        arch_frame_write(st->frame, (u32)offsetof(struct store_ring, rsp) + at,
+                         &st->message[st->done], 1);
+        st->done++;
+        x->rsp_prod++;
+    }
+    if (st->done == STORE_REPLY_BYTES) {
+        st->phase = STORE_HEADER;
+        st->done = 0;
+        st->requests++;
+    }
+}
+
+/* One step of the present phase. False: nothing more can be done now. Lock:
+ * store.lock. */
+static bool step(struct domain *d, struct indices *x)
+{
+    struct storering *st = &d->store;
+    const struct indices before = *x;
+    const u32 phase = st->phase;
+    switch ((enum store_phase)phase) {
+    case STORE_HEADER:
+        if (!read_header(d, x)) {
+            return false;
+        }
+        break;
+    case STORE_BODY:
+        skip_body(st, x);
+        break;
+    case STORE_REPLY:
+        write_reply(st, x);
+        break;
+    }
+    return st->phase != phase || x->req_cons != before.req_cons ||
+           x->rsp_prod != before.rsp_prod;
+}
+
+/* True when the guest is to be told. Lock: store.lock. */
+static bool work(struct domain *d)
+{
+    struct storering *st = &d->store;
+    struct indices x;
+    if (st->state != CONRING_OPEN || !read_indices(d, &x)) {
+        return false;
+    }
+    const struct indices before = x;
+    /* Each step but a phase change without bytes moves an index; the indices
+     * move at most RING_BYTES each and a phase changes once a message. */
+    while (step(d, &x)) {
+    }
+    if (st->state != CONRING_OPEN) {
+        return false;
+    }
+    if (x.rsp_prod != before.rsp_prod) {
+        arch_frame_write(st->frame, (u32)offsetof(struct store_ring, rsp_prod),
+                         &x.rsp_prod, sizeof(x.rsp_prod));
+    }
+    if (x.req_cons != before.req_cons) {
+        arch_frame_write(st->frame, (u32)offsetof(struct store_ring, req_cons),
+                         &x.req_cons, sizeof(x.req_cons));
+    }
+    return x.rsp_prod != before.rsp_prod || x.req_cons != before.req_cons;
+}
+
+void store_service_notify(struct domain *d)
+{
+    lock_take(&d->store.lock);
+    const bool moved = work(d);
+    lock_drop(&d->store.lock);
+    if (moved) {
+        evtchn_notify_service(d, d->store_port, SERVICE_STORE);
+    }
+}

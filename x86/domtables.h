@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private slots of domains; see domtables.c.
+ */
+#ifndef X86_DOMTABLES_H
+#define X86_DOMTABLES_H
+
+#include "core/domain.h"
+
+/* hv_gdt: the frame of the hypervisor's own descriptors, shown read-only in
+ * every vCPU's virtual GDT. Once, before the first domain is created. */
+void domtables_init(mfn_t hv_gdt);
+
+/* The L1 entry for page (0..63) of vCPU vcpu's private area. */
+u64 *private_entry(const struct domain *d, u32 vcpu, u32 page);
+
+/* The vCPU's own frames: 0 state, 1 traps, 2 LDT, 3 GDT. */
+mfn_t private_frame(const struct domain *d, u32 vcpu, u32 which);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the boot module to tenants that run: check all of it, make every
+ * domain's record, build every domain. Anything wrong is one line, and then
+ * the host stops before anything has started.
+ */
+#include "x86/launch.h"
+
+#include "audit/sha256.h"
+#include "core/arch.h"
+#include "core/domain.h"
+#include "core/frame.h"
+#include "core/record.h"
+#include "core/sched.h"
+#include "policy/manifest.h"
+#include "policy/manifest_check.h"
+#include "x86/desc_tables.h"
+#include "x86/domtables.h"
+#include "x86/hostcon.h"
+#include "x86/machine.h"
+#include "x86/memory.h"
+#include "x86/paging.h"
+#include "x86/print.h"
+#include "x86/smp.h"
+
+static const struct mf_header *header_of(const u8 *module)
+{
+    return (const struct mf_header *)(const void *)(module + MF_OFFSET);
+}
+
+static const struct mf_domain *domain_of(const u8 *module, u32 i)
+{
+    return (const struct mf_domain *)(const void *)(module + MF_OFFSET +
+                                                    sizeof(struct mf_header)) +
+           i;
+}
+
+static const struct mf_image *image_of(const u8 *module, u32 i)
+{
+    const u32 domains = header_of(module)->domain_count;
+
+    return (const struct mf_image *)(const void *)domain_of(module, domains) +
+           i;
+}
+
+static void attach_images(struct domain *d, const u8 *module)
+{
+    const struct mf_domain *p = d->plan;
+    const struct mf_image *k = image_of(module, p->kernel);
+
+    d->kernel = module + k->offset;
+    d->kernel_bytes = k->bytes;
+    if (p->ramdisk != MF_NONE) {
+        const struct mf_image *r = image_of(module, p->ramdisk);
+
+        d->ramdisk = module + r->offset;
+        d->ramdisk_bytes = r->bytes;
+    }
+}
+
+static void create_all(const u8 *module)
+{
+    const struct mf_header *h = header_of(module);
+
+    for (u32 i = 0; i < h->domain_count; i++) {
+        const struct mf_domain *p = domain_of(module, i);
+
+        if (domain_create((domid_t)(i + 1), p) != RC_OK) {
+            cannot_start("too little memory for tenant %s (%lu MiB)", p->name,
+                         p->frames_max >> 8);
+        }
+        struct domain *d = domain_table[i + 1];
+
+        attach_images(d, module);
+        if (domain_begin(d) != RC_OK) {
+            cannot_start("tenant %s: %lu MiB do not hold its images", p->name,
+                         p->frames >> 8);
+        }
+    }
+}
+
+const struct mf_header *launch_check(void)
+{
+    u64 bytes = 0;
+    const u8 *module = module_map(&bytes);
+    struct manifest_fault fault;
+
+    if (module == NULL) {
+        cannot_start("no boot module: make one with `rf pack`");
+    }
+    if (!manifest_check(module, bytes, &fault)) {
+        cannot_start("damaged boot module: %s (record %u)",
+                     manifest_error_text(fault.error), fault.index);
+    }
+    const struct mf_header *h = header_of(module);
+
+    for (u32 i = 0; i < h->image_count; i++) {
+        if (!manifest_check_image(module, image_of(module, i))) {
+            cannot_start("damaged boot module: image %u does not have its "
+                         "digest", i);
+        }
+    }
+    return h;
+}
+
+/* One record for each frame that any chunk may have. */
+static void make_frame_table(void)
+{
+    const u64 frames = (u64)memory_chunk_count() << CHUNK_FRAME_BITS;
+    const u64 bytes = frames * sizeof(struct frame);
+    mfn_t first;
+
+    if (!memory_take_run((bytes + CHUNK_BYTES - 1) / CHUNK_BYTES, &first)) {
+        cannot_start("too little memory for the frame table");
+    }
+    frame_table = linear(first);
+    frame_table_count = frames;
+}
+
+void launch_all(const struct mf_header *h)
+{
+    const u8 *module = (const u8 *)h - MF_OFFSET;
+
+    machine_set_debug_exit((h->flags & MF_DEBUG_EXIT) != 0);
+    hostcon_init((h->flags & MF_CONSOLE_MUX) != 0);
+    make_frame_table();
+    domtables_init(gdt_guest_frame());
+    sched_init(smp_cpu_count());
+    record_boot(h);
+    create_all(module);
+    while (domain_work()) {
+    }
+}
