@@ -13,19 +13,22 @@
  * interrupt that arrives after the last look stays pending until the guest
  * runs, and brings the CPU here again: nothing is lost.
  *
- * A vCPU is saved before the scheduler is asked, because from then on another
- * CPU may run it.
+ * The scheduler is asked first; until sched_left nobody else runs the vCPU that
+ * was here, so it is saved only when another one follows.
  */
 #include "core/arch.h"
 #include "core/atomic.h"
-#include "x86/glue.h"
+#include "core/sched.h"
+#include "x86/hostcon.h"
 #include "x86/hw.h"
 #include "x86/private.h"
+
+#define IDLE_RETRY_NS 1000000ull
 
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
 {
     return v == NULL || cpu->resched != 0 || v->sched.stop_asked ||
-           atomic_load32(&v->domain->state) != DOMAIN_RUNNING;
+           atomic_load64(&v->domain->state) != DOMAIN_RUNNING;
 }
 
 static ns_t earlier(ns_t a, ns_t b)
@@ -45,8 +48,18 @@ static struct vcpu *choose(struct cpu *cpu)
     return next;
 }
 
-static void sleep_until_work(struct cpu *cpu)
+/* Without a vCPU: lives of domains, consoles, then sleep. Work that waits for
+ * another CPU is looked at again soon. */
+static void idle_turn(struct cpu *cpu)
 {
+    hostcon_work();
+    if (domain_work()) {
+        return;
+    }
+    if (domain_work_wanted()) {
+        const ns_t soon = arch_now() + IDLE_RETRY_NS;
+        arch_timer_arm(earlier(soon, sched_next_timer(cpu->id)));
+    }
     const ns_t from = arch_now();
     if (atomic_swap32(&cpu->kicked, 0) == 0) {
         hw_sleep();
@@ -54,28 +67,33 @@ static void sleep_until_work(struct cpu *cpu)
     cpu->idle_ns += arch_now() - from;
 }
 
-/* Loop: ends when there is a vCPU to run; each turn sleeps. */
+static void put_away(struct vcpu *v, struct regs *r)
+{
+    ctxsw_save(v, r);
+    ctxsw_unload(v, r);
+}
+
+/* Loop: ends when there is a vCPU to run; each turn works or sleeps. */
 static void world_switch(struct cpu *cpu, struct regs *r)
 {
     struct vcpu *loaded = cpu->current;
-    if (loaded != NULL) {
-        ctxsw_save(loaded, r);
-    }
     struct vcpu *next = choose(cpu);
     while (next == NULL) {
         if (loaded != NULL) {
-            ctxsw_unload(loaded, r);
+            put_away(loaded, r);
             loaded = NULL;
         }
-        sleep_until_work(cpu);
+        sched_left(cpu->id);
+        idle_turn(cpu);
         next = choose(cpu);
     }
     if (next != loaded) {
         if (loaded != NULL) {
-            ctxsw_unload(loaded, r);
+            put_away(loaded, r);
         }
         ctxsw_load(next, r);
     }
+    sched_left(cpu->id);
     arch_time_publish(next);
     arch_runstate_publish(next);
 }
@@ -111,6 +129,10 @@ void guest_exit_work(struct regs *r)
     for (;;) {
         if (atomic_swap32(&cpu->kicked, 0) != 0) {
             cpu->resched = 1;
+        }
+        hostcon_work();
+        if (domain_work_wanted()) {
+            (void)domain_work();
         }
         if (must_leave(cpu, cpu->current)) {
             world_switch(cpu, r);
