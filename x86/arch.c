@@ -199,3 +199,17 @@ void arch_runstate_publish(struct vcpu *v)
     }
     atomic_store64(&area->state_entry_time, now->state_entry_time);
 }
+
+/* ---- the first state of a vCPU ------------------------------------------------ */
+
+void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)
+{
+    for (u32 i = 1; i < PRIVATE_FRAMES_PER_VCPU; i++) {
+        arch_frame_zero(private_frame(v->domain, v->id, i));
+    }
+    struct guest_state *s =
+        temp_map(SLOT_TO, private_frame(v->domain, v->id, 0));
+    vcpustate_start(s, rip, rsp, rsi);
+    temp_unmap(SLOT_TO);
+    vcpustate_reset(v);
+}
