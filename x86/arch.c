@@ -72,6 +72,16 @@ enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
     return RC_OK;
 }
 
+void arch_window_map(mfn_t table)
+{
+    paging_window_set(table, true);
+}
+
+void arch_window_unmap(mfn_t table)
+{
+    paging_window_set(table, false);
+}
+
 void arch_install_slots(const struct domain *d, mfn_t l4)
 {
     arch_pte_write(l4, M2P_SLOT,
