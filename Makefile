@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# The whole build: kernel, tools, tests. No configuration.
+
+CC ?= gcc
+B := build
+
+WARN := -Wall -Wextra -Werror -Wconversion -Wshadow -Wundef \
+	-Wmissing-prototypes -Wstrict-prototypes -Wvla -Wimplicit-fallthrough
+
+.PHONY: all clean
+all: $(B)/ringfence.elf
+
+# ---- kernel ------------------------------------------------------------------
+K_C := $(sort $(wildcard core/*.c x86/*.c policy/*.c audit/*.c))
+K_S := $(sort $(wildcard x86/*.S))
+K_O := $(K_C:%.c=$(B)/k/%.o) $(K_S:%.S=$(B)/k/%.S.o)
+
+K_FLAGS := -I. -O2 -g -ffreestanding -fPIE -mcmodel=small -mno-red-zone \
+	-mgeneral-regs-only -fvisibility=hidden -fomit-frame-pointer \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
+	-fno-tree-loop-distribute-patterns -ffile-prefix-map=$(CURDIR)=. \
+	-fstack-protector-strong -mstack-protector-guard=tls \
+	-mstack-protector-guard-reg=gs -mstack-protector-guard-offset=40
+K_LINK := -nostdlib -static -no-pie -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings \
+	-Wl,-T,x86/link.lds
+
+$(B)/k/core/%.o: K_STD := -std=c11
+$(B)/k/policy/%.o: K_STD := -std=c11
+$(B)/k/audit/%.o: K_STD := -std=c11
+
+$(B)/k/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	@$(CC) $(or $(K_STD),-std=gnu11) $(K_FLAGS) $(WARN) -MMD -c $< -o $@
+
+$(B)/k/%.S.o: %.S
+	@mkdir -p $(@D)
+	@echo "  AS  $<"
+	@$(CC) $(K_FLAGS) -MMD -c $< -o $@
+
+$(B)/ringfence.elf: $(K_O) x86/link.lds
+	@echo "  LD  $@"
+	@$(CC) $(K_LINK) -o $@ $(K_O)
+
+# ---- host tool, guests, tests ------------------------------------------------
+include rf/rf.mk guests/guests.mk tests/tests.mk
+
+# ---- end ---------------------------------------------------------------------
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ticket locks. A taker draws a number and waits for its turn; while it waits
+ * it serves other CPUs' requests, so that a holder may wait for a TLB flush of
+ * the waiting CPU.
+ */
+#include "core/lock.h"
+
+#include "core/arch.h"
+#include "core/atomic.h"
+
+void lock_take(struct lock *l) RF_UNCHECKED_LOCKS
+{
+    const u32 ticket = atomic_add32(&l->next, 1);
+    while (atomic_load32(&l->serving) != ticket) {
+        arch_relax();
+    }
+}
+
+void lock_drop(struct lock *l) RF_UNCHECKED_LOCKS
+{
+    /* Only the holder writes serving. */
+    atomic_store32(&l->serving, l->serving + 1);
+}
+
+bool lock_is_held(const struct lock *l)
+{
+    return atomic_load32(&l->serving) != atomic_load32(&l->next);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tenant files to a set of tenants: read, parse, resolve, compare with each
+ * other. Every step goes on after a finding where it can, so that one run
+ * lists them all. A kernel named by several tenants is unpacked once; equal
+ * images are kept once, whatever their paths.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "rf/cfg.h"
+#include "rf/digest.h"
+
+/* What the hypervisor keeps for itself of the machine's memory, for the check
+ * against --memory; it says the exact figure when it boots. */
+#define HOST_MIB 64u
+/* The boot layout ends with 512 KiB of slack, rounded up to 4 MiB. */
+#define LAYOUT_SLACK_BYTES (512u << 10)
+#define LAYOUT_ALIGN (4u << 20)
+
+/* One kernel file of the set, good or not. */
+struct kernel_file {
+    dev_t device;
+    ino_t inode;
+    struct kernel kernel;
+    struct fault fault;
+    bool is_good;
+    u32 image_idx;
+};
+
+static struct place place_whole(const struct tenant *tenant)
+{
+    const struct place at = { &tenant->source, 0, 0, 0 };
+
+    return at;
+}
+
+static bool tenant_read(struct tenant *tenant, const char *path,
+                        struct diags *diags)
+{
+    struct blob text;
+    struct fault fault;
+
+    tenant->source.path = text_copy(path, strlen(path));
+    if (!file_read(path, CFG_BYTES_MAX, &text, &fault)) {
+        tenant->source.text = text_copy("", 0);
+        diag_add(diags, place_whole(tenant), "cannot be read: %s", fault.text);
+        return false;
+    }
+    tenant->source.text = text_copy((const char *)text.data, text.bytes);
+    tenant->source.bytes = text.bytes;
+    const bool has_nul = memchr(text.data, 0, text.bytes) != NULL;
+    free(text.data);
+    if (has_nul) {
+        diag_add(diags, place_whole(tenant), "is not a text file");
+        return false;
+    }
+    return true;
+}
+
+static void tenant_parse(struct tenant *tenant, struct diags *diags)
+{
+    struct settings settings;
+
+    cfg_parse(&tenant->source, &settings, diags);
+    cfg_apply(&settings, tenant, diags);
+    cfg_settings_free(&settings);
+}
+
+static void names_compare(struct tenant_set *set)
+{
+    for (size_t i = 1; i < set->count; i++) {
+        const struct tenant *const tenant = &set->tenant[i];
+        for (size_t k = 0; k < i && tenant->name[0] != '\0'; k++) {
+            const struct tenant *const other = &set->tenant[k];
+            if (strcmp(tenant->name, other->name) == 0) {
+                diag_add(&set->diags, tenant->name_at,
+                         "a second tenant named '%s'", tenant->name);
+                diag_help(&set->diags, "the first is in %s:%u",
+                          other->source.path, other->name_at.line);
+                break;
+            }
+        }
+    }
+}
+
+/* Index of this content in the set, which takes the data over. */
+static u32 image_add(struct tenant_set *set, struct blob data)
+{
+    u8 digest[32];
+
+    digest_of(data.data, data.bytes, digest);
+    for (size_t i = 0; i < set->image_count; i++) {
+        if (memcmp(set->image[i].digest, digest, sizeof(digest)) == 0) {
+            free(data.data);
+            return (u32)i;
+        }
+    }
+    set->image =
+        mem_grow(set->image, set->image_count + 1, sizeof(*set->image));
+    struct image *const image = &set->image[set->image_count];
+    image->data = data;
+    memcpy(image->digest, digest, sizeof(digest));
+    return (u32)set->image_count++;
+}
+
+static void kernel_read(struct tenant_set *set, struct kernel_file *file,
+                        const char *path)
+{
+    struct blob raw;
+
+    if (!file_read(path, FILE_BYTES_MAX, &raw, &file->fault)) {
+        return;
+    }
+    char *const what = text_format("unpacking %s", path);
+    progress_begin(what, set->is_quiet);
+    file->is_good = kernel_load(&raw, &file->kernel, &file->fault);
+    progress_end();
+    free(what);
+    free(raw.data);
+    if (file->is_good) {
+        file->image_idx = image_add(set, file->kernel.flat);
+        file->kernel.flat.data = NULL;
+    }
+}
+
+static void kernel_complain(struct tenant_set *set, const struct tenant *tenant,
+                            const struct fault *fault)
+{
+    diag_add(&set->diags, tenant->kernel_at, "kernel '%s': %s",
+             tenant->kernel_path, fault->text);
+    if (fault->help[0] != '\0') {
+        diag_help(&set->diags, "%s", fault->help);
+    }
+}
+
+static void tenant_kernel(struct tenant_set *set, struct tenant *tenant)
+{
+    struct kernel_file *file = NULL;
+    struct fault fault = { "", "" };
+    struct stat st;
+
+    if (tenant->kernel_path == NULL) {
+        return;
+    }
+    if (stat(tenant->kernel_path, &st) != 0) {
+        fault_set(&fault, "%s", strerror(errno));
+        fault_help(&fault, "a relative path starts at the directory of the "
+                           "tenant file");
+        kernel_complain(set, tenant, &fault);
+        return;
+    }
+    for (size_t i = 0; i < set->kernel_count && file == NULL; i++) {
+        if (set->kernels[i].device == st.st_dev &&
+            set->kernels[i].inode == st.st_ino) {
+            file = &set->kernels[i];
+        }
+    }
+    if (file == NULL) {
+        /* There is room for one kernel a tenant: pointers into it last. */
+        file = &set->kernels[set->kernel_count++];
+        file->device = st.st_dev;
+        file->inode = st.st_ino;
+        kernel_read(set, file, tenant->kernel_path);
+    }
+    if (!file->is_good) {
+        kernel_complain(set, tenant, &file->fault);
+        return;
+    }
+    tenant->kernel = &file->kernel;
+    tenant->kernel_idx = file->image_idx;
+}
+
+static void tenant_ramdisk(struct tenant_set *set, struct tenant *tenant)
+{
+    struct blob raw;
+    struct fault fault;
+
+    tenant->ramdisk_idx = MF_NONE;
+    if (tenant->ramdisk_path == NULL) {
+        return;
+    }
+    if (!file_read(tenant->ramdisk_path, FILE_BYTES_MAX, &raw, &fault)) {
+        diag_add(&set->diags, tenant->ramdisk_at, "ramdisk '%s': %s",
+                 tenant->ramdisk_path, fault.text);
+        diag_help(&set->diags, "a relative path starts at the directory of the "
+                               "tenant file");
+    } else if (raw.bytes == 0) {
+        diag_add(&set->diags, tenant->ramdisk_at, "ramdisk '%s': is empty",
+                 tenant->ramdisk_path);
+        free(raw.data);
+    } else {
+        tenant->ramdisk_idx = image_add(set, raw);
+    }
+}
+
+/* Bytes that the first memory layout of a tenant takes: image, ramdisk, the
+ * p2m table, three info pages and a stack, and the tables that map it all. */
+static u64 layout_bytes(const struct tenant_set *set,
+                        const struct tenant *tenant)
+{
+    const struct kernel *const kernel = tenant->kernel;
+    u64 bytes = kernel->load_va - kernel->virt_base + kernel->memory_bytes;
+
+    if (tenant->ramdisk_idx != MF_NONE) {
+        bytes += set->image[tenant->ramdisk_idx].data.bytes + PAGE_BYTES;
+    }
+    bytes += (u64)tenant->memory_mib * 256 * 8;
+    bytes += 8 * PAGE_BYTES + LAYOUT_SLACK_BYTES;
+    bytes += (bytes >> 21) * PAGE_BYTES + 4 * PAGE_BYTES;
+    return (bytes + LAYOUT_ALIGN - 1) & ~(u64)(LAYOUT_ALIGN - 1);
+}
+
+/* Bytes of address space from VIRT_BASE to where a guest's space ends. */
+static u64 layout_room(const struct kernel *kernel)
+{
+    const u64 low_end = 0x0000800000000000ull;
+
+    return kernel->virt_base < low_end ? low_end - kernel->virt_base
+                                       : U64_MAX - kernel->virt_base;
+}
+
+/* Does the tenant's own memory hold what it starts with? */
+static void layout_compare(struct tenant_set *set, const struct tenant *tenant)
+{
+    const u64 bytes = layout_bytes(set, tenant);
+
+    if (bytes > layout_room(tenant->kernel)) {
+        diag_add(&set->diags, tenant->kernel_at,
+                 "kernel '%s': with its ramdisk it does not fit above its "
+                 "VIRT_BASE 0x%llx",
+                 tenant->kernel_path,
+                 (unsigned long long)tenant->kernel->virt_base);
+    } else if (bytes >> 20 > tenant->memory_mib) {
+        diag_add(&set->diags, tenant->memory_at,
+                 "memory %u is too small: kernel and ramdisk alone take %llu",
+                 tenant->memory_mib, (unsigned long long)bytes >> 20);
+        diag_help(&set->diags,
+                  "Linux wants some 100 MiB more than that to run");
+    }
+}
+
+static void memory_compare(struct tenant_set *set, u64 host_mib)
+{
+    u64 total = 0;
+    bool is_told = false;
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct tenant *const tenant = &set->tenant[i];
+        const u64 most = tenant->maxmem_mib > tenant->memory_mib
+                             ? tenant->maxmem_mib
+                             : tenant->memory_mib;
+        total += most;
+        if (tenant->kernel != NULL && tenant->memory_mib != 0) {
+            layout_compare(set, tenant);
+        }
+        if (host_mib != 0 && most + HOST_MIB > host_mib) {
+            diag_add(&set->diags, tenant->memory_at,
+                     "memory %llu is more than the machine has: %llu MiB, %u "
+                     "of them for Ringfence itself",
+                     (unsigned long long)most, (unsigned long long)host_mib,
+                     HOST_MIB);
+            is_told = true;
+        }
+    }
+    if (host_mib != 0 && !is_told && total + HOST_MIB > host_mib) {
+        const struct place nowhere = { NULL, 0, 0, 0 };
+        diag_add(&set->diags, nowhere,
+                 "the tenants take %llu MiB and Ringfence %u, the machine has "
+                 "%llu",
+                 (unsigned long long)total, HOST_MIB,
+                 (unsigned long long)host_mib);
+        diag_help(&set->diags, "memory is reserved when a tenant is created "
+                               "and never shared: lower memory or maxmem");
+    }
+}
+
+static void policy_digest(struct tenant_set *set)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        bytes += set->tenant[i].source.bytes;
+    }
+    char *const text = mem_alloc(bytes);
+    size_t at = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct source *const source = &set->tenant[i].source;
+        memcpy(text + at, source->text, source->bytes);
+        at += source->bytes;
+    }
+    digest_of(text, bytes, set->policy_digest);
+    free(text);
+}
+
+bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
+                     u64 host_mib)
+{
+    const struct place nowhere = { NULL, 0, 0, 0 };
+    const bool is_quiet = set->is_quiet;
+
+    *set = (struct tenant_set){ .is_quiet = is_quiet };
+    if (count == 0 || count > MF_DOMAINS_MAX) {
+        diag_add(&set->diags, nowhere, "%zu tenant files; 1 to %u are possible",
+                 count, MF_DOMAINS_MAX);
+        return false;
+    }
+    set->tenant = mem_alloc(count * sizeof(*set->tenant));
+    set->kernels = mem_alloc(count * sizeof(*set->kernels));
+    for (size_t i = 0; i < count; i++) {
+        struct tenant *const tenant = &set->tenant[set->count++];
+        if (tenant_read(tenant, paths[i], &set->diags)) {
+            tenant_parse(tenant, &set->diags);
+        }
+        tenant_kernel(set, tenant);
+        tenant_ramdisk(set, tenant);
+    }
+    names_compare(set);
+    memory_compare(set, host_mib);
+    policy_digest(set);
+    return set->diags.count == 0;
+}
+
+void tenant_set_free(struct tenant_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct tenant *const tenant = &set->tenant[i];
+        free(tenant->source.path);
+        free(tenant->source.text);
+        free(tenant->kernel_path);
+        free(tenant->ramdisk_path);
+    }
+    for (size_t i = 0; i < set->image_count; i++) {
+        free(set->image[i].data.data);
+    }
+    free(set->tenant);
+    free(set->image);
+    free(set->kernels);
+    diag_free(&set->diags);
+    *set = (struct tenant_set){ .count = 0 };
+}
+
+int tenant_set_report(struct tenant_set *set, bool as_json)
+{
+    if (as_json) {
+        diag_print_json(&set->diags, stdout);
+    } else if (set->diags.count != 0) {
+        diag_print(&set->diags, stderr);
+    }
+    return set->diags.count != 0 ? EXIT_FINDING : EXIT_OK;
+}

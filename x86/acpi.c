@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ACPI tables [ACPI 6.3 chapter 5.2]: RSDP, RSDT or XSDT, MADT, FADT, and of
+ * the DSDT only the package named _S5_, found by its name.
+ */
+#include "x86/acpi.h"
+
+#include "core/mem.h"
+
+#define HEADER_BYTES 36u
+#define TABLES_MAX 64u
+#define TABLE_BYTES_MAX 0x1000000u
+#define MADT_ENTRIES_MAX 4096u
+#define CPU_ENABLED 1u
+
+struct phys {
+    const u8 *mem;
+    u64 bytes;
+};
+
+/* A table found: its place and length. */
+struct table {
+    u64 at;
+    u32 bytes;
+};
+
+static u64 get(const struct phys *p, u64 at, u32 bytes)
+{
+    u64 v = 0;
+    if (at <= p->bytes && bytes <= p->bytes - at) {
+        memcpy(&v, p->mem + at, bytes);
+    }
+    return v;
+}
+
+static bool table_open(const struct phys *p, u64 at, struct table *t)
+{
+    t->at = at;
+    t->bytes = (u32)get(p, at + 4, 4);
+    if (at == 0 || t->bytes < HEADER_BYTES || t->bytes > TABLE_BYTES_MAX ||
+        at > p->bytes || t->bytes > p->bytes - at) {
+        return false;
+    }
+    u8 sum = 0;
+    for (u32 i = 0; i < t->bytes; i++) {
+        sum = (u8)(sum + p->mem[at + i]);
+    }
+    return sum == 0;
+}
+
+/* A field of a table, 0 when the table is too short for it. */
+static u64 field(const struct phys *p, const struct table *t, u32 offset,
+                 u32 bytes)
+{
+    return offset + bytes <= t->bytes ? get(p, t->at + offset, bytes) : 0;
+}
+
+static bool signature_is(const struct phys *p, u64 at, const char *name,
+                         u32 bytes)
+{
+    return at <= p->bytes && bytes <= p->bytes - at &&
+           memcmp(p->mem + at, name, bytes) == 0;
+}
+
+/* ---- RSDP -----------------------------------------------------------------
+ */
+
+static bool rsdp_scan(const struct phys *p, u64 from, u64 to, u64 *found)
+{
+    for (u64 at = from; at < to; at += 16) {
+        if (signature_is(p, at, "RSD PTR ", 8)) {
+            u8 sum = 0;
+            for (u32 i = 0; i < 20; i++) {
+                sum = (u8)(sum + get(p, at + i, 1));
+            }
+            if (sum == 0) {
+                *found = at;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The RSDP as bytes: the loader's copy, where it points, or the BIOS area. */
+static bool rsdp_find(const struct bootinfo *b, const struct phys *p, u8 *rsdp)
+{
+    u64 at = b->rsdp_address;
+    if (b->has_rsdp) {
+        memcpy(rsdp, b->rsdp, BOOT_RSDP_BYTES);
+        return true;
+    }
+    const u64 ebda = get(p, 0x40e, 2) << 4;
+    if (at == 0 && !(ebda != 0 && rsdp_scan(p, ebda, ebda + 1024, &at)) &&
+        !rsdp_scan(p, 0xe0000, 0x100000, &at)) {
+        return false;
+    }
+    if (!signature_is(p, at, "RSD PTR ", 8) ||
+        BOOT_RSDP_BYTES > p->bytes - at) {
+        return false;
+    }
+    memcpy(rsdp, p->mem + at, BOOT_RSDP_BYTES);
+    return true;
+}
+
+/* ---- MADT -----------------------------------------------------------------
+ */
+
+static void cpu_add(struct acpi_info *a, u32 apic_id, u64 flags)
+{
+    if ((flags & CPU_ENABLED) == 0) {
+        return;
+    }
+    if (a->cpu_count >= CPU_MAX) {
+        a->cpus_left_out++;
+        return;
+    }
+    a->apic_id[a->cpu_count] = apic_id;
+    a->cpu_count++;
+}
+
+static void madt_entry(struct acpi_info *a, const struct phys *p, u64 at,
+                       u32 bytes)
+{
+    const u64 type = get(p, at, 1);
+    if (type == 0 && bytes >= 8) {
+        cpu_add(a, (u32)get(p, at + 3, 1), get(p, at + 4, 4));
+    } else if (type == 9 && bytes >= 16) {
+        const u32 id = (u32)get(p, at + 4, 4);
+        if (id > 254) { /* lower ones have an entry of type 0 too */
+            cpu_add(a, id, get(p, at + 8, 4));
+        }
+    } else if (type == 1 && bytes >= 12 && a->ioapic_count < IOAPIC_MAX) {
+        a->ioapic[a->ioapic_count].address = get(p, at + 4, 4);
+        a->ioapic[a->ioapic_count].first_irq = (u32)get(p, at + 8, 4);
+        a->ioapic_count++;
+    } else if (type == 2 && bytes >= 10) {
+        const u64 irq = get(p, at + 3, 1);
+        if (irq < ISA_IRQS) {
+            a->isa_line[irq] = (u32)get(p, at + 4, 4);
+            a->isa_flags[irq] = (u16)get(p, at + 8, 2);
+        }
+    } else if (type == 5 && bytes >= 12) {
+        a->apic_address = get(p, at + 4, 8);
+    }
+}
+
+static void madt_parse(struct acpi_info *a, const struct phys *p,
+                       const struct table *t)
+{
+    a->apic_address = field(p, t, 36, 4);
+    u32 at = 44;
+    for (u32 i = 0; i < MADT_ENTRIES_MAX && at + 2 <= t->bytes; i++) {
+        const u32 bytes = (u32)field(p, t, at + 1, 1);
+        if (bytes < 2 || bytes > t->bytes - at) {
+            return;
+        }
+        madt_entry(a, p, t->at + at, bytes);
+        at += bytes;
+    }
+}
+
+/* ---- FADT ------------------------------------------------------------------
+ */
+
+/* A small AML integer: 0, 1, or a byte constant. */
+static u16 aml_byte(const struct phys *p, u64 *at)
+{
+    u64 v = get(p, *at, 1);
+    *at += 1;
+    if (v == 0x0a) {
+        v = get(p, *at, 1);
+        *at += 1;
+    }
+    return (u16)(v & 7);
+}
+
+/* "_S5_" PackageOp length count SLP_TYPa SLP_TYPb ... [ACPI 7.4.2.6]. */
+static void s5_find(struct acpi_info *a, const struct phys *p,
+                    const struct table *dsdt)
+{
+    const u64 end = dsdt->at + dsdt->bytes;
+    for (u64 at = dsdt->at + HEADER_BYTES; at + 16 <= end; at++) {
+        if (!signature_is(p, at, "_S5_", 4) || get(p, at + 4, 1) != 0x12) {
+            continue;
+        }
+        /* The two top bits of the length say how many more bytes it has. */
+        u64 v = at + 5 + 1 + (get(p, at + 5, 1) >> 6) + 1;
+        a->s5_a = aml_byte(p, &v);
+        a->s5_b = aml_byte(p, &v);
+        a->has_s5 = true;
+        return;
+    }
+}
+
+static void fadt_parse(struct acpi_info *a, const struct phys *p,
+                       const struct table *t)
+{
+    a->pm1a_port = (u16)field(p, t, 64, 4);
+    a->pm1b_port = (u16)field(p, t, 68, 4);
+    struct table dsdt;
+    const u64 wide = field(p, t, 140, 8);
+    if (table_open(p, wide != 0 ? wide : field(p, t, 40, 4), &dsdt)) {
+        s5_find(a, p, &dsdt);
+    }
+}
+
+/* ---- all -------------------------------------------------------------------
+ */
+
+static void info_default(struct acpi_info *a)
+{
+    memset(a, 0, sizeof(*a));
+    for (u32 i = 0; i < ISA_IRQS; i++) {
+        a->isa_line[i] = i;
+    }
+}
+
+bool acpi_parse(struct acpi_info *a, const struct bootinfo *b, const u8 *mem,
+                u64 mem_bytes)
+{
+    const struct phys p = { mem, mem_bytes };
+    u8 rsdp[BOOT_RSDP_BYTES];
+    info_default(a);
+    if (!rsdp_find(b, &p, rsdp)) {
+        return false;
+    }
+    u32 narrow;
+    u64 wide;
+    memcpy(&narrow, rsdp + 16, 4);
+    memcpy(&wide, rsdp + 24, 8);
+    const bool use_wide = rsdp[15] >= 2 && wide != 0 && wide < mem_bytes;
+    const u32 step = use_wide ? 8 : 4;
+    struct table root;
+    if (!table_open(&p, use_wide ? wide : narrow, &root)) {
+        return false;
+    }
+    bool found = false;
+    u32 at = HEADER_BYTES;
+    for (u32 i = 0; i < TABLES_MAX && at + step <= root.bytes; i++) {
+        struct table t;
+        if (table_open(&p, field(&p, &root, at, step), &t)) {
+            if (signature_is(&p, t.at, "APIC", 4)) {
+                madt_parse(a, &p, &t);
+                found = true;
+            } else if (signature_is(&p, t.at, "FACP", 4)) {
+                fadt_parse(a, &p, &t);
+            }
+        }
+        at += step;
+    }
+    return found;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the loader tells us, from multiboot2 or PVH, in one form.
+ *
+ * The parser is pure: physical memory is given as (mem, mem_bytes), and every
+ * read is bounded by it and by the structure's own length.
+ */
+#ifndef X86_BOOTINFO_H
+#define X86_BOOTINFO_H
+
+#include "core/base.h"
+
+#define MULTIBOOT2_BOOT_MAGIC 0x36d76289u
+#define BOOT_RANGES_MAX 256u
+#define BOOT_RSDP_BYTES 36u
+
+struct boot_range {
+    u64 start;
+    u64 bytes;
+    bool usable; /* else reserved, ACPI, device or bad */
+};
+
+struct bootinfo {
+    struct boot_range range[BOOT_RANGES_MAX];
+    u32 range_count;
+    u64 module_start; /* physical */
+    u64 module_bytes; /* 0: no module */
+    u32 module_count;
+    u64 rsdp_address;         /* physical, 0: not told */
+    u8 rsdp[BOOT_RSDP_BYTES]; /* a copy, when the loader gave one */
+    bool has_rsdp;
+};
+
+/* Fill *b. NULL, or what is wrong (for "cannot start"). magic and info are eax
+ * and ebx of the loader; magic 0 stands for PVH. */
+const char *bootinfo_parse(struct bootinfo *b, u32 magic, u32 info,
+                           const u8 *mem, u64 mem_bytes) MUST_CHECK;
+
+#endif
