@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Services for core/ when a domain is made: first registers, first times, the
- * page of hypercall stubs. The vCPU is not running and its address space is not
- * loaded, so its private pages are reached through temporary slots.
+ * Services for core/ when a domain is made (first times, the page of hypercall
+ * stubs), the window of live tables, and the end of the host.
  */
 #include "core/arch.h"
 #include "core/domain.h"
@@ -13,31 +12,11 @@
 #include "x86/paging.h"
 #include "x86/private.h"
 
-#define SLOT_STATE 2u
+#define SLOT_PAGE 2u
 #define NS_PER_S 1000000000ull
 #define STUB_BYTES 32u
 #define STUB_COUNT (PAGE_BYTES / STUB_BYTES)
 #define NR_IRET 23u
-
-static void zero_private(const struct vcpu *v, u32 which)
-{
-    memset(temp_map(SLOT_STATE, private_frame(v->domain, v->id, which)), 0,
-           PAGE_BYTES);
-    temp_unmap(SLOT_STATE);
-}
-
-void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)
-{
-    for (u32 which = 1; which < PRIVATE_FRAMES_PER_VCPU; which++) {
-        zero_private(v, which);
-    }
-    vcpustate_reset(v);
-    struct guest_state *s =
-        temp_map(SLOT_STATE, private_frame(v->domain, v->id, 0));
-
-    vcpustate_start(s, rip, rsp, rsi);
-    temp_unmap(SLOT_STATE);
-}
 
 void arch_domain_times(struct domain *d)
 {
@@ -63,7 +42,7 @@ void arch_hypercall_page(mfn_t m)
                                0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
     static const u8 iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, NR_IRET,
                                0,    0,    0,    0x0f, 0x05 };
-    u8 *page = temp_map(SLOT_STATE, m);
+    u8 *page = temp_map(SLOT_PAGE, m);
 
     memset(page, 0xcc, PAGE_BYTES);
     for (u32 nr = 0; nr < STUB_COUNT; nr++) {
@@ -76,11 +55,25 @@ void arch_hypercall_page(mfn_t m)
             stub[4] = (u8)nr;
         }
     }
-    temp_unmap(SLOT_STATE);
+    temp_unmap(SLOT_PAGE);
+}
+
+u64 *arch_table(mfn_t table)
+{
+    return linear(table);
+}
+
+void arch_window_map(mfn_t table)
+{
+    paging_window_set(table, true);
+}
+
+void arch_window_unmap(mfn_t table)
+{
+    paging_window_set(table, false);
 }
 
 void arch_machine_off(u32 code)
 {
     machine_off(code);
 }
-
