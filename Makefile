@@ -43,6 +43,9 @@ $(B)/ringfence.elf: $(K_O) x86/link.lds
 	@echo "  LD  $@"
 	@$(CC) $(K_LINK) -o $@ $(K_O)
 
+# ---- host tool, guests, tests ------------------------------------------------
+include rf/rf.mk guests/guests.mk tests/tests.mk
+
 # ---- end ---------------------------------------------------------------------
 clean:
 	rm -rf $(B)

@@ -115,6 +115,11 @@ struct domain *host_domain(domid_t id, u64 count, u32 vcpus)
         v->info = &d->shared->vcpu_info[i];
         v->info->upcall_mask = 1;
         v->kernel_root = mfn(MFN_NONE);
+        for (u32 k = 0; k < 2; k++) {
+            v->runstate_frame[k] = mfn(MFN_NONE);
+            v->time_frame[k] = mfn(MFN_NONE);
+        }
+        v->info_frame = mfn(MFN_NONE);
         v->user_root = mfn(MFN_NONE);
         v->in_kernel = true;
         v->state = VCPU_UP;

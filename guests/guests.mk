@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# The example tenants, and `make run`.
+
+GUESTS := $(B)/guests
+.PHONY: deps kernels guests run
+
+deps:
+	@rf/install-deps build run
+
+kernels: $(GUESTS)/vmlinuz-cloud-amd64 $(GUESTS)/vmlinuz-amd64
+
+# Nothing to depend on: what was fetched once is kept.
+$(GUESTS)/vmlinuz-%:
+	@guests/fetch-kernels $(GUESTS) $*
+
+$(GUESTS)/busybox.cpio.gz: guests/make-initramfs $(wildcard guests/initramfs/*) \
+		$(wildcard guests/initramfs/scripts/*)
+	@guests/make-initramfs $@
+
+# A guest of ours that does nothing but hold a CPU (guests/spin).
+$(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
+		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
+
+guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf
+
+# Missing packages first, since nothing builds without them; then a make of
+# its own, which sees them. Only the kernel the two examples need.
+run: deps
+	@$(MAKE) --no-print-directory -s all $(GUESTS)/vmlinuz-cloud-amd64 \
+		$(GUESTS)/busybox.cpio.gz
+	@$(B)/rf run --timeout $(or $(TIMEOUT),600) guests/examples/web.cfg \
+		guests/examples/db.cfg

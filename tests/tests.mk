@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything that checks: `make test` runs it all and closes with a sum.
+#
+#   check   rules of the house that a script can check (scripts/check)
+#   unit    tests/*_test.c under ASan and UBSan, by gcc and by clang
+#   golden  what rf answers, against stored text
+#   boot    tests/boot: the kernel in QEMU
+#   loc     lines of ring 0, per folder, against their budget
+
+.PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang format
+
+CLANG ?= clang-19
+UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
+UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+# What the tests may link: the very files that ship, and the host's side of
+# core/arch.h. Archives, so that a test gets what it calls and no more; the
+# host's archive comes first, for its stand-ins are weak.
+UNIT_HOST := $(sort $(wildcard tests/host_*.c))
+UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
+	rf/filter.c)
+
+# $(1) name of the compiler's folder, $(2) the compiler
+define unit_rules
+$(B)/unit-$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	@$(2) $(UNIT_FLAGS) $(WARN) -MMD -c $$< -o $$@
+
+$(B)/unit-$(1)/libhost.a: $(UNIT_HOST:%.c=$(B)/unit-$(1)/%.o)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+
+$(B)/unit-$(1)/libship.a: $(UNIT_SHIP:%.c=$(B)/unit-$(1)/%.o)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+
+$(B)/unit-$(1)/%_test: $(B)/unit-$(1)/tests/%_test.o \
+		$(B)/unit-$(1)/libhost.a $(B)/unit-$(1)/libship.a
+	@echo "  LD  $$@"
+	@$(2) $(UNIT_FLAGS) -o $$@ $$< -Wl,--start-group \
+		$(B)/unit-$(1)/libhost.a $(B)/unit-$(1)/libship.a \
+		-Wl,--end-group -lcmocka -lcrypto
+
+unit-$(1): $(UNIT:%=$(B)/unit-$(1)/%)
+	@tests/run_unit $(1) $$^
+endef
+$(eval $(call unit_rules,gcc,$(CC)))
+$(eval $(call unit_rules,clang,$(CLANG)))
+.PRECIOUS: $(B)/unit-gcc/%.o $(B)/unit-clang/%.o
+
+unit: unit-gcc unit-clang
+
+# The second compiler builds the kernel, too.
+clang:
+	@$(MAKE) --no-print-directory CC=$(CLANG) B=$(B)/clang \
+		$(B)/clang/ringfence.elf
+
+$(B)/gen_hypercalls: docs/gen_hypercalls.c core/hypercalls.def core/args.def
+	@mkdir -p $(@D)
+	@$(CC) -I. -std=gnu11 -O1 $(WARN) -o $@ $<
+
+docs: $(B)/gen_hypercalls
+	$(B)/gen_hypercalls > docs/hypercalls.md
+
+check: $(B)/gen_hypercalls
+	@scripts/check $(B)
+
+format:
+	@git ls-files -co --exclude-standard -- '*.c' '*.h' | \
+		xargs clang-format-19 -i
+
+golden: $(B)/rf
+	@RF=$(B)/rf tests/rf_golden.sh
+
+boot: all guests
+	@tests/boot/run
+
+loc:
+	@scripts/loc
+
+test:
+	@rf/install-deps build run test
+	@scripts/test
+
+help:
+	@echo "make           kernel and host tool: $(B)/ringfence.elf, $(B)/rf"
+	@echo "make run       boot two Debian tenants in QEMU"
+	@echo "make test      check, unit, golden and boot, with a sum at the end"
+	@echo "make check     rules of the house"
+	@echo "make unit      unit tests, gcc and clang, sanitized"
+	@echo "make golden    what rf answers, against stored text"
+	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
+	@echo "make clang     the kernel by $(CLANG)"
+	@echo "make loc       lines of ring 0 against their budget"
+	@echo "make format    lay out the C as .clang-format says"
+	@echo "make docs      generate docs/hypercalls.md"
+	@echo "make clean     remove $(B), but for the fetched kernels"
