@@ -21,6 +21,11 @@
 #define SLOT_TO 1u
 #define RUNSTATE_UPDATE (1ull << 63)
 
+u32 arch_cpu(void)
+{
+    return this_cpu()->id;
+}
+
 struct vcpu *arch_current(void)
 {
     return this_cpu()->current;
@@ -37,6 +42,11 @@ void arch_resched(void)
 static u64 *entry_at(mfn_t table, u32 index)
 {
     return (u64 *)linear(table) + (index & (TABLE_ENTRIES - 1));
+}
+
+u64 *arch_table(mfn_t table)
+{
+    return linear(table);
 }
 
 u64 arch_pte_read(mfn_t table, u32 index)
@@ -70,6 +80,16 @@ enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
     *table = t;
     *index = pte_index(va, 1);
     return RC_OK;
+}
+
+void arch_window_map(mfn_t table)
+{
+    paging_window_set(table, true);
+}
+
+void arch_window_unmap(mfn_t table)
+{
+    paging_window_set(table, false);
 }
 
 void arch_install_slots(const struct domain *d, mfn_t l4)
