@@ -59,8 +59,9 @@ static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
 #define MSR_PAT 0x277u
-#define MSR_X2APIC 0x800u /* register r of the local APIC: MSR_X2APIC + r/16   \
-                           */
+#define MSR_X2APIC                                                             \
+    0x800u /* register r of the local APIC: MSR_X2APIC + r/16                  \
+            */
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
 #define MSR_LSTAR 0xc0000082u
@@ -306,9 +307,27 @@ static inline u64 hw_read_rbp(void)
     return v;
 }
 
+/* Eight bytes at a time, then the rest: where the processor has no fast byte
+ * strings (and in an emulator) that is eight times less work. */
 static inline void hw_copy_bytes(void *to, const void *from, u64 bytes)
 {
-    __asm__ volatile("rep movsb"
+    u64 words = bytes / 8;
+    u64 rest = bytes % 8;
+    __asm__ volatile("rep movsq\n\t"
+                     "movq %3, %%rcx\n\t"
+                     "rep movsb"
+                     : "+D"(to), "+S"(from), "+c"(words)
+                     : "r"(rest)
+                     : "memory");
+}
+
+/* The same from the last byte to the first, for overlapping ranges. bytes > 0.
+ */
+static inline void hw_copy_bytes_down(u8 *to, const u8 *from, u64 bytes)
+{
+    to += bytes - 1;
+    from += bytes - 1;
+    __asm__ volatile("std\n\trep movsb\n\tcld"
                      : "+D"(to), "+S"(from), "+c"(bytes)
                      :
                      : "memory");
@@ -316,9 +335,13 @@ static inline void hw_copy_bytes(void *to, const void *from, u64 bytes)
 
 static inline void hw_fill_bytes(void *to, u8 value, u64 bytes)
 {
-    __asm__ volatile("rep stosb"
-                     : "+D"(to), "+c"(bytes)
-                     : "a"(value)
+    u64 words = bytes / 8;
+    u64 rest = bytes % 8;
+    __asm__ volatile("rep stosq\n\t"
+                     "movq %3, %%rcx\n\t"
+                     "rep stosb"
+                     : "+D"(to), "+c"(words)
+                     : "a"(0x0101010101010101ull * value), "r"(rest)
                      : "memory");
 }
 
