@@ -49,18 +49,17 @@ static void refill(struct domain *d, ns_t now)
     if (now <= con->filled) {
         return;
     }
-    u64 passed = now - con->filled;
-    if (passed >= NS_PER_S) {
-        /* A second fills more than the time is exact for; rate < 2^32. */
-        passed = NS_PER_S;
+    const u64 passed = now - con->filled;
+    if (passed >= CONSOLE_BURST * NS_PER_S / rate) {
+        con->tokens = CONSOLE_BURST; /* time enough to fill it from empty */
+        con->filled = now;
+        return;
     }
-    const u64 more = passed * rate / NS_PER_S;
-    if (more == 0) {
-        return; /* too early: keep the time for the next call */
-    }
+    const u64 more = passed * rate / NS_PER_S; /* product below 2^42 */
     const u64 sum = con->tokens + more;
     con->tokens = sum > CONSOLE_BURST ? CONSOLE_BURST : sum;
-    con->filled = now;
+    /* Only the time that made whole tokens is spent. */
+    con->filled += more * NS_PER_S / rate;
 }
 
 /* ---- open and close ---------------------------------------------------- */

@@ -15,6 +15,7 @@
 
 #include "core/arch.h"
 #include "core/argio.h"
+#include "core/atomic.h"
 #include "core/domain.h"
 #include "core/nospec.h"
 #include "core/pgtable.h"

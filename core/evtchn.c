@@ -201,6 +201,11 @@ s64 hc_evtchn_alloc_unbound(struct hc_call *c, struct arg_evtchn_unbound *a)
 static enum rc interdomain_locked(struct domain *d, struct domain *peer,
                                   u32 remote_port, port_t *local)
 {
+    /* With the lock: a domain that ends closes its ports once, after it has
+     * left RUNNING. */
+    if (atomic_load64(&peer->state) != DOMAIN_RUNNING) {
+        return RC_ESRCH;
+    }
     struct evtchn *other = evtchn_at(peer, remote_port);
     if (other == NULL || other->state != EVTCHN_UNBOUND ||
         other->peer != d->id) {
@@ -228,7 +233,7 @@ s64 hc_evtchn_bind_interdomain(struct hc_call *c,
     struct domain *d = c->v->domain;
     struct domain *peer =
         domain_is_self(d, a->remote_dom) ? d : domain_by_id(a->remote_dom);
-    if (peer == NULL || atomic_load64(&peer->state) != DOMAIN_RUNNING) {
+    if (peer == NULL) {
         return RC_ESRCH;
     }
     port_t local = 0;

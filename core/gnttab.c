@@ -148,6 +148,11 @@ enum grant_status gntuse_begin(struct domain *granter, domid_t user, u32 ref,
 {
     u64 *word = NULL;
     struct active_grant *g = NULL;
+    /* With the lock: a domain that ends gives its memory up when it has left
+     * RUNNING and no use is left. */
+    if (atomic_load64(&granter->state) != DOMAIN_RUNNING) {
+        return GRANT_BAD_DOMAIN;
+    }
     if (!entry_at(granter, ref, &word, &g)) {
         return GRANT_BAD_REF;
     }

@@ -134,11 +134,12 @@ static bool read_header(struct domain *d, struct indices *x)
     if (st->done < STORE_HEADER_BYTES) {
         return true;
     }
-    st->left = get32(st->message + 12);
-    if (st->left > STORE_PAYLOAD_MAX) {
+    const u32 bytes = get32(st->message + 12);
+    if (bytes > STORE_PAYLOAD_MAX) {
         break_ring(d, "request too long");
         return false;
     }
+    st->left = bytes;
     st->phase = STORE_BODY;
     return true;
 }

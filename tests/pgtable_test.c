@@ -33,7 +33,7 @@ static int setup(void **state)
 {
     (void)state;
     host_reset();
-    d = host_domain(1, 1, 1);
+    d = host_domain(1, 64, 1);
     v = &d->vcpu[0];
     v->budget = 1 << 20;
     return 0;
@@ -198,7 +198,9 @@ static void test_cut_anywhere(void **state)
         while (rc == RC_PREEMPT) {
             v->budget = slice;
             rc = get(frame_n(4), 4);
-            assert_sound();
+            if (rc == RC_PREEMPT) { /* else the test holds a reference */
+                assert_sound();
+            }
         }
         assert_int_equal(rc, RC_OK);
         assert_int_equal(frame_pin(frame_at(frame_n(4))), RC_OK);
@@ -223,13 +225,13 @@ static void test_quarantine_flushes_before_reuse(void **state)
     make_tree();
     pin(frame_n(4), 4);
     d->cpus = 3;
-    const u64 before = host_flush_count();
+    const u64 before = host.flushes;
 
     assert_int_equal(put_entry(frame_n(1), 0, 0), RC_OK);
-    assert_int_equal(host_flush_count(), before);
+    assert_int_equal(host.flushes, before);
     /* frame 10 was writable: it must be flushed before it is a table. */
     assert_int_equal(get(frame_n(10), 1), RC_OK);
-    assert_int_equal(host_flush_count(), before + 1);
+    assert_int_equal(host.flushes, before + 1);
 }
 
 /* Random writes, pins and unpins by an attacker with 24 frames. */

@@ -22,7 +22,4 @@ void main_secondary(struct cpu *c) NO_RETURN;
 /* The console's: bytes have arrived, serial_read has them. In an interrupt. */
 void serial_input_arrived(void);
 
-/* Check the module and build the tenants; the start-up's last act. */
-void launch_all(const u8 *module, u64 bytes);
-
 #endif

@@ -6,16 +6,21 @@
  */
 #include "x86/launch.h"
 
-#include "audit/sha256.h"
 #include "core/arch.h"
 #include "core/domain.h"
+#include "core/frame.h"
 #include "core/record.h"
+#include "core/sched.h"
 #include "policy/manifest.h"
 #include "policy/manifest_check.h"
+#include "x86/desc_tables.h"
+#include "x86/domtables.h"
+#include "x86/hostcon.h"
 #include "x86/machine.h"
 #include "x86/memory.h"
-#include "x86/panic.h"
+#include "x86/paging.h"
 #include "x86/print.h"
+#include "x86/smp.h"
 
 static const struct mf_header *header_of(const u8 *module)
 {
@@ -97,10 +102,29 @@ const struct mf_header *launch_check(void)
     return h;
 }
 
+/* One record for each frame that any chunk may have. */
+static void make_frame_table(void)
+{
+    const u64 frames = (u64)memory_chunk_count() << CHUNK_FRAME_BITS;
+    const u64 bytes = frames * sizeof(struct frame);
+    mfn_t first;
+
+    if (!memory_take_run((bytes + CHUNK_BYTES - 1) / CHUNK_BYTES, &first)) {
+        cannot_start("too little memory for the frame table");
+    }
+    frame_table = linear(first);
+    frame_table_count = frames;
+}
+
 void launch_all(const struct mf_header *h)
 {
     const u8 *module = (const u8 *)h - MF_OFFSET;
 
+    machine_set_debug_exit((h->flags & MF_DEBUG_EXIT) != 0);
+    hostcon_init((h->flags & MF_CONSOLE_MUX) != 0);
+    make_frame_table();
+    domtables_init(gdt_page_frame());
+    sched_init(smp_cpu_count());
     record_boot(h->policy_digest);
     create_all(module);
     while (domain_work()) {

@@ -8,9 +8,10 @@
 #include "core/base.h"
 
 /* Codes for the emulator's exit device: QEMU ends with (code << 1) | 1. */
-#define EXIT_DONE 16u         /* every tenant has ended: 33 */
-#define EXIT_CANNOT_START 17u /* 35 */
-#define EXIT_PANIC 18u        /* 37 */
+#define EXIT_ALL_OFF 0x10u      /* every tenant has ended by itself */
+#define EXIT_SOME_CRASHED 0x11u /* every tenant has ended, not all so */
+#define EXIT_CANNOT_START 0x12u
+#define EXIT_PANIC 0x13u
 
 /* The manifest asks for the exit device at port 0xf4 (MF_DEBUG_EXIT). */
 void machine_set_debug_exit(bool on);

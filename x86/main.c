@@ -14,6 +14,7 @@
 #include "x86/entry.h"
 #include "x86/hw.h"
 #include "x86/image.h"
+#include "x86/launch.h"
 #include "x86/memory.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
@@ -116,13 +117,13 @@ static void main_on_own_stack(void)
     cpu_print(smp_cpu_count());
     host_print("memory: %lu MiB in %u chunks, clock: %lu kHz\n", memory_mib(),
                (u32)(memory_mib() / 2), clock_tsc_khz());
-    u64 module_bytes;
-    const u8 *const module = module_map(&module_bytes);
-    launch_all(module, module_bytes);
-    paging_seal(); /* nothing writes the sealed data again */
+    const struct mf_header *const plan = launch_check();
+    launch_all(plan); /* every tenant is built, none has run */
+    paging_seal();    /* nothing writes the sealed data again */
     host_print("checked: hypervisor tables, %lu entries, "
                "0 writable and executable\n",
                paging_verify());
+    smp_open();
     cpu_loop();
 }
 

@@ -194,6 +194,52 @@ mfn_t boot_alloc(u32 frames)
     return m;
 }
 
+static bool run_is_usable(u64 first, u64 count)
+{
+    for (u64 i = 0; i < count; i++) {
+        if (!bit_get(usable, (u32)(first + i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool memory_take_run(u64 count, mfn_t *first)
+{
+    u64 c = 1;
+    while (c + count <= chunk_count && !run_is_usable(c, count)) {
+        c++;
+    }
+    if (c + count > chunk_count) {
+        return false;
+    }
+    for (u64 i = 0; i < count; i++) {
+        bit_set(usable, (u32)(c + i), false);
+        bit_set(own, (u32)(c + i), true);
+        paging_map_own_chunk((u32)(c + i));
+    }
+    *first = mfn(c << CHUNK_FRAME_BITS);
+    memset(linear(*first), 0, count * CHUNK_BYTES);
+    return true;
+}
+
+bool memory_take_top(u64 count, u64 *first)
+{
+    if (count == 0 || count >= chunk_count) {
+        return false;
+    }
+    for (u64 c = chunk_count - count; c > 0; c--) {
+        if (run_is_usable(c, count)) {
+            for (u64 i = 0; i < count; i++) {
+                bit_set(usable, (u32)(c + i), false);
+            }
+            *first = c;
+            return true;
+        }
+    }
+    return false;
+}
+
 const u8 *module_map(u64 *bytes)
 {
     *bytes = module_bytes;

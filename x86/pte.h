@@ -16,13 +16,13 @@
 #define PTE_PCD 0x010ull
 #define PTE_ACCESSED 0x020ull
 #define PTE_DIRTY 0x040ull
-#define PTE_PAT 0x080ull  /* in an L1 entry */
+#define PTE_PAT 0x080ull   /* in an L1 entry */
 #define PTE_LARGE 0x080ull /* in an L2 or L3 entry: maps 2 MiB or 1 GiB */
 #define PTE_GLOBAL 0x100ull
 #define PTE_AVAIL_LOW 0xe00ull /* bits 9..11: software's */
 #define PTE_FRAME 0x000ffffffffff000ull
 #define PTE_AVAIL_HIGH 0x07f0000000000000ull /* bits 52..58: software's */
-#define PTE_KEY 0x7800000000000000ull /* bits 59..62: protection key */
+#define PTE_KEY 0x7800000000000000ull        /* bits 59..62: protection key */
 #define PTE_NX 0x8000000000000000ull
 #define PTE_AVAIL (PTE_AVAIL_LOW | PTE_AVAIL_HIGH)
 

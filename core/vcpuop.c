@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Handlers: vcpu_op but for initialise and send_nmi, which are x86's.
+ *
+ * Areas that a guest registers by address (runstate, time) or frame (vcpu_info)
+ * are resolved once, here: the frames are held writable, so they can neither
+ * become page tables nor leave, and are mapped in the vCPU's private area; so
+ * writing them can not fault, and needs no look at the guest's tables.
+ * A vCPU's areas are registered while it is current or down. [XEN vcpu.h]
+ */
+#include "core/abi.h"
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/domain.h"
+#include "core/frame.h"
+#include "core/pgentry.h"
+#include "core/sched.h"
+#include "x86/layout.h"
+#include "x86/pte.h"
+
+static struct vcpu *target(const struct hc_call *c)
+{
+    return vcpu_of(c->v->domain, (u32)c->arg[1]);
+}
+
+s64 hc_vcpu_is_up(struct hc_call *c)
+{
+    struct vcpu *v = target(c);
+
+    if (v == NULL) {
+        return RC_ENOENT; /* Linux counts CPUs by this answer */
+    }
+    return atomic_load32(&v->state) == VCPU_UP ? 1 : 0;
+}
+
+s64 hc_vcpu_up(struct hc_call *c)
+{
+    struct vcpu *v = target(c);
+    enum rc rc = RC_OK;
+
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    lock_take(&v->domain->mm);
+    const bool has_state = v->state == VCPU_DOWN || v->state == VCPU_UP;
+
+    if (!has_state || v->kernel_root.v == MFN_NONE) {
+        rc = RC_EINVAL;
+    } else {
+        v->state = VCPU_UP;
+    }
+    lock_drop(&v->domain->mm);
+    if (rc == RC_OK && atomic_load64(&v->domain->state) == DOMAIN_RUNNING) {
+        sched_online(v);
+    }
+    return rc;
+}
+
+/* Returns, into the caller, when the vCPU is brought up again. */
+s64 hc_vcpu_down(struct hc_call *c)
+{
+    struct vcpu *v = target(c);
+
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    lock_take(&v->domain->mm);
+    if (v->state == VCPU_UP) {
+        v->state = VCPU_DOWN;
+    }
+    lock_drop(&v->domain->mm);
+    sched_offline(v);
+    return RC_OK;
+}
+
+/* The own frame that va is mapped to, writable; held. Lock: mm. */
+static enum rc hold_page(struct vcpu *caller, u64 va, mfn_t *out)
+{
+    mfn_t table;
+    u32 index;
+
+    if (arch_walk(caller, va, &table, &index) != RC_OK) {
+        return RC_EFAULT;
+    }
+    const u64 pte = arch_pte_read(table, index);
+    const u64 wanted = PTE_PRESENT | PTE_WRITE;
+
+    if ((pte & wanted) != wanted) {
+        return RC_EFAULT;
+    }
+    struct frame *f = frame_of(caller->domain, pte_mfn(pte));
+
+    if (f == NULL) {
+        return RC_EINVAL;
+    }
+    *out = pte_mfn(pte);
+    pgentry_quarantine(caller->domain, f, FRAME_WRITABLE);
+    return frame_ref_writable(f);
+}
+
+static void drop_pages(mfn_t held[2])
+{
+    for (u32 i = 0; i < 2; i++) {
+        if (held[i].v != MFN_NONE) {
+            frame_unref_writable(frame_at(held[i]));
+            held[i] = mfn(MFN_NONE);
+        }
+    }
+}
+
+/* Hold the one or two pages of an area. Nothing is held on failure. */
+static enum rc hold_area(struct vcpu *caller, u64 va, u64 bytes, mfn_t held[2])
+{
+    const bool crosses = (va & (PAGE_BYTES - 1)) + bytes > PAGE_BYTES;
+
+    held[0] = mfn(MFN_NONE);
+    held[1] = mfn(MFN_NONE);
+    enum rc rc = hold_page(caller, va, &held[0]);
+
+    if (rc != RC_OK) {
+        held[0] = mfn(MFN_NONE);
+        return rc;
+    }
+    if (crosses) {
+        rc = hold_page(caller, va + bytes - 1, &held[1]);
+        if (rc != RC_OK) {
+            held[1] = mfn(MFN_NONE);
+            drop_pages(held);
+        }
+    }
+    return rc;
+}
+
+/* Move one of v's areas to va (0: nowhere). */
+static enum rc place_area(struct vcpu *caller, struct vcpu *v, u64 va,
+                          u64 bytes, u32 page, mfn_t frames[2], u32 *offset)
+{
+    mfn_t held[2] = { { MFN_NONE }, { MFN_NONE } };
+    enum rc rc = RC_OK;
+
+    if ((va & 3) != 0) {
+        return RC_EINVAL;
+    }
+    lock_take(&v->domain->mm);
+    if (va != 0) {
+        rc = hold_area(caller, va, bytes, held);
+    }
+    if (rc == RC_OK) {
+        (void)arch_private_map(v, page, held[0]);
+        (void)arch_private_map(v, page + 1, held[1]);
+        drop_pages(frames);
+        frames[0] = held[0];
+        frames[1] = held[1];
+        *offset = (u32)(va & (PAGE_BYTES - 1));
+    }
+    lock_drop(&v->domain->mm);
+    return rc;
+}
+
+static bool is_quiet(const struct hc_call *c, const struct vcpu *v)
+{
+    return v == c->v || atomic_load32(&v->state) != VCPU_UP;
+}
+
+s64 hc_vcpu_runstate(struct hc_call *c, struct arg_runstate_area *a)
+{
+    struct vcpu *v = target(c);
+
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    if (!is_quiet(c, v)) {
+        return RC_EBUSY;
+    }
+    const enum rc rc = place_area(
+        c->v, v, a->addr, sizeof(struct vcpu_runstate_info),
+        PRIVATE_RUNSTATE_PAGE, v->runstate_frame, &v->runstate_offset);
+
+    if (rc == RC_OK && a->addr != 0) {
+        arch_runstate_publish(v);
+    }
+    return rc;
+}
+
+s64 hc_vcpu_time_area(struct hc_call *c, struct arg_time_area *a)
+{
+    struct vcpu *v = target(c);
+
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    if (!is_quiet(c, v)) {
+        return RC_EBUSY;
+    }
+    const enum rc rc =
+        place_area(c->v, v, a->addr, sizeof(struct vcpu_time_info),
+                   PRIVATE_TIME_PAGE, v->time_frame, &v->time_offset);
+
+    if (rc == RC_OK && a->addr != 0) {
+        arch_time_publish(v);
+    }
+    return rc;
+}
+
+/* From the old place to the new: what is pending is shown again in full. */
+static void move_info(struct vcpu *v, struct vcpu_info *to)
+{
+    *to = *v->info;
+    v->info = to;
+    atomic_or64(&v->pend_sel, U64_MAX);
+}
+
+s64 hc_vcpu_info(struct hc_call *c, struct arg_vcpu_info_place *a)
+{
+    struct vcpu *v = target(c);
+    enum rc rc;
+
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    if (!is_quiet(c, v)) {
+        return RC_EBUSY;
+    }
+    if ((a->offset & 7) != 0) {
+        return RC_EINVAL;
+    }
+    lock_take(&v->domain->mm);
+    struct frame *f = frame_of(v->domain, mfn(a->mfn));
+
+    if (v->info_frame.v != MFN_NONE || f == NULL) {
+        rc = RC_EINVAL;
+    } else {
+        pgentry_quarantine(v->domain, f, FRAME_WRITABLE);
+        rc = frame_ref_writable(f);
+    }
+    if (rc == RC_OK) {
+        u8 *page = arch_private_map(v, PRIVATE_VCPU_INFO_PAGE, mfn(a->mfn));
+
+        v->info_frame = mfn(a->mfn);
+        move_info(v, (struct vcpu_info *)(void *)(page + a->offset));
+    }
+    lock_drop(&v->domain->mm);
+    return rc;
+}

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's side of core/arch.h: see host_arch.h.
+ */
+#include "tests/host_arch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/gnttab.h"
+#include "core/lock.h"
+#include "core/pgtable.h"
+#include "core/recount.h"
+#include "policy/manifest.h"
+#include "x86/pte.h"
+
+struct host host;
+jmp_buf host_panic_jump;
+bool host_panic_expected;
+
+static u8 *arena;
+static struct frame frames[HOST_FRAMES];
+static bool window[HOST_FRAMES];
+static u8 guest[HOST_GUEST_BYTES];
+static u64 pool_next;
+static u64 chunk_next;
+static struct mf_domain plans[HOST_DOMAINS];
+
+void host_fail(const char *what)
+{
+    fprintf(stderr, "host_arch: %s\n", what);
+    abort();
+}
+
+/* ---- set-up ------------------------------------------------------------ */
+
+void host_reset(void)
+{
+    const size_t bytes = (size_t)HOST_FRAMES * PAGE_BYTES;
+    if (arena != NULL) {
+        munmap(arena, bytes);
+    }
+    arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (arena == MAP_FAILED) {
+        host_fail("no memory");
+    }
+    memset(&host, 0, sizeof(host));
+    memset(frames, 0, sizeof(frames));
+    memset(window, 0, sizeof(window));
+    memset(guest, 0, sizeof(guest));
+    memset(plans, 0, sizeof(plans));
+    memset(domain_table, 0, sizeof(domain_table));
+    domain_count = 0;
+    frame_table = frames;
+    frame_table_count = HOST_FRAMES;
+    pool_next = 1; /* frame 0 is nobody's */
+    chunk_next = HOST_POOL_CHUNKS;
+    host.timer_at = NS_NEVER;
+    host.now = 1000000000u;
+    host.tlb_clock = 1;
+    host_panic_expected = false;
+}
+
+void *host_frame(mfn_t m)
+{
+    if (m.v >= HOST_FRAMES) {
+        host_fail("frame outside the machine");
+    }
+    return arena + (m.v << PAGE_BITS);
+}
+
+u64 *host_table(mfn_t m)
+{
+    return host_frame(m);
+}
+
+void *host_guest(u32 offset)
+{
+    return &guest[offset];
+}
+
+mfn_t host_mfn(const struct domain *d, u64 pfn_number)
+{
+    return mfn((d->first_chunk << CHUNK_FRAME_BITS) + pfn_number);
+}
+
+struct domain *host_domain(domid_t id, u64 count, u32 vcpus)
+{
+    struct mf_domain *plan = &plans[id];
+    snprintf(plan->name, sizeof(plan->name), "dom%u", (unsigned)id);
+    plan->frames = count;
+    plan->frames_max = count;
+    plan->vcpus = vcpus;
+    plan->weight = 256;
+    plan->audit = MF_AUDIT_ALL;
+    plan->port_count = 256;
+    plan->grant_frames = 2;
+    plan->map_count = 64;
+    if (domain_create(id, plan) != RC_OK) {
+        host_fail("domain_create refused");
+    }
+    struct domain *d = domain_by_id(id);
+    for (u64 i = 0; i < count; i++) {
+        frame_populate(frame_at(host_mfn(d, i)), (u32)i);
+    }
+    d->frames = count;
+    d->incarnation = 1;
+    for (u32 i = 0; i < vcpus; i++) {
+        struct vcpu *v = &d->vcpu[i];
+        v->info = &d->shared->vcpu_info[i];
+        v->info->upcall_mask = 1;
+        v->kernel_root = mfn(MFN_NONE);
+        for (u32 k = 0; k < 2; k++) {
+            v->runstate_frame[k] = mfn(MFN_NONE);
+            v->time_frame[k] = mfn(MFN_NONE);
+        }
+        v->info_frame = mfn(MFN_NONE);
+        v->user_root = mfn(MFN_NONE);
+        v->gdt_frame = mfn(MFN_NONE);
+        v->ldt_frame = mfn(MFN_NONE);
+        v->info_frame = mfn(MFN_NONE);
+        for (u32 k = 0; k < 2; k++) {
+            v->runstate_frame[k] = mfn(MFN_NONE);
+            v->time_frame[k] = mfn(MFN_NONE);
+        }
+        v->in_kernel = true;
+        v->state = VCPU_UP;
+    }
+    d->cpus = 1;
+    evtchn_init(d);
+    gnttab_init(d);
+    memset(d->shared->evtchn_mask, 0, sizeof(d->shared->evtchn_mask));
+    atomic_store64(&d->state, DOMAIN_RUNNING);
+    return d;
+}
+
+void host_run(struct vcpu *v)
+{
+    host.current = v;
+}
+
+struct hc_call host_call(struct vcpu *v, u64 arg0, u64 arg1, u64 arg2)
+{
+    const struct hc_call c = { .v = v, .arg = { arg0, arg1, arg2 } };
+    host_run(v);
+    return c;
+}
+
+mfn_t host_build_root(struct vcpu *v, u64 va, u64 l4_pfn)
+{
+    struct domain *d = v->domain;
+    for (u32 level = 4; level > 1; level--) {
+        u64 *table = host_table(host_mfn(d, l4_pfn + 4 - level));
+        table[pte_index(va, level)] =
+            pte_make(host_mfn(d, l4_pfn + 5 - level),
+                     PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED);
+    }
+    enum rc rc = RC_PREEMPT;
+    for (u32 tries = 0; tries < 64 && rc == RC_PREEMPT; tries++) {
+        v->budget = PGTABLE_BUDGET;
+        rc = pgtable_set_root(v, host_mfn(d, l4_pfn), false);
+    }
+    if (rc != RC_OK) {
+        host_fail("root refused");
+    }
+    return host_mfn(d, l4_pfn + 3);
+}
+
+void host_recount(struct domain *d)
+{
+    static struct recount scratch[HOST_FRAMES];
+    mfn_t bad = mfn(MFN_NONE);
+    lock_take(&d->mm);
+    const enum recount_fault fault = recount_domain(d, scratch, &bad);
+    lock_drop(&d->mm);
+    if (fault != RECOUNT_OK) {
+        fprintf(stderr, "host_arch: domain %u frame %llu: recount fault %u\n",
+                (unsigned)d->id, (unsigned long long)bad.v, (unsigned)fault);
+        abort();
+    }
+}
+
+u32 host_locks_held(void)
+{
+    u32 held = 0;
+    for (u32 i = 0; i <= domain_count; i++) {
+        const struct domain *d = domain_table[i];
+        if (d == NULL) {
+            continue;
+        }
+        held += lock_is_held(&d->mm) ? 1 : 0;
+        held += lock_is_held(&d->evt) ? 1 : 0;
+        held += lock_is_held(&d->con.lock) ? 1 : 0;
+        held += lock_is_held(&d->store.lock) ? 1 : 0;
+    }
+    return held;
+}
+
+/* ---- this CPU ---------------------------------------------------------- */
+
+u32 arch_cpu(void)
+{
+    return host.cpu;
+}
+
+struct vcpu *arch_current(void)
+{
+    return host.current;
+}
+
+void arch_relax(void)
+{
+    host_fail("a lock is waited for, and there is one thread");
+}
+
+ns_t arch_now(void)
+{
+    return host.now;
+}
+
+void arch_kick(u32 cpu)
+{
+    host.kicks[cpu]++;
+}
+
+void arch_resched(void)
+{
+    host.rescheds++;
+}
+
+void arch_timer_arm(ns_t deadline)
+{
+    host.timer_at = deadline;
+}
+
+void arch_panic(const char *what)
+{
+    if (host_panic_expected) {
+        host_panic_expected = false;
+        longjmp(host_panic_jump, 1);
+    }
+    host_fail(what);
+}
+
+void arch_machine_off(u32 code)
+{
+    host.off_code = code;
+    arch_panic("machine off");
+}
+
+/* ---- guest memory ------------------------------------------------------ */
+
+static void before_guest_read(void)
+{
+    if (host.on_guest_read != NULL) {
+        host.on_guest_read();
+    }
+}
+
+/* The bytes at va, and how many follow in the same page; NULL for a fault. */
+static u8 *guest_at(u64 va, bool write, u64 *there)
+{
+    if (va >= HOST_GUEST_BASE && va - HOST_GUEST_BASE < HOST_GUEST_BYTES) {
+        *there = HOST_GUEST_BYTES - (va - HOST_GUEST_BASE);
+        return &guest[va - HOST_GUEST_BASE];
+    }
+    mfn_t table;
+    u32 index = 0;
+    if (host.current == NULL ||
+        arch_walk(host.current, va, &table, &index) != RC_OK) {
+        return NULL;
+    }
+    const u64 pte = host_table(table)[index];
+    if (!pte_is_present(pte) || (write && (pte & PTE_WRITE) == 0)) {
+        return NULL;
+    }
+    *there = PAGE_BYTES - (va % PAGE_BYTES);
+    return (u8 *)host_frame(pte_mfn(pte)) + (va % PAGE_BYTES);
+}
+
+static bool guest_copy(u8 *own, u64 va, u64 bytes, bool write)
+{
+    if (host_locks_held() != 0) {
+        host_fail("guest memory copied with a lock held");
+    }
+    if (bytes > 65536) {
+        host_fail("copy of more than 64 KiB");
+    }
+    if (host.fetch_fails_at != 0 && --host.fetch_fails_at == 0) {
+        return false;
+    }
+    while (bytes != 0) {
+        u64 there = 0;
+        u8 *at = guest_at(va, write, &there);
+        if (at == NULL) {
+            return false;
+        }
+        const u64 n = bytes < there ? bytes : there;
+        if (write) {
+            memcpy(at, own, n);
+        } else {
+            memcpy(own, at, n);
+        }
+        own += n;
+        va += n;
+        bytes -= n;
+    }
+    return true;
+}
+
+bool arch_fetch(void *to, gva_t from, u64 bytes)
+{
+    before_guest_read();
+    return guest_copy(to, from.v, bytes, false);
+}
+
+bool arch_store(gva_t to, const void *from, u64 bytes)
+{
+    u8 copy[65536];
+    if (bytes > sizeof(copy)) {
+        host_fail("copy of more than 64 KiB");
+    }
+    memcpy(copy, from, bytes);
+    return guest_copy(copy, to.v, bytes, true);
+}
+
+/* ---- page tables ------------------------------------------------------- */
+
+static u64 *entry_at(mfn_t table, u32 index)
+{
+    if (table.v >= HOST_FRAMES || !window[table.v]) {
+        host_fail("page table touched outside the window");
+    }
+    if (index >= TABLE_ENTRIES) {
+        host_fail("page-table index");
+    }
+    return &host_table(table)[index];
+}
+
+u64 arch_pte_read(mfn_t table, u32 index)
+{
+    return *entry_at(table, index);
+}
+
+void arch_pte_write(mfn_t table, u32 index, u64 value)
+{
+    *entry_at(table, index) = value;
+}
+
+bool arch_pte_swap(mfn_t table, u32 index, u64 *expected, u64 value)
+{
+    return atomic_cas64(entry_at(table, index), expected, value);
+}
+
+u64 *arch_table(mfn_t table)
+{
+    return entry_at(table, 0);
+}
+
+void arch_window_map(mfn_t table)
+{
+    if (table.v >= HOST_FRAMES || window[table.v]) {
+        host_fail("mapped in the window twice");
+    }
+    window[table.v] = true;
+}
+
+void arch_window_unmap(mfn_t table)
+{
+    (void)entry_at(table, 0);
+    window[table.v] = false;
+}
+
+void arch_install_slots(const struct domain *d, mfn_t l4)
+{
+    (void)d;
+    for (u32 i = 256; i <= 271; i++) {
+        arch_pte_write(l4, i, 0);
+    }
+}
+
+enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
+{
+    mfn_t at = v->kernel_root;
+    if (at.v == MFN_NONE) {
+        return RC_EFAULT;
+    }
+    for (u32 level = 4; level > 1; level--) {
+        const u64 pte = arch_pte_read(at, pte_index(va, level));
+        if (!pte_is_present(pte)) {
+            return RC_EFAULT;
+        }
+        at = pte_mfn(pte);
+    }
+    *table = at;
+    *index = pte_index(va, 1);
+    return RC_OK;
+}
+
+/* ---- other frames ------------------------------------------------------ */
+
+static u8 *frame_bytes(mfn_t m, u32 offset, u32 bytes)
+{
+    if (offset > PAGE_BYTES || bytes > PAGE_BYTES - offset) {
+        host_fail("copy leaves its frame");
+    }
+    return (u8 *)host_frame(m) + offset;
+}
+
+static void check_write(mfn_t m)
+{
+    if (m.v < HOST_FRAMES && window[m.v]) {
+        host_fail("a page table written through a temporary slot");
+    }
+}
+
+void arch_frame_zero(mfn_t m)
+{
+    check_write(m);
+    memset(host_frame(m), 0, PAGE_BYTES);
+}
+
+void arch_frame_write64(mfn_t m, u32 offset, u64 value)
+{
+    arch_frame_write(m, offset, &value, sizeof(value));
+}
+
+void arch_frame_copy(mfn_t to, u32 to_offset, mfn_t from, u32 from_offset,
+                     u32 bytes)
+{
+    before_guest_read();
+    check_write(to);
+    memcpy(frame_bytes(to, to_offset, bytes),
+           frame_bytes(from, from_offset, bytes), bytes);
+}
+
+void arch_frame_read(void *to, mfn_t from, u32 offset, u32 bytes)
+{
+    before_guest_read();
+    memcpy(to, frame_bytes(from, offset, bytes), bytes);
+}
+
+void arch_frame_write(mfn_t to, u32 offset, const void *from, u32 bytes)
+{
+    check_write(to);
+    memcpy(frame_bytes(to, offset, bytes), from, bytes);
+}
+
+/* ---- translations ------------------------------------------------------ */
+
+u64 arch_tlb_stamp(void)
+{
+    return host.tlb_clock;
+}
+
+void arch_tlb_flush(u64 cpus)
+{
+    host.flushes++;
+    host.tlb_clock++;
+    for (u32 i = 0; i < CPU_MAX; i++) {
+        if ((cpus >> i & 1u) != 0) {
+            host.tlb_seen[i] = host.tlb_clock;
+        }
+    }
+}
+
+void arch_tlb_flush_since(u64 cpus, u64 stamp)
+{
+    u64 late = 0;
+    for (u32 i = 0; i < CPU_MAX; i++) {
+        if ((cpus >> i & 1u) != 0 && host.tlb_seen[i] <= stamp) {
+            late |= 1ull << i;
+        }
+    }
+    if (late != 0) {
+        arch_tlb_flush(late);
+    }
+}
+
+void arch_tlb_flush_page(u64 cpus, u64 va)
+{
+    (void)cpus;
+    (void)va;
+    host.flushes++;
+}
+
+/* ---- vCPU and domain --------------------------------------------------- */
+
+void arch_load_root(struct vcpu *v)
+{
+    (void)v;
+    host.root_loads++;
+}
+
+void *arch_private_map(struct vcpu *v, u32 page, mfn_t m)
+{
+    (void)v;
+    (void)page;
+    return m.v == MFN_NONE ? NULL : host_frame(m);
+}
+
+void arch_time_publish(struct vcpu *v)
+{
+    (void)v;
+    host.time_publishes++;
+}
+
+void arch_runstate_publish(struct vcpu *v)
+{
+    (void)v;
+    host.runstate_publishes++;
+}
+
+void arch_domain_times(struct domain *d)
+{
+    (void)d;
+}
+
+/* ---- at boot ----------------------------------------------------------- */
+
+void *arch_boot_frames(u64 count, mfn_t *first)
+{
+    if (count > (HOST_POOL_CHUNKS * CHUNK_FRAMES) - pool_next) {
+        return NULL;
+    }
+    *first = mfn(pool_next);
+    pool_next += count;
+    return host_frame(*first);
+}
+
+bool arch_boot_chunks(u32 count, u64 *first)
+{
+    if (count > HOST_CHUNKS - chunk_next) {
+        return false;
+    }
+    *first = chunk_next;
+    chunk_next += count;
+    return true;
+}
+
+enum rc arch_domain_tables(struct domain *d)
+{
+    d->m2p_l3 = mfn(0);
+    d->private_l3 = mfn(0);
+    return RC_OK;
+}
+
+void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)
+{
+    (void)v;
+    (void)rip;
+    (void)rsp;
+    (void)rsi;
+}
+
+void arch_hypercall_page(mfn_t m)
+{
+    (void)m;
+}
+
+/* ---- host -------------------------------------------------------------- */
+
+void arch_log(const char *fmt, ...)
+{
+    (void)fmt;
+    host.log_lines++;
+}
+
+void arch_console_write(domid_t d, const u8 *bytes, u32 count)
+{
+    if (d >= HOST_DOMAINS) {
+        host_fail("console of a domain that is not there");
+    }
+    struct host_console *c = &host.console[d];
+    for (u32 i = 0; i < count; i++) {
+        if (c->count < HOST_CONSOLE_BYTES) {
+            c->bytes[c->count] = bytes[i];
+        }
+        c->count++;
+    }
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Privileged instructions that a guest kernel executes although it runs in ring
+ * 3. Each faults with #GP; the few that guests need are done here on the vCPU's
+ * virtual state, the rest is the guest's own #GP. Nothing is ever executed from
+ * the guest's bytes, and no port, control register or MSR of the machine is
+ * touched on its word, but for FS and GS base and CR4.FSGSBASE.
+ *
+ * Ports do not exist: reads give all ones and writes vanish, if the virtual
+ * IOPL allows the access at all. CLI and STI do nothing, under the same
+ * condition: the virtual interrupt flag is upcall_mask.
+ */
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/pgtable.h"
+#include "x86/decode.h"
+#include "x86/hw.h"
+#include "x86/private.h"
+#include "x86/pte.h"
+#include "x86/pvcpu.h"
+
+#define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE */
+#define ERROR_IDT 2u
+#define ERROR_EXTERNAL 1u
+#define DR6_SINGLE_STEP 0x4000ull
+
+enum emul_result {
+    EMUL_DONE,
+    EMUL_AGAIN, /* execute the instruction once more */
+    EMUL_FAULT
+};
+
+u32 emul_fetch(const struct regs *r, u8 bytes[15])
+{
+    const u64 rip = r->rip;
+    if (arch_fetch(bytes, gva(rip), INSN_BYTES_MAX)) {
+        return INSN_BYTES_MAX;
+    }
+    /* Perhaps only the next page is missing. */
+    const u64 to_page_end = PAGE_BYTES - (rip & (PAGE_BYTES - 1));
+    if (to_page_end >= INSN_BYTES_MAX ||
+        !arch_fetch(bytes, gva(rip), to_page_end)) {
+        return 0;
+    }
+    return (u32)to_page_end;
+}
+
+void emul_done(struct vcpu *v, struct regs *r, u32 length)
+{
+    const bool step = (r->rflags & RFLAGS_TF) != 0;
+    r->rip += length;
+    r->rflags &= ~RFLAGS_RF;
+    if (step) {
+        v->debugreg[6] |= DR6_SINGLE_STEP;
+        bounce_trap(v, r, TRAP_DB, 0);
+    }
+}
+
+static enum emul_result read_control(const struct vcpu *v, struct regs *r,
+                                     const struct insn *in)
+{
+    u64 *to = regs_general(r, in->rm);
+    switch (in->reg) {
+    case 0:
+        *to = CR0_GUEST | (v->task_switched ? CR0_TS : 0);
+        return EMUL_DONE;
+    case 2:
+        *to = atomic_load64(&v->info->cr2);
+        return EMUL_DONE;
+    case 3:
+        *to = v->kernel_root.v << PAGE_BITS;
+        return EMUL_DONE;
+    case 4:
+        *to = ctxsw_guest_cr4(v);
+        return EMUL_DONE;
+    default:
+        return EMUL_FAULT;
+    }
+}
+
+static enum emul_result write_control(struct vcpu *v, struct regs *r,
+                                      const struct insn *in)
+{
+    const u64 value = *regs_general(r, in->rm);
+    switch (in->reg) {
+    case 0:
+        if (((value ^ CR0_GUEST) & ~CR0_TS) != 0) {
+            return EMUL_FAULT;
+        }
+        v->task_switched = (value & CR0_TS) != 0;
+        ctxsw_load_control(v);
+        return EMUL_DONE;
+    case 2:
+        atomic_store64(&v->info->cr2, value);
+        return EMUL_DONE;
+    case 3: {
+        const mfn_t root = mfn((value & PTE_FRAME) >> PAGE_BITS);
+        const enum rc rc = pgtable_set_root(v, root, false);
+        if (rc == RC_PREEMPT) {
+            return EMUL_AGAIN;
+        }
+        return rc == RC_OK ? EMUL_DONE : EMUL_FAULT;
+    }
+    case 4:
+        /* What it may not have is dropped, not refused: see A.7. */
+        v->cr4 = value & CR4_FSGSBASE & pvcpu_cr4_allowed();
+        ctxsw_load_control(v);
+        return EMUL_DONE;
+    default:
+        return EMUL_FAULT;
+    }
+}
+
+static enum emul_result access_msr(struct vcpu *v, struct regs *r, bool write)
+{
+    const u32 msr = (u32)r->rcx;
+    if (write) {
+        const u64 value = (r->rax & U32_MAX) | r->rdx << 32;
+        return msr_write(v, msr, value) ? EMUL_DONE : EMUL_FAULT;
+    }
+    u64 value = 0;
+    if (!msr_read(v, msr, &value)) {
+        /* Before the guest has a #GP handler there is nobody to tell. */
+        if (private_traps(v)[TRAP_GP].address != 0) {
+            return EMUL_FAULT;
+        }
+        value = 0;
+    }
+    r->rax = value & U32_MAX;
+    r->rdx = value >> 32;
+    return EMUL_DONE;
+}
+
+static enum emul_result read_port(struct regs *r, u32 size)
+{
+    if (size == 4) {
+        r->rax = U32_MAX;
+    } else {
+        r->rax |= size == 1 ? 0xff : 0xffff;
+    }
+    return EMUL_DONE;
+}
+
+/* IOPL-sensitive instructions: the guest kernel counts as ring 1. */
+static bool iopl_allows(const struct vcpu *v)
+{
+    return v->iopl >= (v->in_kernel ? 1u : 3u);
+}
+
+static enum emul_result kernel_only(struct vcpu *v, struct regs *r,
+                                    const struct insn *in)
+{
+    switch (in->op) {
+    case INSN_RDMSR:
+    case INSN_WRMSR:
+        return access_msr(v, r, in->op == INSN_WRMSR);
+    case INSN_READ_CR:
+        return read_control(v, r, in);
+    case INSN_WRITE_CR:
+        return write_control(v, r, in);
+    case INSN_READ_DR:
+        return pvcpu_read_debug(v, in->reg, regs_general(r, in->rm))
+                   ? EMUL_DONE
+                   : EMUL_FAULT;
+    case INSN_WRITE_DR:
+        return pvcpu_write_debug(v, in->reg, *regs_general(r, in->rm)) == RC_OK
+                   ? EMUL_DONE
+                   : EMUL_FAULT;
+    case INSN_CLTS:
+        v->task_switched = false;
+        ctxsw_load_control(v);
+        return EMUL_DONE;
+    case INSN_XSETBV: {
+        const u64 value = (r->rax & U32_MAX) | r->rdx << 32;
+        return (u32)r->rcx == 0 && fpu_set_xcr0(private_state(v), value)
+                   ? EMUL_DONE
+                   : EMUL_FAULT;
+    }
+    case INSN_WBINVD:
+        return EMUL_DONE; /* a guest has no memory that is not coherent */
+    case INSN_INVLPG: {
+        const u64 va = decode_address(in, r);
+        if (!in->segment && address_is_guest(va)) {
+            hw_invlpg(va);
+        }
+        return EMUL_DONE;
+    }
+    default:
+        return EMUL_FAULT;
+    }
+}
+
+static enum emul_result execute(struct vcpu *v, struct regs *r,
+                                const struct insn *in)
+{
+    switch (in->op) {
+    case INSN_CPUID:
+        cpuid_emulate(v, r);
+        return EMUL_DONE;
+    case INSN_IN:
+        return iopl_allows(v) ? read_port(r, in->size) : EMUL_FAULT;
+    case INSN_OUT:
+    case INSN_CLI:
+    case INSN_STI:
+        return iopl_allows(v) ? EMUL_DONE : EMUL_FAULT;
+    default:
+        return v->in_kernel ? kernel_only(v, r, in) : EMUL_FAULT;
+    }
+}
+
+/* True: the instruction has been done, or shall be tried again. */
+static bool emulate(struct vcpu *v, struct regs *r)
+{
+    u8 bytes[INSN_BYTES_MAX];
+    struct insn in;
+    if (!seg_is_long(v, r->cs)) {
+        return false;
+    }
+    const u32 count = emul_fetch(r, bytes);
+    if (decode(bytes, count, &in) != DECODE_OK) {
+        return false;
+    }
+    const enum emul_result result = execute(v, r, &in);
+    if (result == EMUL_FAULT) {
+        return false;
+    }
+    if (result == EMUL_DONE) {
+        emul_done(v, r, in.length);
+    }
+    return true;
+}
+
+/* INT n reaches a gate of ours that ring 3 may not use: #GP that names it. */
+static bool software_interrupt(struct vcpu *v, struct regs *r)
+{
+    const u32 vector = r->error >> 3 & 0xff;
+    if ((r->error & (ERROR_IDT | ERROR_EXTERNAL)) != ERROR_IDT ||
+        !bounce_may_raise(v, vector)) {
+        return false;
+    }
+    r->rip += 2;
+    bounce_trap(v, r, vector, 0);
+    return true;
+}
+
+void emul_protection(struct vcpu *v, struct regs *r)
+{
+    if (r->error == 0 ? emulate(v, r) : software_interrupt(v, r)) {
+        return;
+    }
+    bounce_trap(v, r, TRAP_GP, r->error);
+}
+
+/* UD2, "xen", CPUID: the guest asks for our answer to CPUID. */
+void emul_undefined(struct vcpu *v, struct regs *r)
+{
+    static const u8 forced[7] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
+    u8 bytes[INSN_BYTES_MAX];
+    const u32 count = emul_fetch(r, bytes);
+    if (count >= sizeof(forced) &&
+        __builtin_memcmp(bytes, forced, sizeof(forced)) == 0) {
+        cpuid_emulate(v, r);
+        emul_done(v, r, sizeof(forced));
+        return;
+    }
+    bounce_trap(v, r, TRAP_UD, 0);
+}

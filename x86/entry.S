@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ways into ring 0 and the one way out.
+ *
+ * From a guest (ring 3): the registers become a struct regs at the very top of
+ * the CPU's main stack, everything but rsp is cleared so that no guest value
+ * steers speculation, C runs, and exit_guest leaves by IRETQ. SYSRET is never
+ * used: it can fault in ring 0 on the guest's stack (XSA-7). CR3 is not changed
+ * here: what a guest's own tables show of the hypervisor is no secret.
+ *
+ * From ring 0 (the idle loop, a fault that has a fixup, NMI, #DF, #MC, a #DB
+ * deferred to an entry point by MOV SS): GS base is not trusted, since the
+ * entry may have come between two instructions of this file. All our stacks
+ * lie in the CPU's 2 MiB of PERCPU, which begins with its struct cpu, so rsp
+ * tells which CPU this is; the old base is put back on the way out.
+ *
+ * A fault of the last IRETQ is the guest's (a bad selector or address it asked
+ * for): its registers are put together again and C decides.
+ *
+ * [SDM 3A 6.14, 5.8.8; 2B SYSCALL, SYSENTER, SWAPGS, IRET]
+ */
+#define __ASSEMBLER__ 1
+#include "x86/cpu.h"
+#include "x86/layout.h"
+#include "x86/regs.h"
+
+#define MSR_GS 0xc0000101
+#define FRAME_CS 16   /* from rsp at a stub: error and vector, rip, cs */
+#define FRAME_RIP 8
+
+    .macro PUSH_REGS
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rcx
+    pushq %rax
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    xorl %edi, %edi
+    xorl %esi, %esi
+    xorl %edx, %edx
+    xorl %ecx, %ecx
+    xorl %eax, %eax
+    xorl %ebx, %ebx
+    xorl %ebp, %ebp
+    xorl %r8d, %r8d
+    xorl %r9d, %r9d
+    xorl %r10d, %r10d
+    xorl %r11d, %r11d
+    xorl %r12d, %r12d
+    xorl %r13d, %r13d
+    xorl %r14d, %r14d
+    xorl %r15d, %r15d
+    /* AC from a guest would open its memory to stray accesses. */
+    cmpb $0, entry_smap(%rip)
+    je 1f
+    clac
+1:  cld
+    .endm
+
+    /* Leaves rsp at rip of the frame. */
+    .macro POP_REGS
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rax
+    popq %rcx
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    addq $8, %rsp
+    .endm
+
+    /* A frame is an odd number of words: one more makes the call aligned. */
+    .macro CALL_C fn
+    movq %rsp, %rdi
+    subq $8, %rsp
+    call \fn
+    addq $8, %rsp
+    .endm
+
+    .text
+
+/* ---- exceptions and interrupts ------------------------------------------- */
+
+    .balign 16
+trap_common:
+    testb $3, FRAME_CS(%rsp)
+    jz host_entry
+    swapgs
+    lfence                      /* no speculation with the guest's GS */
+guest_entry:
+    PUSH_REGS
+    CALL_C trap_from_guest
+exit_guest:
+    CALL_C guest_exit_work
+    POP_REGS
+    swapgs
+iret_to_guest:
+    iretq
+
+host_entry:
+    pushq %rax
+    leaq iret_to_guest(%rip), %rax
+    cmpq %rax, FRAME_RIP + 8(%rsp)
+    popq %rax
+    je iret_failed
+paranoid_entry:
+    PUSH_REGS
+    movl $MSR_GS, %ecx
+    rdmsr
+    movl %eax, %r12d
+    movl %edx, %r13d
+    movq %rsp, %rax
+    andq $-PERCPU_STRIDE, %rax
+    movq %rax, %rdx
+    shrq $32, %rdx
+    wrmsr
+    CALL_C trap_from_host
+    movl $MSR_GS, %ecx
+    movl %r12d, %eax
+    movl %r13d, %edx
+    wrmsr
+    POP_REGS
+    iretq
+
+/* IRETQ to the guest faulted: GS is the guest's, its general registers are
+ * live, and its iret frame is where it was. */
+iret_failed:
+    swapgs
+    PUSH_REGS
+    CALL_C trap_iret_failed
+    movq %gs:CPU_OFF_STACK_TOP, %rsp
+    subq $REGS_BYTES, %rsp
+    jmp exit_guest
+
+/* #DB has its own stack; one from a guest goes on as any other exception. */
+debug_entry:
+    testb $3, FRAME_CS(%rsp)
+    jz paranoid_entry
+    swapgs
+    lfence
+    pushq %rax
+    movq %rsp, %rax
+    movq %gs:CPU_OFF_STACK_TOP, %rsp
+    pushq 48(%rax)
+    pushq 40(%rax)
+    pushq 32(%rax)
+    pushq 24(%rax)
+    pushq 16(%rax)
+    pushq 8(%rax)
+    movq (%rax), %rax
+    jmp guest_entry
+
+/* One stub a vector: make the frame uniform, and go on. */
+    .altmacro
+    .macro STUB n
+    .balign 16
+stub_\n:
+    .if \n == 8 || \n == 10 || \n == 11 || \n == 12 || \n == 13 || \n == 14 || \n == 17 || \n == 21 || \n == 29 || \n == 30
+    .else
+    pushq $0
+    .endif
+    movl $\n, 4(%rsp)
+    .if \n == 1
+    jmp debug_entry
+    .elseif \n == 2 || \n == 8 || \n == 18
+    jmp paranoid_entry
+    .else
+    jmp trap_common
+    .endif
+    .endm
+
+    .macro STUB_ADDRESS n
+    .quad stub_\n
+    .endm
+
+    .set n, 0
+    .rept 256
+    STUB %n
+    .set n, n + 1
+    .endr
+
+/* ---- system call instructions --------------------------------------------- */
+
+    .macro SYSCALL_ENTRY cs, vector
+    swapgs
+    movq %rsp, %gs:CPU_OFF_SCRATCH
+    movq %gs:CPU_OFF_STACK_TOP, %rsp
+    pushq $SEL_GUEST_DS
+    pushq %gs:CPU_OFF_SCRATCH
+    pushq %r11
+    pushq $\cs
+    pushq %rcx
+    pushq $0
+    movl $\vector, 4(%rsp)
+    jmp guest_entry
+    .endm
+
+    .balign 16
+    .globl entry_syscall
+entry_syscall:
+    SYSCALL_ENTRY SEL_GUEST_CS64, VECTOR_SYSCALL
+
+    .balign 16
+    .globl entry_syscall32
+entry_syscall32:
+    SYSCALL_ENTRY SEL_GUEST_CS32, VECTOR_SYSCALL32
+
+/* SYSENTER keeps neither rip, rsp nor rflags, and does not clear NT and TF. */
+    .balign 16
+    .globl entry_sysenter
+entry_sysenter:
+    swapgs
+    movq %gs:CPU_OFF_STACK_TOP, %rsp
+    pushq $2
+    popfq
+    pushq $SEL_GUEST_DS
+    pushq $0
+    pushq $0x202
+    pushq $SEL_GUEST_CS32
+    pushq $0
+    pushq $0
+    movl $VECTOR_SYSENTER, 4(%rsp)
+    jmp guest_entry
+
+/* ---- where a CPU begins to run guests -------------------------------------- */
+
+    .globl cpu_loop
+cpu_loop:
+    cli
+    movq %gs:CPU_OFF_STACK_TOP, %rsp
+    subq $REGS_BYTES, %rsp
+    xorl %ebp, %ebp
+    CALL_C cpu_loop_begin
+    jmp exit_guest
+
+/* Clear the 1 KiB below the caller's frame: what deeper calls left there. */
+    .globl stack_wipe
+stack_wipe:
+    leaq -1024(%rsp), %rdi
+    movl $128, %ecx
+    xorl %eax, %eax
+    rep stosq
+    ret
+
+    .section .rodata
+    .balign 8
+    .globl trap_entry_table
+trap_entry_table:
+    .set n, 0
+    .rept 256
+    STUB_ADDRESS %n
+    .set n, n + 1
+    .endr
+
+    .section .note.GNU-stack, "", @progbits

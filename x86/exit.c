@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens on the way back to a guest, and what a CPU does without one.
+ *
+ * guest_exit_work runs with interrupts off until nothing is left to do:
+ *   1  somebody wants the CPU, or the vCPU must leave it: work of the host
+ *      that waits, then a world switch; with nothing to run the CPU sleeps
+ *   2  a selector that could not be loaded: failsafe callback
+ *   3  an NMI for the vCPU
+ *   4  an event that is not masked: upcall
+ * and begins again when another CPU has asked for attention meanwhile. An
+ * interrupt that arrives after the last look stays pending until the guest
+ * runs, and brings the CPU here again: nothing is lost.
+ *
+ * The scheduler may give the vCPU that leaves to another CPU only after
+ * sched_left: its registers are saved by then, and its address space is no
+ * longer loaded here, so its tables may go too.
+ */
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/domain.h"
+#include "core/sched.h"
+#include "x86/cpufeat.h"
+#include "x86/entry.h"
+#include "x86/hostcon.h"
+#include "x86/hw.h"
+#include "x86/private.h"
+
+static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
+{
+    return v == NULL || cpu->resched != 0 || atomic_load32(&v->sched.stop_asked) != 0 ||
+           atomic_load64(&v->domain->state) != DOMAIN_RUNNING;
+}
+
+/* The next vCPU for this CPU; NULL: nothing to run now. */
+static struct vcpu *choose(struct cpu *cpu)
+{
+    const ns_t now = arch_now();
+    ns_t until = NS_NEVER;
+    cpu->resched = 0;
+    sched_timers_run(cpu->id, now);
+    struct vcpu *next = sched_pick(cpu->id, now, &until);
+    sched_arm(cpu->id);
+    return next;
+}
+
+/* The vCPU whose registers the CPU holds is to go: leave nothing of it. */
+static void release(struct cpu *cpu, struct regs *r)
+{
+    struct vcpu *v = cpu->current;
+    if (v != NULL) {
+        ctxsw_save(v, r);
+        ctxsw_unload(v, r);
+    }
+}
+
+/* An interrupt between the last look and the sleep ends the sleep: interrupts
+ * are off until the very instruction. */
+static void sleep_until_work(struct cpu *cpu)
+{
+    const ns_t from = arch_now();
+    if (!domain_work() && atomic_load32(&cpu->kicked) == 0 &&
+        cpu->resched == 0) {
+        hw_sleep();
+    }
+    atomic_store32(&cpu->kicked, 0);
+    hostcon_work();
+    cpu->idle_ns += arch_now() - from;
+}
+
+/* Loop: ends when there is a vCPU to run; each turn sleeps. */
+static void world_switch(struct cpu *cpu, struct regs *r)
+{
+    struct vcpu *next = choose(cpu);
+    while (next == NULL) {
+        release(cpu, r);
+        sched_left(cpu->id);
+        sleep_until_work(cpu);
+        next = choose(cpu);
+    }
+    if (next != cpu->current) {
+        release(cpu, r);
+        sched_left(cpu->id);
+        ctxsw_load(next, r);
+    } else {
+        sched_left(cpu->id);
+    }
+    arch_time_publish(next);
+    arch_runstate_publish(next);
+}
+
+static void deliver_nmi(struct vcpu *v, struct regs *r)
+{
+    if (v->nmi_masked || private_traps(v)[TRAP_NMI].address == 0) {
+        return;
+    }
+    atomic_store32(&v->nmi_pending, 0);
+    v->nmi_masked = true;
+    bounce_trap(v, r, TRAP_NMI, 0);
+}
+
+static void deliver(struct vcpu *v, struct regs *r)
+{
+    struct guest_state *s = private_state(v);
+    if (s->failsafe_due != 0) {
+        s->failsafe_due = 0;
+        bounce_failsafe(v, r, s->wanted);
+    }
+    if (atomic_load32(&v->nmi_pending) != 0) {
+        deliver_nmi(v, r);
+    }
+    if (evtchn_collect(v) && v->callback[CALLBACK_EVENT].address != 0) {
+        bounce_callback(v, r, CALLBACK_EVENT);
+    }
+}
+
+void guest_exit_work(struct regs *r)
+{
+    struct cpu *cpu = this_cpu();
+    for (;;) {
+        if (atomic_swap32(&cpu->kicked, 0) != 0) {
+            cpu->resched = 1;
+        }
+        if (must_leave(cpu, cpu->current)) {
+            hostcon_work();
+            if (domain_work_wanted()) {
+                (void)domain_work();
+            }
+            world_switch(cpu, r);
+        }
+        deliver(cpu->current, r);
+        if (atomic_load32(&cpu->kicked) == 0 &&
+            !must_leave(cpu, cpu->current)) {
+            return;
+        }
+    }
+}
+
+void cpu_loop_begin(struct regs *r)
+{
+    hw_fill_bytes(r, 0, REGS_BYTES);
+    entry_smap = (hw_read_cr4() & CR4_SMAP) != 0 ? 1 : 0;
+    fpu_init_cpu();
+    this_cpu()->resched = 1;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Instructions that act on a guest's behalf: those that may fault on what the
+ * guest gave us, each with its entry in the fixup table, and the state that is
+ * switched between guests. Nothing here faults without a fixup, so a guest
+ * cannot make ring 0 fault (XSA-53, 193, 333). STAC and CLAC are only here.
+ *
+ * hw.h has all other instructions.
+ */
+#ifndef X86_HWFAULT_H
+#define X86_HWFAULT_H
+
+#include "core/base.h"
+
+/* A fault at from goes on at to; fixup.c finds the pair. */
+#define HW_FIXUP(from, to)                                                     \
+    ".pushsection .fixup_table, \"a\"\n\t"                                     \
+    ".quad " #from ", " #to "\n\t"                                             \
+    ".popsection\n\t"
+
+/* ---- guest memory ---------------------------------------------------------
+ */
+
+/* Loads after it wait for the branches before it. */
+static inline void hw_speculation_barrier(void)
+{
+    __asm__ volatile("lfence" : : : "memory");
+}
+
+static inline void hw_stac(void)
+{
+    __asm__ volatile("stac" : : : "memory");
+}
+
+static inline void hw_clac(void)
+{
+    __asm__ volatile("clac" : : : "memory");
+}
+
+/* Copy bytes; the number that was not copied because of a fault. */
+static inline u64 hw_copy_checked(void *to, const void *from, u64 bytes)
+{
+    u64 words = bytes >> 3;
+    const u64 rest = bytes & 7;
+    __asm__ volatile("1: rep movsq\n\t"
+                     "movq %[rest], %%rcx\n\t"
+                     "2: rep movsb\n\t"
+                     "jmp 4f\n"
+                     "3: incq %%rcx\n"
+                     "4:\n\t" HW_FIXUP(1b, 3b) HW_FIXUP(2b, 3b)
+                     : "+D"(to), "+S"(from), "+c"(words)
+                     : [rest] "r"(rest)
+                     : "memory");
+    return words;
+}
+
+/* One aligned or unaligned 8-byte word. False on a fault. */
+static inline bool hw_load_checked(u64 *to, const void *from)
+{
+    u32 bad = 0;
+    u64 value = 0;
+    __asm__ volatile("1: movq (%[from]), %[value]\n\t"
+                     "jmp 3f\n"
+                     "2: movl $1, %[bad]\n"
+                     "3:\n\t" HW_FIXUP(1b, 2b)
+                     : [value] "+r"(value), [bad] "+r"(bad)
+                     : [from] "r"(from)
+                     : "memory");
+    *to = value;
+    return bad == 0;
+}
+
+static inline bool hw_store_checked(void *to, u64 value)
+{
+    u32 bad = 0;
+    __asm__ volatile("1: movq %[value], (%[to])\n\t"
+                     "jmp 3f\n"
+                     "2: movl $1, %[bad]\n"
+                     "3:\n\t" HW_FIXUP(1b, 2b)
+                     : [bad] "+r"(bad)
+                     : [value] "r"(value), [to] "r"(to)
+                     : "memory");
+    return bad == 0;
+}
+
+/* ---- segment registers ----------------------------------------------------
+ */
+
+/* Load a selector; on a fault load the null selector and say false. */
+#define HW_LOAD_SEGMENT(name)                                                  \
+    static inline bool hw_load_##name(u16 selector)                            \
+    {                                                                          \
+        u32 value = selector;                                                  \
+        u32 bad = 0;                                                           \
+        __asm__ volatile("1: movl %[value], %%" #name "\n\t"                   \
+                         "jmp 3f\n"                                            \
+                         "2: xorl %[value], %[value]\n\t"                      \
+                         "movl %[value], %%" #name "\n\t"                      \
+                         "movl $1, %[bad]\n"                                   \
+                         "3:\n\t" HW_FIXUP(1b, 2b)                             \
+                         : [value] "+r"(value), [bad] "+r"(bad)                \
+                         :                                                     \
+                         : "memory");                                          \
+        return bad == 0;                                                       \
+    }                                                                          \
+    static inline u16 hw_read_##name(void)                                     \
+    {                                                                          \
+        u32 value;                                                             \
+        __asm__ volatile("movl %%" #name ", %0" : "=r"(value));                \
+        return (u16)value;                                                     \
+    }
+
+HW_LOAD_SEGMENT(ds)
+HW_LOAD_SEGMENT(es)
+HW_LOAD_SEGMENT(fs)
+
+static inline u16 hw_read_gs(void)
+{
+    u32 value;
+    __asm__ volatile("movl %%gs, %0" : "=r"(value));
+    return (u16)value;
+}
+
+/*
+ * Load GS with the selector and put our own GS base (own) back in one piece:
+ * nothing in between may use GS. base is what the descriptor gave. A flat
+ * selector goes first, because loading a null selector leaves the old base, our
+ * own, on some processors [APM 2 4.5.3].
+ */
+static inline bool hw_load_gs(u16 selector, u16 flat, u64 own, u64 *base)
+{
+    u32 value = selector;
+    u32 bad = 0;
+    u64 seen;
+    __asm__ volatile("movl %[flat], %%gs\n"
+                     "1: movl %[value], %%gs\n\t"
+                     "jmp 3f\n"
+                     "2: xorl %[value], %[value]\n\t"
+                     "movl %[value], %%gs\n\t"
+                     "movl $1, %[bad]\n"
+                     "3: movl $0xc0000101, %%ecx\n\t"
+                     "rdmsr\n\t"
+                     "shlq $32, %%rdx\n\t"
+                     "orq %%rdx, %%rax\n\t"
+                     "movq %%rax, %[seen]\n\t"
+                     "movq %[own], %%rax\n\t"
+                     "movq %[own], %%rdx\n\t"
+                     "shrq $32, %%rdx\n\t"
+                     "wrmsr\n\t" HW_FIXUP(1b, 2b)
+                     : [value] "+r"(value), [bad] "+r"(bad), [seen] "=&r"(seen)
+                     : [flat] "r"((u32)flat), [own] "r"(own)
+                     : "rax", "rcx", "rdx", "memory");
+    *base = seen;
+    return bad == 0;
+}
+
+/* ---- floating point state --------------------------------------------------
+ */
+
+static inline void hw_clts(void)
+{
+    __asm__ volatile("clts" : : : "memory");
+}
+
+static inline void hw_xsetbv(u64 value)
+{
+    __asm__ volatile("xsetbv"
+                     :
+                     : "c"(0), "a"((u32)value), "d"((u32)(value >> 32))
+                     : "memory");
+}
+
+static inline void hw_xsave(void *area, u64 mask)
+{
+    __asm__ volatile("xsave64 (%0)"
+                     :
+                     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+                     : "memory");
+}
+
+static inline bool hw_xrstor(const void *area, u64 mask)
+{
+    u32 bad = 0;
+    __asm__ volatile("1: xrstor64 (%[area])\n\t"
+                     "jmp 3f\n"
+                     "2: movl $1, %[bad]\n"
+                     "3:\n\t" HW_FIXUP(1b, 2b)
+                     : [bad] "+r"(bad)
+                     : [area] "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+                     : "memory");
+    return bad == 0;
+}
+
+static inline void hw_fxsave(void *area)
+{
+    __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+static inline bool hw_fxrstor(const void *area)
+{
+    u32 bad = 0;
+    __asm__ volatile("1: fxrstor64 (%[area])\n\t"
+                     "jmp 3f\n"
+                     "2: movl $1, %[bad]\n"
+                     "3:\n\t" HW_FIXUP(1b, 2b)
+                     : [bad] "+r"(bad)
+                     : [area] "r"(area)
+                     : "memory");
+    return bad == 0;
+}
+
+/* Overwrite the x87 last-instruction pointers, which some processors do not
+ * restore while no exception is pending (XSA-52). */
+static inline void hw_x87_forget(void)
+{
+    const u32 zero = 0;
+    __asm__ volatile("fnclex\n\tffree %%st(7)\n\tfildl %0"
+                     :
+                     : "m"(zero)
+                     : "memory");
+}
+
+/* ---- debug registers -------------------------------------------------------
+ */
+
+#define HW_DEBUG_REGISTER(n)                                                   \
+    static inline u64 hw_read_dr##n(void)                                      \
+    {                                                                          \
+        u64 value;                                                             \
+        __asm__ volatile("movq %%dr" #n ", %0" : "=r"(value));                 \
+        return value;                                                          \
+    }                                                                          \
+    static inline void hw_write_dr##n(u64 value)                               \
+    {                                                                          \
+        __asm__ volatile("movq %0, %%dr" #n : : "r"(value) : "memory");        \
+    }
+
+HW_DEBUG_REGISTER(0)
+HW_DEBUG_REGISTER(1)
+HW_DEBUG_REGISTER(2)
+HW_DEBUG_REGISTER(3)
+HW_DEBUG_REGISTER(6)
+HW_DEBUG_REGISTER(7)
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where entry.S brings everything: one switch for what comes from a guest, one
+ * for what comes from ring 0.
+ *
+ * From a guest, r is the one register frame of this CPU, and interrupts are
+ * off. What is done here changes r and the vCPU; guest_exit_work follows.
+ *
+ * From ring 0 there may come: an interrupt while the CPU sleeps in the idle
+ * loop; a fault of an instruction that the fixup table knows; an NMI; a #DB
+ * that the guest's debug registers or MOV SS caused on our side, which is
+ * dropped (XSA-260). Anything else is our mistake.
+ */
+#include "core/abi.h"
+#include "core/arch.h"
+#include "core/dispatch.h"
+#include "x86/entry.h"
+#include "x86/hw.h"
+#include "x86/hwfault.h"
+#include "x86/panic.h"
+#include "x86/private.h"
+
+u8 entry_smap;
+
+struct regs *guest_regs(void)
+{
+    return (struct regs *)(this_cpu()->stack_top - REGS_BYTES);
+}
+
+/* An interrupt of ours; false when the vector is none of them. */
+static bool interrupt(u32 vector)
+{
+    struct cpu *cpu = this_cpu();
+    switch (vector) {
+    case VEC_TIMER:
+        irq_timer();
+        cpu->resched = 1;
+        return true;
+    case VEC_KICK:
+        irq_kick();
+        cpu->resched = 1;
+        return true;
+    case VEC_FLUSH:
+        irq_flush();
+        return true;
+    case VEC_SERIAL:
+        irq_serial();
+        return true;
+    case VEC_HALT:
+        panic_halt();
+    default:
+        /* Spurious ones are not to be acknowledged [SDM 3A 10.9]. */
+        return vector >= TRAP_EXCEPTIONS;
+    }
+}
+
+static void trap_hypercall(struct vcpu *v, struct regs *r)
+{
+    struct hc_call c = {
+        .v = v,
+        .arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
+        .nr = r->rax > U32_MAX ? U32_MAX : (u32)r->rax,
+        .in_multicall = false,
+    };
+    const s64 result = dispatch(&c);
+    if (result == RC_PREEMPT) {
+        /* Again from the SYSCALL instruction, with what is left to do. */
+        r->rdi = c.arg[0];
+        r->rsi = c.arg[1];
+        r->rdx = c.arg[2];
+        r->r10 = c.arg[3];
+        r->r8 = c.arg[4];
+        r->r9 = c.arg[5];
+        r->rip -= 2;
+        return;
+    }
+    r->rax = (u64)result;
+}
+
+static void trap_syscall(struct vcpu *v, struct regs *r)
+{
+    if (r->vector == VECTOR_SYSCALL && v->in_kernel) {
+        trap_hypercall(v, r);
+        return;
+    }
+    const enum callback_kind kind =
+        r->vector == VECTOR_SYSCALL    ? CALLBACK_SYSCALL
+        : r->vector == VECTOR_SYSENTER ? CALLBACK_SYSENTER
+                                       : CALLBACK_SYSCALL32;
+    if (v->callback[kind].address != 0) {
+        bounce_callback(v, r, kind);
+        return;
+    }
+    if (kind == CALLBACK_SYSENTER) {
+        bounce_trap(v, r, TRAP_GP, 0);
+        return;
+    }
+    r->rip -= 2; /* the instruction does not exist */
+    bounce_trap(v, r, TRAP_UD, 0);
+}
+
+static void trap_debug(struct vcpu *v, struct regs *r)
+{
+    const u64 status = hw_read_dr6();
+    hw_write_dr6(0xffff0ff0);
+    v->debugreg[6] = (status & 0xe00f) | 0xffff0ff0;
+    bounce_trap(v, r, TRAP_DB, 0);
+}
+
+void trap_from_guest(struct regs *r)
+{
+    /* Before anything can fault. */
+    const u64 address = r->vector == TRAP_PF ? hw_read_cr2() : 0;
+    struct vcpu *v = this_cpu()->current;
+    if (v == NULL) {
+        panic_regs("a guest runs that nobody chose", r);
+    }
+    switch (r->vector) {
+    case VECTOR_SYSCALL:
+    case VECTOR_SYSCALL32:
+    case VECTOR_SYSENTER:
+        trap_syscall(v, r);
+        return;
+    case TRAP_PF:
+        fault_page(v, r, address);
+        return;
+    case TRAP_GP:
+        emul_protection(v, r);
+        return;
+    case TRAP_UD:
+        emul_undefined(v, r);
+        return;
+    case TRAP_NM:
+        v->task_switched = false;
+        ctxsw_load_control(v);
+        bounce_trap(v, r, TRAP_NM, 0);
+        return;
+    case TRAP_DB:
+        trap_debug(v, r);
+        return;
+    default:
+        if (!interrupt(r->vector)) {
+            bounce_trap(v, r, r->vector, r->error);
+        }
+    }
+}
+
+void trap_from_host(struct regs *r)
+{
+    switch (r->vector) {
+    case TRAP_NMI:
+        return;
+    case TRAP_DB:
+        hw_write_dr6(0xffff0ff0);
+        r->rflags &= ~RFLAGS_TF;
+        return;
+    case TRAP_DF:
+        panic_regs("double fault", r);
+    case TRAP_MC:
+        panic_regs("machine check", r);
+    default:
+        break;
+    }
+    if (r->vector < TRAP_EXCEPTIONS) {
+        const u64 to = fixup_find(r->rip);
+        if (to == 0) {
+            panic_regs("exception in ring 0", r);
+        }
+        r->rip = to;
+        return;
+    }
+    (void)interrupt(r->vector);
+}
+
+/*
+ * IRETQ refused the frame. fault lies below the guest's own iret frame, which
+ * is still in its place; put the general registers under it again. The two
+ * overlap.
+ */
+void trap_iret_failed(struct regs *fault)
+{
+    const struct regs copy = *fault;
+    struct regs *r = guest_regs();
+    const struct regs target = *r;
+    *r = copy;
+    r->rip = target.rip;
+    r->cs = target.cs;
+    r->rflags = target.rflags;
+    r->rsp = target.rsp;
+    r->ss = target.ss;
+    struct vcpu *v = this_cpu()->current;
+    if (v == NULL || copy.vector >= TRAP_EXCEPTIONS) {
+        panic_regs("the return to a guest was interrupted", r);
+    }
+    if (v->callback[CALLBACK_FAILSAFE].address == 0) {
+        domain_crash(v->domain, "return to a bad frame, no failsafe callback");
+        return;
+    }
+    const u16 selectors[4] = { hw_read_ds(), hw_read_es(), hw_read_fs(),
+                               hw_read_gs() };
+    bounce_failsafe(v, r, selectors);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first state of a vCPU: at launch, and by vcpu_op.initialise for the
+ * others. The guest's description is 5 KiB; it is fetched in pieces and every
+ * piece is made harmless before it is kept: selectors are ring 3's, rflags is
+ * cut, MSR bases are canonical, the page-table root is validated, descriptor
+ * tables are copied.
+ *
+ * initialise works on an EMPTY vCPU of the caller's own domain, whose private
+ * pages are in the caller's address space. The page-table roots come last,
+ * since that may be cut short (RC_PREEMPT) and asked for again: until the very
+ * end the vCPU is not DOWN, and all earlier steps are overwritten by the retry.
+ * [XEN arch-x86/xen.h vcpu_guest_context]
+ */
+#include "core/abi.h"
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/pgtable.h"
+#include "x86/hw.h"
+#include "x86/private.h"
+#include "x86/pvcpu.h"
+#include "x86/seg.h"
+
+#define CONTEXT_FPU 0
+#define CONTEXT_REGS 512
+#define CONTEXT_TRAPS 720
+#define CONTEXT_TABLES 4816
+#define CONTEXT_BYTES 5168
+
+#define VGCF_I387_VALID 1u
+#define VGCF_IN_KERNEL 4u
+#define VGCF_FAILSAFE_MASKS 8u
+#define VGCF_SYSCALL_MASKS 16u
+#define TRAPS_AT_ONCE 16u
+
+struct context_regs {
+    u64 flags;
+    u64 r15, r14, r13, r12, rbp, rbx;
+    u64 r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    u64 error_and_vector;
+    u64 rip;
+    u64 cs; /* and the upcall mask */
+    u64 rflags, rsp, ss, es, ds, fs, gs;
+};
+
+_Static_assert(sizeof(struct context_regs) == 208, "abi");
+_Static_assert(CONTEXT_REGS + sizeof(struct context_regs) == CONTEXT_TRAPS,
+               "abi");
+
+struct context_tables {
+    u64 ldt_base, ldt_entries;
+    u64 gdt_frames[16], gdt_entries;
+    u64 kernel_ss, kernel_sp;
+    u64 ctrlreg[8];
+    u64 debugreg[8];
+    u64 event_address, failsafe_address, syscall_address;
+    u64 vm_assist;
+    u64 fs_base, gs_base_kernel, gs_base_user;
+};
+
+_Static_assert(CONTEXT_TABLES + sizeof(struct context_tables) == CONTEXT_BYTES,
+               "abi");
+
+void vcpustate_start(struct guest_state *s, u64 rip, u64 rsp, u64 start)
+{
+    hw_fill_bytes(s, 0, sizeof(*s));
+    fpu_reset(s);
+    s->regs.rip = rip;
+    s->regs.rsp = rsp;
+    s->regs.rsi = start;
+    s->regs.cs = SEL_GUEST_CS64;
+    s->regs.ss = SEL_GUEST_DS;
+    s->regs.rflags = RFLAGS_IF | RFLAGS_ONE;
+}
+
+void vcpustate_reset(struct vcpu *v)
+{
+    for (u32 i = 0; i < CALLBACK_COUNT; i++) {
+        v->callback[i].address = 0;
+        v->callback[i].mask_events = false;
+    }
+    v->kernel_sp = 0;
+    v->kernel_ss = SEL_GUEST_DS;
+    v->in_kernel = true;
+    v->nmi_masked = false;
+    atomic_store32(&v->nmi_pending, 0);
+    v->iopl = 0;
+    v->task_switched = false;
+    v->cr4 = 0;
+    v->fs_base = 0;
+    v->gs_base_kernel = 0;
+    v->gs_base_user = 0;
+    for (u32 i = 0; i < ARRAY_COUNT(v->debugreg); i++) {
+        v->debugreg[i] = 0;
+    }
+    v->debugreg[6] = 0xffff0ff0;
+    v->debugreg[7] = 0x400;
+    v->gdt_frame = mfn(MFN_NONE);
+    v->gdt_entries = 0;
+    v->ldt_frame = mfn(MFN_NONE);
+    v->ldt_entries = 0;
+}
+
+static u16 selector(u64 from)
+{
+    const u16 s = (u16)(from & 0xffff);
+    return s > 3 ? s | SELECTOR_RPL : s;
+}
+
+static void take_regs(struct guest_state *s, const struct context_regs *c)
+{
+    struct regs *r = &s->regs;
+    r->r15 = c->r15;
+    r->r14 = c->r14;
+    r->r13 = c->r13;
+    r->r12 = c->r12;
+    r->rbp = c->rbp;
+    r->rbx = c->rbx;
+    r->r11 = c->r11;
+    r->r10 = c->r10;
+    r->r9 = c->r9;
+    r->r8 = c->r8;
+    r->rax = c->rax;
+    r->rcx = c->rcx;
+    r->rdx = c->rdx;
+    r->rsi = c->rsi;
+    r->rdi = c->rdi;
+    r->rip = c->rip;
+    r->rsp = c->rsp;
+    r->cs = (c->cs & 0xffff) | SELECTOR_RPL;
+    r->ss = (c->ss & 0xffff) | SELECTOR_RPL;
+    r->rflags = (c->rflags & RFLAGS_GUEST) | RFLAGS_IF | RFLAGS_ONE;
+    s->ds = selector(c->ds);
+    s->es = selector(c->es);
+    s->fs = selector(c->fs);
+    s->gs = selector(c->gs);
+}
+
+/* What can be refused without having changed anything. */
+static enum rc context_ok(const struct context_regs *c,
+                          const struct context_tables *t)
+{
+    if ((c->flags & VGCF_IN_KERNEL) == 0 || t->gdt_entries > 512 ||
+        t->ldt_entries != 0) {
+        return RC_EINVAL;
+    }
+    if (!address_is_canonical(t->fs_base) ||
+        !address_is_canonical(t->gs_base_kernel) ||
+        !address_is_canonical(t->gs_base_user) ||
+        !address_is_canonical(c->rip)) {
+        return RC_EINVAL;
+    }
+    if (!address_is_guest(t->event_address) ||
+        !address_is_guest(t->failsafe_address) ||
+        !address_is_guest(t->syscall_address)) {
+        return RC_EINVAL;
+    }
+    return RC_OK;
+}
+
+static void take_tables(struct vcpu *v, const struct context_regs *c,
+                        const struct context_tables *t)
+{
+    v->callback[CALLBACK_EVENT].address = t->event_address;
+    v->callback[CALLBACK_EVENT].mask_events = true;
+    v->callback[CALLBACK_FAILSAFE].address = t->failsafe_address;
+    v->callback[CALLBACK_FAILSAFE].mask_events =
+        (c->flags & VGCF_FAILSAFE_MASKS) != 0;
+    v->callback[CALLBACK_SYSCALL].address = t->syscall_address;
+    v->callback[CALLBACK_SYSCALL].mask_events =
+        (c->flags & VGCF_SYSCALL_MASKS) != 0;
+    v->kernel_sp = t->kernel_sp;
+    v->fs_base = t->fs_base;
+    v->gs_base_kernel = t->gs_base_kernel;
+    v->gs_base_user = t->gs_base_user;
+    v->cr4 = t->ctrlreg[4] & pvcpu_cr4_allowed();
+    v->task_switched = (t->ctrlreg[0] & CR0_TS) != 0;
+    for (u32 i = 0; i < ARRAY_COUNT(v->debugreg); i++) {
+        u64 value = t->debugreg[i];
+        if (pvcpu_debug_ok(i, &value) == RC_OK) {
+            v->debugreg[i] = value;
+        }
+    }
+}
+
+/* The trap table, a part at a time. */
+static enum rc take_traps(struct vcpu *v, u64 from)
+{
+    struct trap_info part[TRAPS_AT_ONCE];
+    struct trap_info *table = private_traps(v);
+    for (u32 i = 0; i < 256; i += TRAPS_AT_ONCE) {
+        const u64 at = from + (u64)i * sizeof(part[0]);
+        if (!arch_fetch(part, gva(at), sizeof(part))) {
+            return RC_EFAULT;
+        }
+        for (u32 j = 0; j < TRAPS_AT_ONCE; j++) {
+            table[i + j] = pvcpu_trap(&part[j]);
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc initialise(struct vcpu *v, u64 from,
+                          const struct context_regs *c,
+                          const struct context_tables *t)
+{
+    struct guest_state *s = private_state(v);
+    u8 image[512];
+    vcpustate_reset(v);
+    vcpustate_start(s, c->rip, c->rsp, c->rsi);
+    take_regs(s, c);
+    if ((c->flags & VGCF_I387_VALID) != 0) {
+        if (!arch_fetch(image, gva(from + CONTEXT_FPU), sizeof(image))) {
+            return RC_EFAULT;
+        }
+        fpu_import(s, image);
+    }
+    enum rc rc = take_traps(v, from + CONTEXT_TRAPS);
+    if (rc == RC_OK) {
+        rc = seg_set_gdt(v, mfn(t->gdt_frames[0]), (u32)t->gdt_entries);
+    }
+    if (rc == RC_OK) {
+        take_tables(v, c, t);
+        const u64 user = t->ctrlreg[1] >> PAGE_BITS;
+        rc = user == 0 ? RC_OK : pgtable_set_root(v, mfn(user), true);
+    }
+    return rc == RC_OK
+               ? pgtable_set_root(v, mfn(t->ctrlreg[3] >> PAGE_BITS), false)
+               : rc;
+}
+
+/* One caller at a time fills in a vCPU, and nobody starts it meanwhile. */
+static bool claim(struct vcpu *v)
+{
+    bool ours = false;
+    lock_take(&v->domain->mm);
+    if (v->state == VCPU_EMPTY) {
+        v->state = VCPU_FILLING;
+        ours = true;
+    }
+    lock_drop(&v->domain->mm);
+    return ours;
+}
+
+s64 hc_vcpu_initialise(struct hc_call *c)
+{
+    struct vcpu *v = vcpu_of(c->v->domain, (u32)c->arg[1]);
+    const u64 from = c->arg[2];
+    struct context_regs regs;
+    struct context_tables tables;
+    if (v == NULL) {
+        return RC_ENOENT;
+    }
+    if (!arch_fetch(&regs, gva(from + CONTEXT_REGS), sizeof(regs)) ||
+        !arch_fetch(&tables, gva(from + CONTEXT_TABLES), sizeof(tables))) {
+        return RC_EFAULT;
+    }
+    const enum rc ok = context_ok(&regs, &tables);
+    if (ok != RC_OK) {
+        return ok;
+    }
+    if (!claim(v)) {
+        return RC_EEXIST;
+    }
+    const enum rc rc = initialise(v, from, &regs, &tables);
+    atomic_store32(&v->state, rc == RC_OK ? VCPU_DOWN : VCPU_EMPTY);
+    return rc;
+}
