@@ -28,11 +28,11 @@ $(B)/unit-$(1)/%.o: %.c
 
 $(B)/unit-$(1)/libhost.a: $(UNIT_HOST:%.c=$(B)/unit-$(1)/%.o)
 	@rm -f $$@
-	@ar rcs $$@ $$^
+	@mkdir -p $$(@D) && ar rcs $$@ $$^
 
 $(B)/unit-$(1)/libship.a: $(UNIT_SHIP:%.c=$(B)/unit-$(1)/%.o)
 	@rm -f $$@
-	@ar rcs $$@ $$^
+	@mkdir -p $$(@D) && ar rcs $$@ $$^
 
 $(B)/unit-$(1)/%_test: $(B)/unit-$(1)/tests/%_test.o \
 		$(B)/unit-$(1)/libhost.a $(B)/unit-$(1)/libship.a
