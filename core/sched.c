@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The scheduler; what it does and its locks are described in sched.h.
+ * The scheduler on one CPU: accounting, the queue, the pick. What it does and
+ * its locks are described in sched.h; sleeping and waking are in schedwake.c,
+ * what concerns several CPUs in schedcpu.c.
  *
- * A queue is a list in order of effective virtual time. Its length is the
- * number of runnable vCPUs of one CPU, and a vCPU enters it once a wake or
- * slice, so a scan at insertion is bounded by the manifest.
+ * Virtual time is counted finely enough that no run is too short to be charged:
+ * SCALE / weight for each nanosecond is at least 1. It may wrap: only
+ * differences count, and sched_arrive keeps those small.
  */
 #include "core/sched.h"
 
@@ -13,420 +15,287 @@
 #include "core/domain.h"
 #include "core/schedcpu.h"
 
-struct sched_cpu sched_cpus[CPU_MAX];
-static u32 cpu_count = 1;
+#define SCALE 65536u          /* virtual units a ns at weight 1 */
+#define REAL_MAX (1ull << 40) /* ns; products with SCALE stay below 2^56 */
 
-void sched_init(u32 count)
+struct sched_cpu sched_cpus[CPU_MAX];
+
+void sched_init(u32 cpu_count)
 {
-    cpu_count = count;
+    (void)cpu_count; /* a CPU takes part from its first pick on */
     for (u32 i = 0; i < CPU_MAX; i++) {
         sched_cpus[i].until = NS_NEVER;
+        sched_cpus[i].timer_first = NS_NEVER;
     }
-}
-
-/* Lock the CPU that v belongs to, for as long as it does. */
-static struct sched_cpu *lock_unit(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    for (;;) {
-        const u32 cpu = atomic_load32(&v->sched.cpu);
-        struct sched_cpu *c = &sched_cpus[cpu];
-
-        lock_take(&c->lock);
-        if (v->sched.cpu == cpu) {
-            return c;
-        }
-        lock_drop(&c->lock);
-    }
-}
-
-/* Effective virtual time, the order of the queue. */
-static u64 effective(const struct vcpu *v)
-{
-    const u64 avt = v->sched.avt;
-    const u64 warp = v->sched.warped ? SCHED_WARP_NS : 0;
-
-    return avt > warp ? avt - warp : 0;
-}
-
-static void enqueue(struct sched_cpu *c, struct vcpu *v)
-{
-    struct vcpu *after = c->tail;
-
-    while (after != NULL && effective(after) > effective(v)) {
-        after = after->sched.prev;
-    }
-    struct vcpu *before = after != NULL ? after->sched.next : c->head;
-
-    v->sched.prev = after;
-    v->sched.next = before;
-    if (after != NULL) {
-        after->sched.next = v;
-    } else {
-        c->head = v;
-    }
-    if (before != NULL) {
-        before->sched.prev = v;
-    } else {
-        c->tail = v;
-    }
-    v->sched.queued = true;
-    c->load++;
-}
-
-static void dequeue(struct sched_cpu *c, struct vcpu *v)
-{
-    if (v->sched.prev != NULL) {
-        v->sched.prev->sched.next = v->sched.next;
-    } else {
-        c->head = v->sched.next;
-    }
-    if (v->sched.next != NULL) {
-        v->sched.next->sched.prev = v->sched.prev;
-    } else {
-        c->tail = v->sched.prev;
-    }
-    v->sched.next = NULL;
-    v->sched.prev = NULL;
-    v->sched.queued = false;
-    c->load--;
-}
-
-/* The steal clock of the ABI: time in each state. */
-static void runstate(struct vcpu *v, u32 state, ns_t now)
-{
-    struct vcpu_runstate_info *r = &v->runstate;
-
-    if (now > r->state_entry_time && r->state <= RUNSTATE_OFFLINE) {
-        r->time[r->state] += now - r->state_entry_time;
-    }
-    r->state = state;
-    r->state_entry_time = now;
 }
 
 void sched_add(struct vcpu *v)
 {
-    v->sched.state = SCHED_OFFLINE;
-    v->sched.cpu = 0;
-    v->sched.timer_at = NS_NEVER;
-    v->sched.poll_at = NS_NEVER;
+    struct sched_unit *s = &v->sched;
+
+    if (s->weight == 0 || s->weight >= SCALE) {
+        s->weight = SCHED_WEIGHT_UNIT;
+    }
+    s->state = SCHED_OFFLINE;
+    s->cpu = 0;
+    s->place.owner = v;
+    s->timer.owner = v;
+    s->timer_at = NS_NEVER;
+    s->poll_at = NS_NEVER;
     v->runstate.state = RUNSTATE_OFFLINE;
 }
 
-/* Make v RUNNABLE on c, and let it go before what runs there if it may. */
-static void make_runnable(struct sched_cpu *c, struct vcpu *v, ns_t now)
+static ns_t earlier(ns_t a, ns_t b)
 {
-    v->sched.state = SCHED_RUNNABLE;
-    v->sched.ran_since_wake = 0;
-    v->sched.warped = true;
-    if (v->sched.avt < c->svt) {
-        v->sched.avt = c->svt;
+    return a < b ? a : b;
+}
+
+u64 sched_virtual(const struct vcpu *v, ns_t real)
+{
+    return earlier(real, REAL_MAX) * SCALE / v->sched.weight;
+}
+
+u64 sched_effective(const struct vcpu *v, ns_t now)
+{
+    const bool warped = now < v->sched.warp_until;
+
+    return v->sched.avt - (warped ? sched_virtual(v, SCHED_WARP_NS) : 0);
+}
+
+void sched_runstate(struct vcpu *v, u32 state, ns_t now)
+{
+    struct vcpu_runstate_info *r = &v->runstate;
+
+    if (now > r->state_entry_time) {
+        r->time[r->state] += now - r->state_entry_time;
+        r->state_entry_time = now;
     }
-    runstate(v, RUNSTATE_RUNNABLE, now);
-    enqueue(c, v);
+    r->state = state;
 }
 
-/* The CPU where a waking vCPU should run: its last one if that is idle, else
- * an idle one, else its last one if allowed, else the least loaded. Reads
- * other CPUs' loads without their locks: a hint, not a promise. */
-static u32 place(const struct vcpu *v)
+static ns_t cap_ns(const struct vcpu *v)
 {
-    const u64 mask = v->sched.cpu_mask;
-    const u32 last = v->sched.cpu;
-    u32 best = CPU_MAX;
-    u32 best_load = U32_MAX;
-
-    for (u32 i = 0; i < cpu_count; i++) {
-        const u32 cpu = (last + i) % cpu_count;
-        const u32 load =
-            sched_cpus[cpu].load + (sched_cpus[cpu].running != NULL ? 1 : 0);
-
-        if ((mask >> cpu & 1) != 0 && load < best_load) {
-            best = cpu;
-            best_load = load;
-        }
-    }
-    return best < CPU_MAX ? best : 0;
+    return SCHED_PERIOD_NS / 100 * v->sched.cap_percent;
 }
 
-static void wake_on(struct vcpu *v, u32 cpu, ns_t now)
-{
-    struct sched_cpu *c = &sched_cpus[cpu];
-
-    lock_take(&c->lock);
-    make_runnable(c, v, now);
-    const bool preempt =
-        c->running == NULL || effective(v) < effective(c->running);
-
-    if (preempt) {
-        atomic_store32(&c->repick, 1);
-    }
-    lock_drop(&c->lock);
-    if (preempt) {
-        if (cpu == arch_cpu()) {
-            arch_resched();
-        } else {
-            arch_kick(cpu);
-        }
-    }
-}
-
-/* v is BLOCKED or OFFLINE and its CPU c is locked; drops the lock. */
-static void start_locked(struct sched_cpu *c, struct vcpu *v)
-    RF_UNCHECKED_LOCKS
-{
-    /* While its registers are on the CPU it leaves, only that CPU may run it. */
-    const u32 cpu = c->leaving == v ? v->sched.cpu : place(v);
-
-    v->sched.blocked_until = 0;
-    v->sched.state = SCHED_RUNNABLE; /* in no queue yet: ours alone */
-    atomic_store32(&v->sched.cpu, cpu);
-    lock_drop(&c->lock);
-    wake_on(v, cpu, arch_now());
-}
-
-void sched_online(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    struct sched_cpu *c = lock_unit(v);
-
-    atomic_store32(&v->sched.stop_asked, 0);
-    if (v->sched.state != SCHED_OFFLINE) {
-        lock_drop(&c->lock); /* it was on its way out: it stays */
-        return;
-    }
-    v->sched.block_asked = false;
-    v->sched.wake_pending = false;
-    start_locked(c, v);
-}
-
-void sched_offline(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    struct sched_cpu *c = lock_unit(v);
-    const u32 cpu = v->sched.cpu;
-    bool kick = false;
-
-    atomic_store32(&v->sched.stop_asked, 1);
-    if (v->sched.state == SCHED_RUNNING) {
-        atomic_store32(&c->repick, 1);
-        kick = true;
-    } else if (v->sched.state == SCHED_BLOCKED || v->sched.queued) {
-        if (v->sched.queued) {
-            dequeue(c, v);
-        }
-        v->sched.state = SCHED_OFFLINE;
-        runstate(v, RUNSTATE_OFFLINE, arch_now());
-    }
-    lock_drop(&c->lock);
-    sched_timer_set(v, NS_NEVER);
-    sched_poll_set(v, NS_NEVER);
-    if (kick && cpu != arch_cpu()) {
-        arch_kick(cpu);
-    } else if (kick) {
-        arch_resched();
-    }
-}
-
-bool sched_is_off(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    struct sched_cpu *c = lock_unit(v);
-    const bool off = v->sched.state == SCHED_OFFLINE && c->leaving != v;
-
-    lock_drop(&c->lock);
-    return off;
-}
-
-void sched_block(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    struct sched_cpu *c = lock_unit(v);
-
-    v->sched.block_asked = true;
-    v->sched.wake_pending = false;
-    lock_drop(&c->lock);
-    arch_resched();
-}
-
-void sched_yield(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    struct sched_cpu *c = lock_unit(v);
-
-    v->sched.yield_asked = true;
-    v->sched.warped = false;
-    lock_drop(&c->lock);
-    arch_resched();
-}
-
-/* Asleep, and not for having used up its cap. */
-static bool may_start(const struct vcpu *v)
-{
-    return v->sched.state == SCHED_BLOCKED &&
-           (v->sched.blocked_until == 0 ||
-            v->sched.blocked_until <= arch_now());
-}
-
-void sched_wake(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    struct sched_cpu *c = lock_unit(v);
-
-    if (may_start(v)) {
-        start_locked(c, v);
-        return;
-    }
-    v->sched.wake_pending = true;
-    lock_drop(&c->lock);
-}
-
-void sched_notify(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    struct sched_cpu *c = lock_unit(v);
-    const u32 cpu = v->sched.cpu;
-    const bool running = v->sched.state == SCHED_RUNNING;
-
-    if (may_start(v)) {
-        start_locked(c, v);
-        return;
-    }
-    v->sched.wake_pending = true;
-    lock_drop(&c->lock);
-    if (running && cpu != arch_cpu()) {
-        arch_kick(cpu);
-    }
-}
-
-/* Charge what v, RUNNING on c, has used since the last time. */
-static void account(struct sched_cpu *c, struct vcpu *v, ns_t now)
+/* Begin a new period when the old one is over. Use beyond the cap is owed. */
+static void turn_period(struct vcpu *v, ns_t now)
 {
     struct sched_unit *s = &v->sched;
-    const ns_t ran = now > s->since ? now - s->since : 0;
 
-    s->since = now;
-    s->run_ns += ran;
-    s->ran_since_wake += ran;
-    s->avt += ran * SCHED_WEIGHT_UNIT / (s->weight != 0 ? s->weight : 1);
-    if (s->ran_since_wake >= SCHED_WARP_LIMIT_NS) {
-        s->warped = false;
+    if (s->cap_percent == 0 || now < s->period_at + SCHED_PERIOD_NS) {
+        return;
     }
-    if (now - s->period_at >= SCHED_PERIOD_NS) {
-        s->period_at = now;
-        s->period_used = 0;
-    }
-    s->period_used += ran;
-    (void)c;
+    const u64 periods = (now - s->period_at) / SCHED_PERIOD_NS;
+    const ns_t allowed = earlier(periods, U32_MAX) * cap_ns(v);
+
+    s->period_at += periods * SCHED_PERIOD_NS;
+    s->period_used -= earlier(s->period_used, allowed);
 }
 
-static bool over_cap(const struct vcpu *v)
+static bool over_cap(struct vcpu *v, ns_t now)
 {
-    const struct sched_unit *s = &v->sched;
-
-    return s->cap_percent != 0 &&
-           s->period_used >= SCHED_PERIOD_NS / 100 * s->cap_percent;
+    turn_period(v, now);
+    return v->sched.cap_percent != 0 && v->sched.period_used >= cap_ns(v);
 }
 
-/* What becomes of the vCPU that ran on c until now. Its registers are still
- * on the CPU: c->leaving keeps others from thinking it is gone. */
+static void publish_first(struct sched_cpu *c)
+{
+    if (c->run.root != NULL) {
+        atomic_store64(&c->first, c->run.root->key);
+    }
+}
+
+/* svt never goes back, and never passes anyone in the queue. */
+static void advance_svt(struct sched_cpu *c)
+{
+    const struct heap_node *first = c->run.root;
+
+    if (c->running == NULL && first == NULL) {
+        return;
+    }
+    u64 low = c->running != NULL ? c->running->sched.avt : first->key;
+
+    if (first != NULL && heap_before(first->key, low)) {
+        low = first->key;
+    }
+    if (heap_before(c->svt, low)) {
+        atomic_store64(&c->svt, low);
+    }
+}
+
+void sched_account(struct sched_cpu *c, ns_t now)
+{
+    struct vcpu *v = c->running;
+
+    if (v != NULL && now > v->sched.since) {
+        const ns_t ran = now - v->sched.since;
+
+        v->sched.since = now;
+        v->sched.run_ns += ran;
+        v->sched.avt += sched_virtual(v, ran);
+        turn_period(v, now);
+        v->sched.period_used += ran;
+    }
+    advance_svt(c);
+}
+
+void sched_insert(struct sched_cpu *c, struct vcpu *v, ns_t now)
+{
+    v->sched.state = SCHED_RUNNABLE;
+    sched_runstate(v, RUNSTATE_RUNNABLE, now);
+    v->sched.parked = over_cap(v, now);
+    if (v->sched.parked) {
+        heap_add(&c->parked, &v->sched.place,
+                 v->sched.period_at + SCHED_PERIOD_NS);
+        return;
+    }
+    heap_add(&c->run, &v->sched.place, sched_effective(v, now));
+    (void)atomic_add32(&c->load, 1);
+    publish_first(c);
+}
+
+void sched_remove(struct sched_cpu *c, struct vcpu *v)
+{
+    if (v->sched.parked) {
+        heap_remove(&c->parked, &v->sched.place);
+        v->sched.parked = false;
+        return;
+    }
+    heap_remove(&c->run, &v->sched.place);
+    (void)atomic_add32(&c->load, U32_MAX); /* one less */
+    publish_first(c);
+}
+
+/* What becomes of the vCPU that ran on c until now, and does not go on. Its
+ * registers are still on the CPU: leaving keeps it here. */
 static void retire(struct sched_cpu *c, struct vcpu *v, ns_t now)
 {
     struct sched_unit *s = &v->sched;
 
-    account(c, v, now);
     c->leaving = v;
     c->running = NULL;
+    (void)atomic_add32(&c->load, U32_MAX);
     if (atomic_load32(&s->stop_asked) != 0) {
         s->state = SCHED_OFFLINE;
-        runstate(v, RUNSTATE_OFFLINE, now);
+        sched_runstate(v, RUNSTATE_OFFLINE, now);
     } else if (s->block_asked && !s->wake_pending) {
         s->state = SCHED_BLOCKED;
-        runstate(v, RUNSTATE_BLOCKED, now);
-    } else if (over_cap(v)) {
-        s->state = SCHED_BLOCKED;
-        runstate(v, RUNSTATE_RUNNABLE, now);
-        s->blocked_until = s->period_at + SCHED_PERIOD_NS;
+        sched_runstate(v, RUNSTATE_BLOCKED, now);
     } else {
-        if (s->yield_asked && c->tail != NULL && c->tail->sched.avt > s->avt) {
-            s->avt = c->head->sched.avt + 1;
-        }
-        s->state = SCHED_RUNNABLE;
-        runstate(v, RUNSTATE_RUNNABLE, now);
-        enqueue(c, v);
+        sched_insert(c, v, now);
+    }
+    if (s->yield_asked && s->state == SCHED_RUNNABLE && !s->parked) {
+        const u64 key = s->place.key;
+
+        heap_remove(&c->run, &s->place);
+        const struct heap_node *first = c->run.root;
+
+        /* Behind the first of the others, this once; nothing is charged. */
+        heap_add(&c->run, &s->place,
+                 first != NULL && !heap_before(first->key, key) ? first->key + 1
+                                                                : key);
+        publish_first(c);
     }
     s->block_asked = false;
     s->yield_asked = false;
 }
 
-/* First of the queue that is not to stop; those that are go OFFLINE. */
-static struct vcpu *take_first(struct sched_cpu *c, ns_t now)
+/* Account who runs on c; true if he goes on. */
+static bool goes_on(struct sched_cpu *c, ns_t now)
 {
-    while (c->head != NULL) {
-        struct vcpu *v = c->head;
+    struct vcpu *v = c->running;
 
-        dequeue(c, v);
-        if (atomic_load32(&v->sched.stop_asked) == 0) {
-            return v;
-        }
-        v->sched.state = SCHED_OFFLINE;
-        runstate(v, RUNSTATE_OFFLINE, now);
+    if (v == NULL) {
+        return false;
     }
-    return NULL;
+    sched_account(c, now);
+    struct sched_unit *s = &v->sched;
+    const bool blocks = s->block_asked && !s->wake_pending;
+
+    if (atomic_load32(&s->stop_asked) == 0 && !blocks && !s->yield_asked &&
+        !c->preempt && now < c->until && !over_cap(v, now)) {
+        s->block_asked = false;
+        return true;
+    }
+    retire(c, v, now);
+    return false;
 }
 
-/* An idle CPU takes a waiting vCPU from the CPU with the most of them. */
-static void steal(u32 cpu, ns_t now) RF_UNCHECKED_LOCKS
+/* Back into the queue with those whose period is over. */
+static void unpark(struct sched_cpu *c, ns_t now)
 {
-    u32 from = CPU_MAX;
-    u32 most = 0;
+    while (c->parked.root != NULL && c->parked.root->key <= now) {
+        struct vcpu *v = c->parked.root->owner;
 
-    for (u32 i = 0; i < cpu_count; i++) {
-        if (i != cpu && sched_cpus[i].load > most) {
-            from = i;
-            most = sched_cpus[i].load;
-        }
+        sched_remove(c, v);
+        sched_arrive(c, v, true);
+        sched_insert(c, v, now);
+        c->preempt =
+            c->running == NULL || heap_before(sched_effective(v, now),
+                                              sched_effective(c->running, now));
     }
-    if (from == CPU_MAX) {
-        return;
-    }
-    struct sched_cpu *c = &sched_cpus[from];
-
-    lock_take(&c->lock);
-    struct vcpu *v = c->tail;
-
-    while (v != NULL &&
-           ((v->sched.cpu_mask >> cpu & 1) == 0 || c->leaving == v)) {
-        v = v->sched.prev;
-    }
-    if (v != NULL) {
-        dequeue(c, v);
-        v->sched.avt -= v->sched.avt > c->svt ? c->svt : v->sched.avt;
-        atomic_store32(&v->sched.cpu, cpu);
-    }
-    lock_drop(&c->lock);
-    if (v != NULL) {
-        struct sched_cpu *own = &sched_cpus[cpu];
-
-        lock_take(&own->lock);
-        v->sched.avt += own->svt;
-        enqueue(own, v);
-        lock_drop(&own->lock);
-    }
-    (void)now;
 }
 
+static bool take_first(struct sched_cpu *c, ns_t now)
+{
+    if (c->run.root == NULL) {
+        return false;
+    }
+    struct vcpu *v = c->run.root->owner;
+
+    heap_remove(&c->run, &v->sched.place); /* stays in the load */
+    publish_first(c);
+    v->sched.state = SCHED_RUNNING;
+    v->sched.since = now;
+    sched_runstate(v, RUNSTATE_RUNNING, now);
+    c->running = v;
+    c->picked_at = now;
+    if (c->leaving == v) {
+        c->leaving = NULL;
+    }
+    return true;
+}
+
+/* How long v, just chosen, may run before c looks again. */
 static ns_t slice_end(const struct sched_cpu *c, const struct vcpu *v, ns_t now)
 {
-    ns_t end = NS_NEVER;
+    ns_t end = c->balance_at;
 
-    if (c->head != NULL) {
-        const u64 mine = effective(v);
-        const u64 next = effective(c->head);
-        const u64 ahead = next > mine ? next - mine : 0;
-        const u64 run = (ahead + SCHED_ALLOWANCE_NS) * v->sched.weight /
-                        SCHED_WEIGHT_UNIT;
+    if (c->run.root != NULL) {
+        const u64 ahead = c->run.root->key - sched_effective(v, now);
+        const u64 bound = sched_virtual(v, SCHED_RUN_NS);
+        const u64 lead = ahead < bound ? ahead : 0; /* behind, or far ahead */
+        const ns_t run =
+            ahead >> 63 == 0 && ahead >= bound
+                ? SCHED_RUN_NS
+                : SCHED_ALLOWANCE_NS + lead * v->sched.weight / SCALE;
 
-        end = now + (run < SCHED_SLICE_NS ? run : SCHED_SLICE_NS);
+        end = earlier(end, now + earlier(run, SCHED_RUN_NS));
+        if (now < v->sched.warp_until) {
+            end = earlier(end, v->sched.warp_until);
+        }
     }
     if (v->sched.cap_percent != 0) {
-        const ns_t cap = SCHED_PERIOD_NS / 100 * v->sched.cap_percent;
-        const ns_t left =
-            cap > v->sched.period_used ? cap - v->sched.period_used : 0;
+        const ns_t cap = cap_ns(v);
 
-        end = now + left < end ? now + left : end;
+        end = earlier(end, now + cap - earlier(v->sched.period_used, cap) + 1);
+    }
+    return end;
+}
+
+/* When c is to look again, whoever runs there now. */
+static ns_t plan(struct sched_cpu *c, ns_t now, bool chosen_now)
+{
+    ns_t end = c->until;
+
+    if (c->running == NULL) {
+        end = NS_NEVER;
+    } else if (chosen_now) {
+        end = slice_end(c, c->running, now);
+    }
+    if (c->parked.root != NULL) {
+        end = earlier(end, c->parked.root->key);
     }
     return end;
 }
@@ -434,49 +303,55 @@ static ns_t slice_end(const struct sched_cpu *c, const struct vcpu *v, ns_t now)
 struct vcpu *sched_pick(u32 cpu, ns_t now, ns_t *until) RF_UNCHECKED_LOCKS
 {
     struct sched_cpu *c = &sched_cpus[cpu];
-    struct vcpu *capped = NULL;
 
+    sched_mark_online(cpu);
+    if (now >= c->balance_at) {
+        sched_balance(cpu, now);
+    }
     lock_take(&c->lock);
-    atomic_store32(&c->repick, 0);
-    if (c->running != NULL) {
-        struct vcpu *ran = c->running;
+    unpark(c, now);
+    const bool kept = goes_on(c, now);
 
-        retire(c, ran, now);
-        if (ran->sched.state == SCHED_BLOCKED &&
-            ran->sched.blocked_until != 0) {
-            capped = ran;
-        }
-    }
-    struct vcpu *v = take_first(c, now);
-
-    if (v == NULL) {
+    c->preempt = false;
+    if (!kept && !take_first(c, now)) {
         lock_drop(&c->lock);
-        steal(cpu, now);
+        sched_mark_idle(cpu);
+        (void)sched_steal(cpu, now);
         lock_take(&c->lock);
-        v = take_first(c, now);
+        (void)take_first(c, now);
     }
-    *until = NS_NEVER;
+    c->until = plan(c, now, !kept);
+    *until = c->until;
+    struct vcpu *v = c->running;
+    const struct vcpu *waits = NULL;
+
     if (v != NULL) {
-        if (effective(v) > c->svt) {
-            c->svt = effective(v);
+        sched_mark_busy(cpu);
+        if (c->run.root != NULL && c->run.root->owner != c->leaving) {
+            waits = c->run.root->owner;
         }
-        v->sched.state = SCHED_RUNNING;
-        v->sched.since = now;
-        runstate(v, RUNSTATE_RUNNING, now);
-        c->running = v;
-        *until = slice_end(c, v, now);
     }
-    c->until = *until;
     lock_drop(&c->lock);
-    if (capped != NULL) {
-        sched_poll_set(capped, capped->sched.blocked_until);
+    if (waits != NULL) {
+        sched_call_idle(waits);
     }
     return v;
 }
 
 void sched_left(u32 cpu) RF_UNCHECKED_LOCKS
 {
-    lock_take(&sched_cpus[cpu].lock);
-    sched_cpus[cpu].leaving = NULL;
-    lock_drop(&sched_cpus[cpu].lock);
+    struct sched_cpu *c = &sched_cpus[cpu];
+
+    if (c->leaving == NULL) {
+        return; /* only this CPU writes it */
+    }
+    lock_take(&c->lock);
+    const struct vcpu *v = c->leaving;
+    const bool waits = v->sched.state == SCHED_RUNNABLE && !v->sched.parked;
+
+    c->leaving = NULL;
+    lock_drop(&c->lock);
+    if (waits) {
+        sched_call_idle(v);
+    }
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to sched.c and schedtimer.c: what the scheduler keeps for a CPU.
+ * Private to sched.c, schedwake.c, schedcpu.c and schedtimer.c: what the
+ * scheduler keeps for a CPU, and moving vCPUs between CPUs.
  */
 #ifndef CORE_SCHEDCPU_H
 #define CORE_SCHEDCPU_H
 
+#include "core/heap.h"
 #include "core/ids.h"
 #include "core/lock.h"
 
@@ -12,18 +14,56 @@ struct vcpu;
 
 struct sched_cpu {
     struct lock lock;
-    struct vcpu *head, *tail; /* queue, by effective virtual time */
-    struct vcpu *running;     /* RUNNING here, NULL when idle */
-    struct vcpu *leaving;     /* its registers are still on the CPU */
-    u32 load;                 /* length of the queue */
-    u32 repick;               /* [a] */
-    u64 svt;                  /* virtual time of the queue */
-    ns_t until;               /* [c] end of the present slice */
+    struct heap run;      /* [s] RUNNABLE, by effective virtual time */
+    struct heap parked;   /* [s] over their cap, by end of their period */
+    struct vcpu *running; /* [s] RUNNING here, NULL when idle */
+    struct vcpu *leaving; /* [s] its registers are still on the CPU */
+    u32 load;             /* [a] running and in run; written with the lock */
+    u64 first;            /* [a] key of the first in run, if load says so */
+    u64 svt;              /* [a] no avt in run or running is before it */
+    bool preempt;         /* [s] one has woken who goes first */
+    ns_t picked_at;       /* [s] when running was last chosen */
+    ns_t until;           /* [s] end of its slice */
+    ns_t balance_at;      /* [c] next look at other CPUs */
 
     struct lock timer_lock;
-    struct vcpu *timers; /* by deadline */
+    struct heap timers;
+    ns_t timer_first; /* [a] deadline of the first, NS_NEVER for none */
 };
 
 extern struct sched_cpu sched_cpus[CPU_MAX];
+
+/* v's weighted time for a real one. */
+u64 sched_virtual(const struct vcpu *v, ns_t real);
+/* Effective virtual time now, the order of the queue. */
+u64 sched_effective(const struct vcpu *v, ns_t now);
+/* The steal clock of the ABI: v enters the RUNSTATE now. Lock: its CPU. */
+void sched_runstate(struct vcpu *v, u32 state, ns_t now);
+/* Charge the running vCPU of c up to now. Lock: c. */
+void sched_account(struct sched_cpu *c, ns_t now);
+/* Into the queue of c, or among the parked, and out. Lock: c. */
+void sched_insert(struct sched_cpu *c, struct vcpu *v, ns_t now);
+void sched_remove(struct sched_cpu *c, struct vcpu *v);
+/* v, not running, in no queue, becomes one of c's: bring its avt near. woke:
+ * it did not run before, so nothing is owed to it. Lock: c. */
+void sched_arrive(struct sched_cpu *c, struct vcpu *v, bool woke);
+
+/* Lock the CPU that v belongs to, for as long as it does. */
+struct sched_cpu *sched_lock_unit(struct vcpu *v);
+void sched_lock_pair(u32 a, u32 b);
+void sched_drop_pair(u32 a, u32 b);
+
+/* Where a waking vCPU should run: a hint, from unlocked reads. */
+u32 sched_place(const struct vcpu *v);
+/* This CPU picks, or has nothing to run. */
+void sched_mark_online(u32 cpu);
+void sched_mark_idle(u32 cpu);
+void sched_mark_busy(u32 cpu);
+/* Let an idle CPU, if there is one that may run v, come and steal. */
+void sched_call_idle(const struct vcpu *v);
+/* Take a waiting vCPU from another CPU; true when one came. No lock held. */
+bool sched_steal(u32 cpu, ns_t now);
+/* The periodic look at other CPUs. No lock held. */
+void sched_balance(u32 cpu, ns_t now);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timers of vCPUs: for each CPU a list in order of deadline. A unit has one
- * place in one list, for the earlier of its one-shot timer and the end of its
+ * Timers of vCPUs: for each CPU a heap in order of deadline. A unit has one
+ * place in one heap, for the earlier of its one-shot timer and the end of its
  * poll; it stays on the CPU where it was set last. Locks: see sched.h.
  */
 #include "core/arch.h"
@@ -11,6 +11,7 @@
 #include "core/schedcpu.h"
 
 #define FIRE_MAX 64u
+#define FAR (1ull << 63)
 
 static ns_t deadline(const struct vcpu *v)
 {
@@ -19,44 +20,21 @@ static ns_t deadline(const struct vcpu *v)
     return s->timer_at < s->poll_at ? s->timer_at : s->poll_at;
 }
 
-static void unlink_timer(struct sched_cpu *c, struct vcpu *v)
+/* Put v where its deadline belongs, or nowhere. One that is centuries away is
+ * never: the heap compares differences. */
+static void place(struct sched_cpu *c, struct vcpu *v)
 {
-    struct sched_unit *s = &v->sched;
-
-    if (s->timer_prev != NULL) {
-        s->timer_prev->sched.timer_next = s->timer_next;
-    } else {
-        c->timers = s->timer_next;
+    if (heap_holds(&v->sched.timer)) {
+        heap_remove(&c->timers, &v->sched.timer);
     }
-    if (s->timer_next != NULL) {
-        s->timer_next->sched.timer_prev = s->timer_prev;
+    if (deadline(v) < FAR) {
+        heap_add(&c->timers, &v->sched.timer, deadline(v));
     }
-    s->timer_linked = false;
+    atomic_store64(&c->timer_first,
+                   c->timers.root != NULL ? c->timers.root->key : NS_NEVER);
 }
 
-static void link_timer(struct sched_cpu *c, struct vcpu *v)
-{
-    struct vcpu *prev = NULL;
-    struct vcpu *next = c->timers;
-
-    while (next != NULL && deadline(next) <= deadline(v)) {
-        prev = next;
-        next = next->sched.timer_next;
-    }
-    v->sched.timer_prev = prev;
-    v->sched.timer_next = next;
-    if (prev != NULL) {
-        prev->sched.timer_next = v;
-    } else {
-        c->timers = v;
-    }
-    if (next != NULL) {
-        next->sched.timer_prev = v;
-    }
-    v->sched.timer_linked = true;
-}
-
-/* Lock the list that v's timer is in, or would be. */
+/* Lock the heap that v's timer is in, or would be. */
 static struct sched_cpu *lock_timer(struct vcpu *v) RF_UNCHECKED_LOCKS
 {
     for (;;) {
@@ -71,24 +49,31 @@ static struct sched_cpu *lock_timer(struct vcpu *v) RF_UNCHECKED_LOCKS
     }
 }
 
-/* Change one of the two deadlines, and move to this CPU's list. */
+/* Change one of the two deadlines, and move to this CPU's heap. */
 static void set(struct vcpu *v, ns_t *which, ns_t at) RF_UNCHECKED_LOCKS
 {
     const u32 here = arch_cpu();
     struct sched_cpu *c = lock_timer(v);
 
-    if (v->sched.timer_linked) {
-        unlink_timer(c, v);
+    if (c != &sched_cpus[here] && heap_holds(&v->sched.timer)) {
+        heap_remove(&c->timers, &v->sched.timer);
+        atomic_store64(&c->timer_first,
+                       c->timers.root != NULL ? c->timers.root->key : NS_NEVER);
     }
     *which = at;
     atomic_store32(&v->sched.timer_cpu, here);
     lock_drop(&c->timer_lock);
+    /* It may have gone elsewhere meanwhile; then it is placed there twice. */
     c = lock_timer(v);
-    if (!v->sched.timer_linked && deadline(v) != NS_NEVER) {
-        link_timer(c, v);
-    }
+    const ns_t before = c->timer_first;
+
+    place(c, v);
+    const bool arm = c == &sched_cpus[here] && c->timer_first < before;
+
     lock_drop(&c->timer_lock);
-    sched_arm(here);
+    if (arm) {
+        sched_arm(here);
+    }
 }
 
 void sched_timer_set(struct vcpu *v, ns_t at)
@@ -103,13 +88,7 @@ void sched_poll_set(struct vcpu *v, ns_t at)
 
 ns_t sched_next_timer(u32 cpu)
 {
-    struct sched_cpu *c = &sched_cpus[cpu];
-
-    lock_take(&c->timer_lock);
-    const ns_t at = c->timers != NULL ? deadline(c->timers) : NS_NEVER;
-
-    lock_drop(&c->timer_lock);
-    return at;
+    return atomic_load64(&sched_cpus[cpu].timer_first);
 }
 
 void sched_arm(u32 cpu)
@@ -120,18 +99,19 @@ void sched_arm(u32 cpu)
     arch_timer_arm(timer < slice ? timer : slice);
 }
 
-/* Take the first expired timer off the list: what has expired of it. */
+/* Take the first expired timer off the heap: what has expired of it. */
 static struct vcpu *expire(struct sched_cpu *c, ns_t now, bool *timer,
                            bool *poll)
 {
     lock_take(&c->timer_lock);
-    struct vcpu *v = c->timers;
+    const struct heap_node *first = c->timers.root;
 
-    if (v == NULL || deadline(v) > now) {
+    if (first == NULL || first->key > now) {
         lock_drop(&c->timer_lock);
         return NULL;
     }
-    unlink_timer(c, v);
+    struct vcpu *v = first->owner;
+
     *timer = v->sched.timer_at <= now;
     *poll = v->sched.poll_at <= now;
     if (*timer) {
@@ -140,15 +120,16 @@ static struct vcpu *expire(struct sched_cpu *c, ns_t now, bool *timer,
     if (*poll) {
         v->sched.poll_at = NS_NEVER;
     }
-    if (deadline(v) != NS_NEVER) {
-        link_timer(c, v);
-    }
+    place(c, v);
     lock_drop(&c->timer_lock);
     return v;
 }
 
 void sched_timers_run(u32 cpu, ns_t now)
 {
+    if (sched_next_timer(cpu) > now) {
+        return;
+    }
     for (u32 i = 0; i < FIRE_MAX; i++) {
         bool timer = false;
         bool poll = false;

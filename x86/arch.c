@@ -10,15 +10,15 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
-#include "x86/glue.h"
+#include "x86/clock.h"
+#include "x86/domtables.h"
 #include "x86/hw.h"
+#include "x86/paging.h"
 #include "x86/private.h"
 #include "x86/pte.h"
 
 #define SLOT_FROM 0u
 #define SLOT_TO 1u
-#define PRIVATE_PAGES 64u  /* of one vCPU */
-#define VCPUS_PER_TABLE 8u /* 512 / 64 */
 #define RUNSTATE_UPDATE (1ull << 63)
 
 u32 arch_cpu(void)
@@ -44,6 +44,11 @@ static u64 *entry_at(mfn_t table, u32 index)
     return (u64 *)linear(table) + (index & (TABLE_ENTRIES - 1));
 }
 
+u64 *arch_table(mfn_t table)
+{
+    return linear(table);
+}
+
 u64 arch_pte_read(mfn_t table, u32 index)
 {
     return atomic_load64(entry_at(table, index));
@@ -67,7 +72,7 @@ enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
     mfn_t t = v->kernel_root;
     for (u32 level = 4; level > 1; level--) {
         const u64 pte = arch_pte_read(t, pte_index(va, level));
-        if (!pte_present(pte)) {
+        if (!pte_is_present(pte)) {
             return RC_EFAULT;
         }
         t = pte_mfn(pte);
@@ -77,12 +82,22 @@ enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
     return RC_OK;
 }
 
+void arch_window_map(mfn_t table)
+{
+    paging_window_set(table, true);
+}
+
+void arch_window_unmap(mfn_t table)
+{
+    paging_window_set(table, false);
+}
+
 void arch_install_slots(const struct domain *d, mfn_t l4)
 {
     arch_pte_write(l4, M2P_SLOT,
-                   pte_make(d->m2p_l3, PTE_P | PTE_US | PTE_A | PTE_NX));
+                   pte_make(d->m2p_l3, PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX));
     arch_pte_write(l4, PRIVATE_SLOT,
-                   pte_make(d->private_l3, PTE_P | PTE_RW | PTE_A | PTE_NX));
+                   pte_make(d->private_l3, PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_NX));
     for (u32 slot = LINEAR_SLOT; slot <= HV_LAST_SLOT; slot++) {
         arch_pte_write(l4, slot,
                        slot <= DEVICE_SLOT ? paging_hv_slot(slot) : 0);
@@ -134,16 +149,15 @@ void arch_frame_write(mfn_t to, u32 offset, const void *from, u32 bytes)
 
 void *arch_private_map(struct vcpu *v, u32 page, mfn_t m)
 {
-    struct domain *d = v->domain;
-    const mfn_t table = d->private_l1[v->id / VCPUS_PER_TABLE];
-    const u32 index = (v->id % VCPUS_PER_TABLE) * PRIVATE_PAGES + page;
+    const struct domain *d = v->domain;
+    u64 *entry = private_entry(d, v->id, page);
     const u64 va = private_va(v, page);
-    const u64 old = arch_pte_read(table, index);
+    const u64 old = atomic_load64(entry);
     const u64 pte = m.v == MFN_NONE
                         ? 0
-                        : pte_make(m, PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX);
-    arch_pte_write(table, index, pte);
-    if (pte_present(old)) {
+                        : pte_make(m, PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NX);
+    atomic_store64(entry, pte);
+    if (pte_is_present(old)) {
         arch_tlb_flush_page(atomic_load64(&d->cpus), va);
     }
     return (void *)va;
@@ -194,4 +208,18 @@ void arch_runstate_publish(struct vcpu *v)
         atomic_store64(&area->time[i], now->time[i]);
     }
     atomic_store64(&area->state_entry_time, now->state_entry_time);
+}
+
+/* ---- the first state of a vCPU ------------------------------------------------ */
+
+void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)
+{
+    for (u32 i = 1; i < PRIVATE_FRAMES_PER_VCPU; i++) {
+        arch_frame_zero(private_frame(v->domain, v->id, i));
+    }
+    struct guest_state *s =
+        temp_map(SLOT_TO, private_frame(v->domain, v->id, 0));
+    vcpustate_start(s, rip, rsp, rsi);
+    temp_unmap(SLOT_TO);
+    vcpustate_reset(v);
 }

@@ -7,13 +7,9 @@
 #include "core/atomic.h"
 #include "x86/clock.h"
 #include "x86/hw.h"
+#include "x86/machine.h"
 #include "x86/print.h"
 #include "x86/smp.h"
-
-u32 arch_cpu(void)
-{
-    return this_cpu()->id;
-}
 
 ns_t arch_now(void)
 {
@@ -32,7 +28,7 @@ void arch_timer_arm(ns_t deadline)
 
 u64 arch_tlb_stamp(void)
 {
-    return tlb_clock_now();
+    return tlb_stamp();
 }
 
 void arch_tlb_flush_since(u64 cpus, u64 stamp)
@@ -62,6 +58,11 @@ void arch_tlb_flush_page(u64 cpus, u64 va)
     if ((cpus & ~self) != 0) {
         tlb_flush_cpus(cpus & ~self);
     }
+}
+
+void arch_machine_off(u32 code)
+{
+    machine_off(code);
 }
 
 void arch_log(const char *fmt, ...)

@@ -23,6 +23,6 @@ void irq_timer(void);
 void irq_kick(void);
 void irq_flush(void);
 void irq_serial(void);
-void irq_halt(void) NO_RETURN;
+void panic_halt(void) NO_RETURN;
 
 #endif

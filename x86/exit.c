@@ -3,78 +3,87 @@
  * What happens on the way back to a guest, and what a CPU does without one.
  *
  * guest_exit_work runs with interrupts off until nothing is left to do:
- *   1  somebody wants the CPU, or the vCPU must leave it: world switch; with
- *      nothing to run the CPU sleeps there
+ *   1  somebody wants the CPU, or the vCPU must leave it: work of the host
+ *      that waits, then a world switch; with nothing to run the CPU sleeps
  *   2  a selector that could not be loaded: failsafe callback
  *   3  an NMI for the vCPU
  *   4  an event that is not masked: upcall
- *   5  the timer: the earliest of slice end and the CPU's vCPU timers
  * and begins again when another CPU has asked for attention meanwhile. An
  * interrupt that arrives after the last look stays pending until the guest
  * runs, and brings the CPU here again: nothing is lost.
  *
- * A vCPU is saved before the scheduler is asked, because from then on another
- * CPU may run it.
+ * The scheduler may give the vCPU that leaves to another CPU only after
+ * sched_left: its registers are saved by then, and its address space is no
+ * longer loaded here, so its tables may go too.
  */
 #include "core/arch.h"
 #include "core/atomic.h"
-#include "x86/glue.h"
+#include "core/domain.h"
+#include "core/sched.h"
+#include "x86/cpufeat.h"
+#include "x86/entry.h"
+#include "x86/hostcon.h"
 #include "x86/hw.h"
 #include "x86/private.h"
 
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
 {
-    return v == NULL || cpu->resched != 0 || v->sched.stop_asked ||
-           atomic_load32(&v->domain->state) != DOMAIN_RUNNING;
-}
-
-static ns_t earlier(ns_t a, ns_t b)
-{
-    return a < b ? a : b;
+    return v == NULL || cpu->resched != 0 || atomic_load32(&v->sched.stop_asked) != 0 ||
+           atomic_load64(&v->domain->state) != DOMAIN_RUNNING;
 }
 
 /* The next vCPU for this CPU; NULL: nothing to run now. */
 static struct vcpu *choose(struct cpu *cpu)
 {
     const ns_t now = arch_now();
-    ns_t slice_end = NS_NEVER;
+    ns_t until = NS_NEVER;
     cpu->resched = 0;
     sched_timers_run(cpu->id, now);
-    struct vcpu *next = sched_pick(cpu->id, now, &slice_end);
-    arch_timer_arm(earlier(slice_end, sched_next_timer(cpu->id)));
+    struct vcpu *next = sched_pick(cpu->id, now, &until);
+    sched_arm(cpu->id);
     return next;
 }
 
+/* The vCPU whose registers the CPU holds is to go: leave nothing of it. */
+static void release(struct cpu *cpu, struct regs *r)
+{
+    struct vcpu *v = cpu->current;
+    if (v != NULL) {
+        ctxsw_save(v, r);
+        ctxsw_unload(v, r);
+    }
+}
+
+/* An interrupt between the last look and the sleep ends the sleep: interrupts
+ * are off until the very instruction. */
 static void sleep_until_work(struct cpu *cpu)
 {
     const ns_t from = arch_now();
-    if (atomic_swap32(&cpu->kicked, 0) == 0) {
+    if (!domain_work() && atomic_load32(&cpu->kicked) == 0 &&
+        cpu->resched == 0) {
         hw_sleep();
     }
+    atomic_store32(&cpu->kicked, 0);
+    hostcon_work();
     cpu->idle_ns += arch_now() - from;
 }
 
 /* Loop: ends when there is a vCPU to run; each turn sleeps. */
 static void world_switch(struct cpu *cpu, struct regs *r)
 {
-    struct vcpu *loaded = cpu->current;
-    if (loaded != NULL) {
-        ctxsw_save(loaded, r);
-    }
     struct vcpu *next = choose(cpu);
     while (next == NULL) {
-        if (loaded != NULL) {
-            ctxsw_unload(loaded, r);
-            loaded = NULL;
-        }
+        release(cpu, r);
+        sched_left(cpu->id);
         sleep_until_work(cpu);
         next = choose(cpu);
     }
-    if (next != loaded) {
-        if (loaded != NULL) {
-            ctxsw_unload(loaded, r);
-        }
+    if (next != cpu->current) {
+        release(cpu, r);
+        sched_left(cpu->id);
         ctxsw_load(next, r);
+    } else {
+        sched_left(cpu->id);
     }
     arch_time_publish(next);
     arch_runstate_publish(next);
@@ -113,13 +122,13 @@ void guest_exit_work(struct regs *r)
             cpu->resched = 1;
         }
         if (must_leave(cpu, cpu->current)) {
+            hostcon_work();
+            if (domain_work_wanted()) {
+                (void)domain_work();
+            }
             world_switch(cpu, r);
         }
         deliver(cpu->current, r);
-        const ns_t timer = sched_next_timer(cpu->id);
-        if (timer < cpu->timer_armed) {
-            arch_timer_arm(timer);
-        }
         if (atomic_load32(&cpu->kicked) == 0 &&
             !must_leave(cpu, cpu->current)) {
             return;

@@ -6,7 +6,6 @@
  */
 #include "x86/launch.h"
 
-#include "audit/sha256.h"
 #include "core/arch.h"
 #include "core/domain.h"
 #include "core/frame.h"
@@ -124,9 +123,9 @@ void launch_all(const struct mf_header *h)
     machine_set_debug_exit((h->flags & MF_DEBUG_EXIT) != 0);
     hostcon_init((h->flags & MF_CONSOLE_MUX) != 0);
     make_frame_table();
-    domtables_init(gdt_guest_frame());
+    domtables_init(gdt_page_frame());
     sched_init(smp_cpu_count());
-    record_boot(h);
+    record_boot(h->policy_digest);
     create_all(module);
     while (domain_work()) {
     }

@@ -119,10 +119,11 @@ static void main_on_own_stack(void)
                (u32)(memory_mib() / 2), clock_tsc_khz());
     const struct mf_header *const plan = launch_check();
     launch_all(plan); /* every tenant is built, none has run */
-    paging_seal(); /* nothing writes the sealed data again */
+    paging_seal();    /* nothing writes the sealed data again */
     host_print("checked: hypervisor tables, %lu entries, "
                "0 writable and executable\n",
                paging_verify());
+    smp_open();
     cpu_loop();
 }
 

@@ -137,14 +137,14 @@ void paging_init(u32 cpu_count)
     }
 }
 
-u64 paging_idle_root(void)
+u64 paging_own_cr3(void)
 {
     return idle_l4.v << PAGE_BITS;
 }
 
 void paging_load_idle(void)
 {
-    tlb_load_root(paging_idle_root());
+    tlb_load_root(paging_own_cr3());
 }
 
 void paging_seal(void)

@@ -24,7 +24,7 @@
 void paging_init(u32 cpu_count);
 /* Load the idle root on this CPU. */
 void paging_load_idle(void);
-u64 paging_idle_root(void);
+u64 paging_own_cr3(void);
 /* Make the sealed data of the image read-only. All CPUs flush. */
 void paging_seal(void);
 

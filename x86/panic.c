@@ -41,11 +41,10 @@ void panic_check(const char *what, const char *file, u32 line)
     panic("check failed: %s (%s:%u)", what, file, line);
 }
 
-void panic_regs(const struct regs *r, const char *what)
+void panic_regs(const char *what, const struct regs *r)
 {
     panic_enter();
-    panic_print("\nringfence: panic on CPU %u: %s in the hypervisor\n",
-                this_cpu()->id, what);
+    panic_print("\nringfence: panic on CPU %u: %s\n", this_cpu()->id, what);
     panic_print("vector %x error %x cr2 %lx cr3 %lx\n", r->vector, r->error,
                 hw_read_cr2(), hw_read_cr3());
     panic_print("rip %lx cs %lx rflags %lx rsp %lx ss %lx\n", r->rip, r->cs,

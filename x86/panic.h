@@ -13,7 +13,7 @@ struct regs;
 /* Stop all CPUs, print, halt. */
 void panic(const char *fmt, ...) NO_RETURN PRINTF_LIKE(1, 2);
 /* The same for an exception in the hypervisor; what: its name. */
-void panic_regs(const struct regs *r, const char *what) NO_RETURN;
+void panic_regs(const char *what, const struct regs *r) NO_RETURN;
 void panic_check(const char *what, const char *file, u32 line) NO_RETURN;
 
 #define CHECK(cond)                                                            \

@@ -72,7 +72,7 @@ static void walk_l3(struct walk *w, const u64 *l3, u64 over, u32 slot)
 static struct walk walk_all(void)
 {
     struct walk w = { 0, 0 };
-    const u64 *const l4 = linear(mfn(paging_idle_root() >> PAGE_BITS));
+    const u64 *const l4 = linear(mfn(paging_own_cr3() >> PAGE_BITS));
     for (u32 i = 0; i < TABLE_ENTRIES; i++) {
         if (pte_is_present(l4[i])) {
             CHECK(i >= LINEAR_SLOT && i <= DEVICE_SLOT);

@@ -223,8 +223,6 @@ void vcpustate_reset(struct vcpu *v);
 
 void guest_exit_work(struct regs *r);
 void cpu_loop_begin(struct regs *r);
-/* Where a CPU begins to run guests; from its main stack. */
-void cpu_loop(void) NO_RETURN;
 void stack_wipe(void);
 
 #endif

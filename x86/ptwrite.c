@@ -205,8 +205,8 @@ static bool find_table(struct vcpu *v, u64 address, mfn_t *l1, u64 *entry)
     if (arch_walk(v, address, &table, &index) == RC_OK) {
         const u64 pte = arch_pte_read(table, index);
         const struct frame *f =
-            pte_present(pte) ? frame_of(d, pte_mfn(pte)) : NULL;
-        if (f != NULL && (pte & PTE_RW) == 0 && f->type == FRAME_L1 &&
+            pte_is_present(pte) ? frame_of(d, pte_mfn(pte)) : NULL;
+        if (f != NULL && (pte & PTE_WRITE) == 0 && f->type == FRAME_L1 &&
             f->state == FRAME_SETTLED) {
             *l1 = pte_mfn(pte);
             *entry = arch_pte_read(*l1, (u32)(address & 0xfff) / 8);

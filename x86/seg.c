@@ -9,10 +9,6 @@
  * behind our back changes nothing. update_descriptor writes the guest's frame
  * and every copy made of it.
  *
- * GDT page 30 of each vCPU is one constant page of the hypervisor's
- * descriptors. It holds one LDT descriptor for each vCPU number, since the LDT
- * copy of vCPU n is always at the same address: nothing in it ever changes.
- *
  * Lock: domain.mm for gdt_frame, gdt_entries, ldt_frame, ldt_entries and the
  * copies of all vCPUs of the domain. Copies are written 8 bytes at a time, as
  * another CPU may be using them.
@@ -29,27 +25,6 @@
 #include "x86/pte.h"
 
 #define COPY_CHUNK 64u /* descriptors read at a time */
-#define DESC_LDT_TYPE (2ull << 40)
-
-void seg_fill_hv_page(u64 page[512])
-{
-    for (u32 i = 0; i < TABLE_ENTRIES; i++) {
-        page[i] = 0;
-    }
-    page[(SEL_HV_CS >> 3) - GDT_HV_FIRST] = 0x00af9b000000ffff;
-    page[(SEL_HV_DS >> 3) - GDT_HV_FIRST] = 0x00cf93000000ffff;
-    page[(SEL_GUEST_CS32 >> 3) - GDT_HV_FIRST] = 0x00cffb000000ffff;
-    page[(SEL_GUEST_DS >> 3) - GDT_HV_FIRST] = 0x00cff3000000ffff;
-    page[(SEL_GUEST_CS64 >> 3) - GDT_HV_FIRST] = 0x00affb000000ffff;
-    for (u32 i = 0; i < VCPU_MAX; i++) {
-        const u64 base = PRIVATE_BASE + (u64)i * PRIVATE_STRIDE +
-                         PRIVATE_LDT_PAGE * PAGE_BYTES;
-        const u32 at = (SEL_LDT >> 3) - GDT_HV_FIRST + i * 2;
-        page[at] = (PAGE_BYTES - 1) | (base & 0xffffff) << 16 | DESC_LDT_TYPE |
-                   DESC_PRESENT | (base >> 24 & 0xff) << 56;
-        page[at + 1] = base >> 32;
-    }
-}
 
 /* Fill copy with entries descriptors of frame m, and null ones after. */
 static void table_copy(u64 *copy, mfn_t m, u32 entries)
@@ -124,7 +99,7 @@ static enum rc frame_behind(const struct vcpu *v, u64 va, mfn_t *m)
         return rc;
     }
     const u64 pte = arch_pte_read(table, index);
-    if (!pte_present(pte) || frame_of(v->domain, pte_mfn(pte)) == NULL) {
+    if (!pte_is_present(pte) || frame_of(v->domain, pte_mfn(pte)) == NULL) {
         return RC_EFAULT;
     }
     *m = pte_mfn(pte);

@@ -35,7 +35,8 @@ static u32 apic_of[CPU_MAX] SEALED; /* APIC number of each CPU */
 static u32 known_count SEALED;      /* CPUs the firmware names */
 static u32 cpu_count SEALED;        /* CPUs that run: 0..cpu_count-1 */
 static u32 reported;                /* [a] CPUs that came up, ever */
-static u32 stopping;                /* [a] a panic stops everybody */
+static u32 opened;                  /* [a] start-up is complete */
+static u32 stopping;                /* [a] 1 + the CPU that stops everybody */
 static u64 tlb_clock = 1;           /* [a] */
 
 u32 smp_cpu_count(void)
@@ -123,7 +124,7 @@ static void wipe(u64 address, u32 frames)
 
 void smp_start(u32 trampoline_page)
 {
-    ap_idle_root = paging_idle_root();
+    ap_idle_root = paging_own_cr3();
     for (u32 i = 1; i < known_count; i++) {
         if (trampoline_page == 0) {
             host_print("cpu: no page below 1 MiB to start the others\n");
@@ -149,14 +150,22 @@ void smp_start(u32 trampoline_page)
 void smp_report(void)
 {
     (void)atomic_add32(&reported, 1);
+    while (atomic_load32(&opened) == 0) {
+        arch_relax();
+    }
+}
+
+void smp_open(void)
+{
+    atomic_store32(&opened, 1);
 }
 
 /* ---- TLB
  * --------------------------------------------------------------------- */
 
-u64 tlb_clock_now(void)
+u64 tlb_stamp(void)
 {
-    return atomic_load64(&tlb_clock);
+    return atomic_add64(&tlb_clock, 1);
 }
 
 u64 tlb_seen(u32 cpu)
@@ -189,7 +198,7 @@ static void tlb_serve(struct cpu *c)
 void tlb_flush_cpus(u64 cpus)
 {
     const u32 self = this_cpu()->id;
-    const u64 start = tlb_clock_now();
+    const u64 start = tlb_stamp();
     for (u32 i = 0; i < cpu_count; i++) {
         if (i != self && (cpus >> i & 1) != 0) {
             struct cpu *const c = percpu_block(i);
@@ -224,8 +233,8 @@ void smp_kick(u32 cpu)
 
 void smp_stop_others(void)
 {
-    atomic_store32(&stopping, 1);
     const u32 self = this_cpu()->id;
+    atomic_store32(&stopping, self + 1);
     for (u32 i = 0; i < cpu_count; i++) {
         if (i != self) {
             apic_send(apic_of[i], VEC_HALT);
@@ -237,11 +246,23 @@ void smp_stop_others(void)
     }
 }
 
+/* Somebody stops the host, and waits for nobody: whoever waits here is to stop
+ * too. */
+static void relax_stopping(void)
+{
+    if (atomic_load32(&stopping) != this_cpu()->id + 1) {
+        hw_halt();
+    }
+}
+
 void arch_relax(void)
 {
     struct cpu *const c = this_cpu();
     if (atomic_load32(&c->flush_asked) != 0) {
         tlb_serve(c);
+    }
+    if (atomic_load32(&stopping) != 0) {
+        relax_stopping();
     }
     hw_pause();
 }
@@ -260,7 +281,7 @@ void irq_flush(void)
     tlb_serve(c);
 }
 
-void irq_halt(void)
+void panic_halt(void)
 {
     hw_halt();
 }

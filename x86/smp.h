@@ -2,9 +2,9 @@
 /*
  * The CPUs: start-up, requests from one to another, TLB flushes.
  *
- * TLB clock: a counter that every full flush advances. A CPU takes the new
- * value, flushes, then publishes the value as seen. A translation removed while
- * the clock showed s is gone on a CPU that has seen more than s.
+ * TLB clock: a counter that every full flush and every stamp advances. A CPU
+ * takes the new value, flushes, then publishes the value as seen. A translation
+ * removed before stamp s was taken is gone on a CPU that has seen more than s.
  *
  * To flush other CPUs, a CPU sets their flush_asked, interrupts them, and waits
  * until each has seen more than the clock at the start. The hypervisor runs
@@ -27,8 +27,10 @@ void smp_init(struct acpi_info *a, u32 own_apic_id);
  * 0x100, RAM, not in use). One that does not answer is left out, with a line
  * in the log. The boot tables are wiped after. */
 void smp_start(u32 trampoline_page);
-/* A started CPU reports in. */
+/* A started CPU reports in, and waits until the first one opens the host:
+ * nothing runs before start-up is complete. */
 void smp_report(void);
+void smp_open(void);
 
 /* Interrupt CPU cpu; it looks at its flags. */
 void smp_kick(u32 cpu);
@@ -41,8 +43,9 @@ void tlb_load_root(u64 cr3);
 void tlb_flush_local(void);
 /* Flush everything on the CPUs of the mask; returns when all have. */
 void tlb_flush_cpus(u64 cpus);
-/* The clock, and what a CPU has seen of it. */
-u64 tlb_clock_now(void);
+/* A moment of the clock: a full flush that begins later has seen more. */
+u64 tlb_stamp(void);
+/* What a CPU has seen. */
 u64 tlb_seen(u32 cpu);
 
 #endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler: going to sleep, waking up, coming and going; see sched.h, also
+ * for why no wake-up is lost.
+ */
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/domain.h"
+#include "core/sched.h"
+#include "core/schedcpu.h"
+
+/* v has come into the queue of c: must c pick again? Lock: c. */
+static bool speak_up(struct sched_cpu *c, const struct vcpu *v, ns_t now)
+{
+    if (c->running == NULL || v->sched.parked) {
+        return true; /* it may have to arm its timer for the parked */
+    }
+    if (!heap_before(sched_effective(v, now),
+                     sched_effective(c->running, now))) {
+        return false;
+    }
+    if (now < c->picked_at + SCHED_RATE_NS) {
+        c->until = c->picked_at + SCHED_RATE_NS < c->until
+                       ? c->picked_at + SCHED_RATE_NS
+                       : c->until;
+    } else {
+        c->preempt = true;
+    }
+    return true;
+}
+
+static void call(u32 cpu)
+{
+    if (cpu == arch_cpu()) {
+        arch_resched();
+    } else {
+        arch_kick(cpu);
+    }
+}
+
+/* v, BLOCKED or OFFLINE on home, becomes RUNNABLE on target; both locked. True:
+ * target is to pick again. */
+static bool start(u32 target, struct vcpu *v, ns_t now)
+{
+    struct sched_cpu *c = &sched_cpus[target];
+
+    sched_mark_busy(target); /* the next to wake looks elsewhere */
+    atomic_store32(&v->sched.cpu, target);
+    atomic_store32(&v->poll_count, 0);
+    v->sched.block_asked = false;
+    v->sched.wake_pending = false;
+    v->sched.warp_until = now + SCHED_WARP_LIMIT_NS;
+    sched_account(c, now);
+    sched_arrive(c, v, true);
+    sched_insert(c, v, now);
+    return speak_up(c, v, now);
+}
+
+/* Start v if it is still in the state, where it had best run. Drops c, the lock
+ * of its home. */
+static void start_placed(struct sched_cpu *c, struct vcpu *v,
+                         u32 state) RF_UNCHECKED_LOCKS
+{
+    const u32 home = v->sched.cpu;
+    const u32 target = c->leaving == v ? home : sched_place(v);
+    bool pick = false;
+
+    if (target == home) {
+        pick = start(home, v, arch_now());
+        lock_drop(&c->lock);
+    } else {
+        lock_drop(&c->lock);
+        sched_lock_pair(home, target);
+        /* If it changed meanwhile, somebody else has done what we wanted, or
+         * something later than it. */
+        if (v->sched.cpu == home && v->sched.state == state &&
+            c->leaving != v) {
+            pick = start(target, v, arch_now());
+        }
+        sched_drop_pair(home, target);
+    }
+    if (pick) {
+        call(target);
+    }
+}
+
+void sched_online(struct vcpu *v) RF_UNCHECKED_LOCKS
+{
+    struct sched_cpu *c = sched_lock_unit(v);
+
+    atomic_store32(&v->sched.stop_asked, 0);
+    if (v->sched.state == SCHED_OFFLINE) {
+        start_placed(c, v, SCHED_OFFLINE);
+        return;
+    }
+    lock_drop(&c->lock);
+}
+
+void sched_offline(struct vcpu *v) RF_UNCHECKED_LOCKS
+{
+    struct sched_cpu *c = sched_lock_unit(v);
+    const u32 cpu = v->sched.cpu;
+    const bool running = v->sched.state == SCHED_RUNNING;
+
+    atomic_store32(&v->sched.stop_asked, 1);
+    if (!running && v->sched.state != SCHED_OFFLINE) {
+        if (v->sched.state == SCHED_RUNNABLE) {
+            sched_remove(c, v);
+        }
+        v->sched.state = SCHED_OFFLINE;
+        sched_runstate(v, RUNSTATE_OFFLINE, arch_now());
+    }
+    lock_drop(&c->lock);
+    sched_timer_set(v, NS_NEVER);
+    sched_poll_set(v, NS_NEVER);
+    if (running) {
+        call(cpu);
+    }
+}
+
+bool sched_is_off(struct vcpu *v) RF_UNCHECKED_LOCKS
+{
+    struct sched_cpu *c = sched_lock_unit(v);
+    const bool off = v->sched.state == SCHED_OFFLINE && c->leaving != v;
+
+    lock_drop(&c->lock);
+    return off;
+}
+
+void sched_block(struct vcpu *v) RF_UNCHECKED_LOCKS
+{
+    struct sched_cpu *c = sched_lock_unit(v);
+
+    v->sched.block_asked = true;
+    v->sched.wake_pending = false;
+    lock_drop(&c->lock);
+    arch_resched();
+}
+
+void sched_yield(struct vcpu *v) RF_UNCHECKED_LOCKS
+{
+    struct sched_cpu *c = sched_lock_unit(v);
+
+    v->sched.yield_asked = true;
+    v->sched.warp_until = 0;
+    lock_drop(&c->lock);
+    arch_resched();
+}
+
+void sched_wake(struct vcpu *v) RF_UNCHECKED_LOCKS
+{
+    struct sched_cpu *c = sched_lock_unit(v);
+
+    if (v->sched.state == SCHED_BLOCKED) {
+        start_placed(c, v, SCHED_BLOCKED);
+        return;
+    }
+    v->sched.wake_pending = true;
+    lock_drop(&c->lock);
+}
+
+void sched_notify(struct vcpu *v) RF_UNCHECKED_LOCKS
+{
+    /* Our own, and not about to sleep: it looks before it returns. What is
+     * read here only this CPU changes. */
+    if (sched_cpus[arch_cpu()].running == v && !v->sched.block_asked) {
+        return;
+    }
+    struct sched_cpu *c = sched_lock_unit(v);
+    const u32 cpu = v->sched.cpu;
+    const bool running = v->sched.state == SCHED_RUNNING;
+
+    if (v->sched.state == SCHED_BLOCKED) {
+        start_placed(c, v, SCHED_BLOCKED);
+        return;
+    }
+    v->sched.wake_pending = true;
+    lock_drop(&c->lock);
+    if (running && cpu != arch_cpu()) {
+        arch_kick(cpu);
+    }
+}
