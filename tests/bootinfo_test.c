@@ -166,8 +166,7 @@ static void test_mb2_lengths_that_lie(void **state)
         "damaged boot information");
 }
 
-/* ---- PVH
- * ---------------------------------------------------------------------- */
+/* ---- PVH --------------------------------------------------------------- */
 
 #define RANGES 0x2000u
 #define MODULES 0x2800u

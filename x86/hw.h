@@ -245,8 +245,7 @@ static inline bool hw_rdrand(u64 *v)
     return ok;
 }
 
-/* ---- waiting
- * ------------------------------------------------------------------ */
+/* ---- waiting ----------------------------------------------------------- */
 
 static inline void hw_pause(void)
 {
