@@ -228,7 +228,6 @@ int tenant_set_report(struct tenant_set *set, bool as_json);
  * the old file is as it was. */
 bool pack_module(const struct tenant_set *set, const char *path, u32 flags,
                  struct fault *fault) MUST_CHECK;
-u64 pack_tenant_rights(void);
 
 /* A hybrid BIOS and UEFI image that boots `hypervisor` with `module`. */
 bool pack_iso(const char *hypervisor, const char *module, const char *path,

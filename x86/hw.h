@@ -306,11 +306,17 @@ static inline u64 hw_read_rbp(void)
     return v;
 }
 
+/* Eight bytes at a time, then the rest: where the processor has no fast byte
+ * strings (and in an emulator) that is eight times less work. */
 static inline void hw_copy_bytes(void *to, const void *from, u64 bytes)
 {
-    __asm__ volatile("rep movsb"
-                     : "+D"(to), "+S"(from), "+c"(bytes)
-                     :
+    u64 words = bytes / 8;
+    u64 rest = bytes % 8;
+    __asm__ volatile("rep movsq\n\t"
+                     "movq %3, %%rcx\n\t"
+                     "rep movsb"
+                     : "+D"(to), "+S"(from), "+c"(words)
+                     : "r"(rest)
                      : "memory");
 }
 
@@ -328,9 +334,13 @@ static inline void hw_copy_bytes_down(u8 *to, const u8 *from, u64 bytes)
 
 static inline void hw_fill_bytes(void *to, u8 value, u64 bytes)
 {
-    __asm__ volatile("rep stosb"
-                     : "+D"(to), "+c"(bytes)
-                     : "a"(value)
+    u64 words = bytes / 8;
+    u64 rest = bytes % 8;
+    __asm__ volatile("rep stosq\n\t"
+                     "movq %3, %%rcx\n\t"
+                     "rep stosb"
+                     : "+D"(to), "+c"(words)
+                     : "a"(0x0101010101010101ull * value), "r"(rest)
                      : "memory");
 }
 
