@@ -36,7 +36,8 @@ void arch_resched(void)
     this_cpu()->resched = 1;
 }
 
-/* ---- page tables ------------------------------------------------------- */
+/* ---- page tables
+ * -------------------------------------------------------------- */
 
 static u64 *entry_at(mfn_t table, u32 index)
 {
@@ -105,7 +106,8 @@ void arch_install_slots(const struct domain *d, mfn_t l4)
     }
 }
 
-/* ---- other frames ------------------------------------------------------ */
+/* ---- other frames
+ * ---------------------------------------------------------------- */
 
 void arch_frame_zero(mfn_t m)
 {
@@ -144,7 +146,8 @@ void arch_frame_write(mfn_t to, u32 offset, const void *from, u32 bytes)
     temp_unmap(SLOT_TO);
 }
 
-/* ---- registered areas -------------------------------------------------- */
+/* ---- registered areas
+ * ---------------------------------------------------------------- */
 
 void *arch_private_map(struct vcpu *v, u32 page, mfn_t m)
 {

@@ -142,7 +142,8 @@ s64 hc_vcpu_send_nmi(struct hc_call *c)
     return RC_OK;
 }
 
-/* ---- control and debug registers --------------------------------------- */
+/* ---- control and debug registers
+ * ------------------------------------------------ */
 
 u64 pvcpu_cr4_allowed(void)
 {
