@@ -253,6 +253,12 @@ static inline void hw_cli(void)
     __asm__ volatile("cli" : : : "memory");
 }
 
+/* Let pending interrupts in, and close the door again. */
+static inline void hw_take_interrupts(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tcli" ::: "memory");
+}
+
 /* Sleep until an interrupt, which is taken; interrupts are off again after. */
 static inline void hw_sleep(void)
 {
