@@ -21,7 +21,6 @@
 #include "core/gnttab.h"
 #include "core/pgtable.h"
 #include "tests/host_arch.h"
-#include "tests/host_weak.h"
 #include "x86/pte.h"
 
 #define PERMIT 1u
