@@ -10,6 +10,7 @@
 #include "x86/machine.h"
 #include "x86/print.h"
 #include "x86/smp.h"
+#include "x86/walker.h"
 
 ns_t arch_now(void)
 {
@@ -62,6 +63,7 @@ void arch_tlb_flush_page(u64 cpus, u64 va)
 
 void arch_machine_off(u32 code)
 {
+    walker_report();
     machine_off(code);
 }
 

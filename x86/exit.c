@@ -26,6 +26,7 @@
 #include "x86/hostcon.h"
 #include "x86/hw.h"
 #include "x86/private.h"
+#include "x86/walker.h"
 
 #define IDLE_RETRY_NS 1000000ull
 
@@ -55,6 +56,7 @@ static void release(struct cpu *cpu, struct regs *r)
     if (v != NULL) {
         ctxsw_save(v, r);
         ctxsw_unload(v, r);
+        walker_check(NULL);
     }
 }
 
@@ -119,6 +121,7 @@ static void world_switch(struct cpu *cpu, struct regs *r)
         release(cpu, r);
         sched_left(cpu->id);
         ctxsw_load(next, r);
+        walker_check(next->domain);
     } else {
         sched_left(cpu->id);
     }
