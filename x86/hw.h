@@ -209,6 +209,14 @@ static inline void hw_load_segments(u64 cs, u32 ss)
                      : "rax", "memory");
 }
 
+/* With a selector that can be written this only sets ZF; processors that say
+ * MD_CLEAR overwrite their buffers too. Its operand must be in memory. */
+static inline void hw_verw(u16 selector)
+{
+    const u16 place = selector;
+    __asm__ volatile("verw %0" : : "m"(place) : "cc", "memory");
+}
+
 /* ---- identification, time, random -------------------------------------- */
 
 struct hw_cpuid {
