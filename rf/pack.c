@@ -267,9 +267,15 @@ bool pack_module(const struct tenant_set *set, const char *path, u32 flags,
     bool good = write_module(set, file, flags);
     progress_end();
     good = fclose(file) == 0 && good;
-    good = good && rename(temporary, path) == 0;
     if (!good) {
         fault_set(fault, "cannot write '%s': %s", path, strerror(errno));
+    } else {
+        good = module_check(temporary, fault);
+    }
+    if (good && rename(temporary, path) != 0) {
+        good = fault_set(fault, "cannot write '%s': %s", path, strerror(errno));
+    }
+    if (!good) {
         unlink(temporary);
     }
     free(temporary);

@@ -222,7 +222,10 @@ void tenant_set_free(struct tenant_set *set);
 /* Findings on stderr, or on stdout as JSON; answers the exit code. */
 int tenant_set_report(struct tenant_set *set, bool as_json);
 
-/* ---- pack.c, iso.c ---- */
+/* ---- pack.c, modcheck.c, iso.c ---- */
+
+/* Would the hypervisor accept this module? Its own check, run here. */
+bool module_check(const char *path, struct fault *fault) MUST_CHECK;
 
 /* Write the boot module; flags are enum mf_header_flags. Atomic: on failure
  * the old file is as it was. */
