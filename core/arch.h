@@ -115,6 +115,12 @@ void arch_hypercall_page(mfn_t m);
 
 /* ---- host ---------------------------------------------------------------- */
 
+/* Wall clock, nanoseconds since 1970, as well as the host knows. */
+u64 arch_wall_ns(void);
+/* 64 random bits, as good as the CPU has them. At boot only. */
+u64 arch_random(void);
+/* Bytes to the audit port: how many it took now, 0 when it is busy. */
+u32 arch_audit_send(const u8 *bytes, u32 count);
 /* Switch the machine off, with a code for the test bench. */
 void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */

@@ -8,7 +8,9 @@
 #include "x86/clock.h"
 #include "x86/hw.h"
 #include "x86/machine.h"
+#include "x86/cpufeat.h"
 #include "x86/print.h"
+#include "x86/serial.h"
 #include "x86/smp.h"
 
 ns_t arch_now(void)
@@ -71,4 +73,19 @@ void arch_log(const char *fmt, ...)
     va_start(args, fmt);
     host_vprint(fmt, args);
     va_end(args);
+}
+
+u64 arch_wall_ns(void)
+{
+    return clock_wall_base() + clock_now();
+}
+
+u64 arch_random(void)
+{
+    return cpu_random();
+}
+
+u32 arch_audit_send(const u8 *bytes, u32 count)
+{
+    return serial_try(SERIAL_AUDIT, bytes, count);
 }

@@ -20,6 +20,7 @@
 #include "core/atomic.h"
 #include "core/conring.h"
 #include "core/domain.h"
+#include "core/record.h"
 #include "core/sched.h"
 #include "x86/cpufeat.h"
 #include "x86/entry.h"
@@ -27,6 +28,7 @@
 #include "x86/hw.h"
 #include "x86/private.h"
 
+#define RECORDS_A_TURN 4u
 #define IDLE_RETRY_NS 1000000ull
 
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
@@ -58,23 +60,31 @@ static void release(struct cpu *cpu, struct regs *r)
     }
 }
 
+enum host_work { WORK_NONE, WORK_WAITS, WORK_GOES_ON };
+
 /* Work of the host that is due: input, lives of domains, console output that
- * waited for its rate. True: something still waits, for time or for another
- * CPU. */
-static bool host_work(void)
+ * waited for its rate. WORK_WAITS: something waits for time or for another
+ * CPU. WORK_GOES_ON: a slice was done and the next can follow at once. */
+static enum host_work host_work(void)
 {
-    bool waits = false;
     const ns_t now = arch_now();
+    bool waits = false;
     hostcon_work();
+    if (record_waiting()) {
+        waits = !record_drain(RECORDS_A_TURN);
+    }
     if (domain_work_wanted()) {
-        waits = domain_work() || domain_work_wanted();
+        if (domain_work()) {
+            return WORK_GOES_ON;
+        }
+        waits = waits || domain_work_wanted();
     }
     for (u32 i = 1; i <= domain_count; i++) {
         struct domain *d = domain_table[i];
         console_service_poll(d, now);
         waits = waits || atomic_load32(&d->con.waiting) != 0;
     }
-    return waits;
+    return waits ? WORK_WAITS : WORK_NONE;
 }
 
 /* Without a vCPU. What woke one since it was looked for has set resched or
@@ -82,7 +92,12 @@ static bool host_work(void)
  * until its very instruction. */
 static void idle_turn(struct cpu *cpu)
 {
-    if (host_work()) {
+    const enum host_work work = host_work();
+    if (work == WORK_GOES_ON) {
+        hw_take_interrupts();
+        return;
+    }
+    if (work == WORK_WAITS) {
         const ns_t soon = arch_now() + IDLE_RETRY_NS;
         if (soon < cpu->timer_armed) {
             arch_timer_arm(soon);

@@ -50,8 +50,7 @@ static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
                      : "memory");
 }
 
-/* ---- model-specific registers ---------------------------------------------
- */
+/* ---- model-specific registers ------------------------------------------ */
 
 #define MSR_APIC_BASE 0x1bu
 #define MSR_TSC_DEADLINE 0x6e0u
@@ -91,8 +90,7 @@ static inline void hw_wrmsr(u32 msr, u64 v)
                      : "memory");
 }
 
-/* ---- control registers -----------------------------------------------------
- */
+/* ---- control registers ------------------------------------------------- */
 
 #define CR0_MP 0x00000002ull
 #define CR0_TS 0x00000008ull
@@ -162,8 +160,7 @@ static inline void hw_invlpg(u64 va)
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
-/* ---- descriptor tables ------------------------------------------------------
- */
+/* ---- descriptor tables ------------------------------------------------- */
 
 struct hw_table_pointer {
     u16 limit;
@@ -212,8 +209,7 @@ static inline void hw_load_segments(u64 cs, u32 ss)
                      : "rax", "memory");
 }
 
-/* ---- identification, time, random -------------------------------------------
- */
+/* ---- identification, time, random -------------------------------------- */
 
 struct hw_cpuid {
     u32 a, b, c, d;
@@ -245,8 +241,7 @@ static inline bool hw_rdrand(u64 *v)
     return ok;
 }
 
-/* ---- waiting
- * ------------------------------------------------------------------ */
+/* ---- waiting ----------------------------------------------------------- */
 
 static inline void hw_pause(void)
 {
@@ -256,6 +251,12 @@ static inline void hw_pause(void)
 static inline void hw_cli(void)
 {
     __asm__ volatile("cli" : : : "memory");
+}
+
+/* Let pending interrupts in, and close the door again. */
+static inline void hw_take_interrupts(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tcli" ::: "memory");
 }
 
 /* Sleep until an interrupt, which is taken; interrupts are off again after. */
@@ -284,8 +285,7 @@ static inline void hw_barrier(void)
     __asm__ volatile("" : : : "memory");
 }
 
-/* ---- stacks, memory --------------------------------------------------------
- */
+/* ---- stacks, memory ---------------------------------------------------- */
 
 /* Continue in fn on another stack, for good. fn must not return. */
 static inline void NO_RETURN hw_continue_on(u64 stack_top, void (*fn)(void))
