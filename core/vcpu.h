@@ -8,6 +8,7 @@
  *   EMPTY ---------------------------> DOWN ------------> UP
  *                                        <------------
  *                                         vcpu_op.down
+ * FILLING: EMPTY, and one caller of initialise is at work on it.
  * A vCPU that is UP runs, waits to run or sleeps; that is the scheduler's
  * business (core/sched.h). Fields without a letter belong to the CPU that runs
  * the vCPU ([c]); another CPU touches them only while the vCPU is DOWN or
@@ -22,7 +23,7 @@
 
 struct domain;
 
-enum vcpu_state { VCPU_EMPTY, VCPU_DOWN, VCPU_UP };
+enum vcpu_state { VCPU_EMPTY, VCPU_DOWN, VCPU_UP, VCPU_FILLING };
 
 enum callback_kind {
     CALLBACK_EVENT,

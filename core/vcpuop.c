@@ -42,7 +42,9 @@ s64 hc_vcpu_up(struct hc_call *c)
         return RC_ENOENT;
     }
     lock_take(&v->domain->mm);
-    if (v->state == VCPU_EMPTY || v->kernel_root.v == MFN_NONE) {
+    const bool has_state = v->state == VCPU_DOWN || v->state == VCPU_UP;
+
+    if (!has_state || v->kernel_root.v == MFN_NONE) {
         rc = RC_EINVAL;
     } else {
         v->state = VCPU_UP;

@@ -15,6 +15,7 @@
 #include "core/gnttab.h"
 #include "core/lock.h"
 #include "core/pgtable.h"
+#include "core/recount.h"
 #include "policy/manifest.h"
 #include "x86/pte.h"
 
@@ -121,6 +122,13 @@ struct domain *host_domain(domid_t id, u64 count, u32 vcpus)
         }
         v->info_frame = mfn(MFN_NONE);
         v->user_root = mfn(MFN_NONE);
+        v->gdt_frame = mfn(MFN_NONE);
+        v->ldt_frame = mfn(MFN_NONE);
+        v->info_frame = mfn(MFN_NONE);
+        for (u32 k = 0; k < 2; k++) {
+            v->runstate_frame[k] = mfn(MFN_NONE);
+            v->time_frame[k] = mfn(MFN_NONE);
+        }
         v->in_kernel = true;
         v->state = VCPU_UP;
     }
@@ -162,6 +170,20 @@ mfn_t host_build_root(struct vcpu *v, u64 va, u64 l4_pfn)
         host_fail("root refused");
     }
     return host_mfn(d, l4_pfn + 3);
+}
+
+void host_recount(struct domain *d)
+{
+    static struct recount scratch[HOST_FRAMES];
+    mfn_t bad = mfn(MFN_NONE);
+    lock_take(&d->mm);
+    const enum recount_fault fault = recount_domain(d, scratch, &bad);
+    lock_drop(&d->mm);
+    if (fault != RECOUNT_OK) {
+        fprintf(stderr, "host_arch: domain %u frame %llu: recount fault %u\n",
+                (unsigned)d->id, (unsigned long long)bad.v, (unsigned)fault);
+        abort();
+    }
 }
 
 u32 host_locks_held(void)

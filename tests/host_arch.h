@@ -89,6 +89,9 @@ struct hc_call host_call(struct vcpu *v, u64 arg0, u64 arg1, u64 arg2);
  * is the L1 table. */
 mfn_t host_build_root(struct vcpu *v, u64 va, u64 l4_pfn);
 
+/* Every count of d's frames is what its holders say, or host_fail. */
+void host_recount(struct domain *d);
+
 /* Number of locks of all domains that are held. */
 u32 host_locks_held(void);
 

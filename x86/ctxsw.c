@@ -19,10 +19,13 @@
  */
 #include "core/arch.h"
 #include "core/atomic.h"
-#include "x86/glue.h"
+#include "x86/cpufeat.h"
+#include "x86/desc_tables.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
+#include "x86/paging.h"
 #include "x86/private.h"
+#include "x86/smp.h"
 
 #define MSR_TSC_AUX 0xc0000103u
 #define CPUID_80000001_D_RDTSCP (1u << 27)
@@ -40,19 +43,10 @@ static mfn_t root_of_mode(const struct vcpu *v)
     return v->in_kernel ? v->kernel_root : v->user_root;
 }
 
-static void load_cr3(u64 cr3)
-{
-    struct cpu *cpu = this_cpu();
-    const u64 stamp = arch_tlb_stamp();
-    cpu->cr3 = cr3;
-    hw_write_cr3(cr3);
-    atomic_store64(&cpu->tlb_seen, stamp);
-}
-
 void arch_load_root(struct vcpu *v)
 {
     if (this_cpu()->current == v) {
-        load_cr3(root_of_mode(v).v << PAGE_BITS);
+        tlb_load_root(root_of_mode(v).v << PAGE_BITS);
     }
 }
 
@@ -71,7 +65,7 @@ void ctxsw_set_mode(struct vcpu *v, bool kernel)
     }
     v->in_kernel = kernel;
     if (v->kernel_root.v != v->user_root.v) {
-        load_cr3(root_of_mode(v).v << PAGE_BITS);
+        tlb_load_root(root_of_mode(v).v << PAGE_BITS);
     }
 }
 
@@ -80,8 +74,7 @@ void ctxsw_load_control(const struct vcpu *v)
     struct cpu *cpu = this_cpu();
     const u64 cr4 = (cpu->cr4 & ~CR4_FSGSBASE) | (v->cr4 & CR4_FSGSBASE);
     if (cr4 != cpu->cr4) {
-        cpu->cr4 = cr4;
-        hw_write_cr4(cr4);
+        cpu_write_cr4(cr4);
     }
     if (v->task_switched) {
         hw_write_cr0(hw_read_cr0() | CR0_TS);
@@ -120,9 +113,7 @@ void ctxsw_load_debug(const struct vcpu *v)
 
 void ctxsw_load_ldt(const struct vcpu *v)
 {
-    /* One constant descriptor a vCPU number, see seg.c. */
-    const u32 selector = SEL_LDT + v->id * 16;
-    hw_lldt(v->ldt_entries != 0 ? (u16)selector : 0);
+    hw_lldt(v->ldt_entries != 0 ? SEL_LDT_OF(v->id) : 0);
 }
 
 void ctxsw_load_tsc_aux(const struct vcpu *v)
@@ -178,7 +169,7 @@ void ctxsw_load(struct vcpu *v, struct regs *r)
     struct cpu *cpu = this_cpu();
     (void)atomic_or64(&v->domain->cpus, 1ull << cpu->id);
     cpu->current = v;
-    load_cr3(root_of_mode(v).v << PAGE_BITS);
+    tlb_load_root(root_of_mode(v).v << PAGE_BITS);
     hw_lgdt(private_va(v, PRIVATE_GDT_PAGE), GDT_LIMIT);
     ctxsw_load_ldt(v);
     struct guest_state *s = private_state(v);
@@ -200,6 +191,6 @@ void ctxsw_unload(struct vcpu *v, struct regs *r)
     gdt_load_own();
     hw_lldt(0);
     cpu->current = NULL;
-    load_cr3(paging_own_cr3());
+    tlb_load_root(paging_own_cr3());
     (void)atomic_and64(&v->domain->cpus, ~(1ull << cpu->id));
 }

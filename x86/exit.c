@@ -3,22 +3,26 @@
  * What happens on the way back to a guest, and what a CPU does without one.
  *
  * guest_exit_work runs with interrupts off until nothing is left to do:
- *   1  somebody wants the CPU, or the vCPU must leave it: world switch; with
- *      nothing to run the CPU sleeps there
+ *   1  somebody wants the CPU, or the vCPU must leave it: work of the host
+ *      that waits, then a world switch; with nothing to run the CPU sleeps
  *   2  a selector that could not be loaded: failsafe callback
  *   3  an NMI for the vCPU
  *   4  an event that is not masked: upcall
- *   5  the timer: the earliest of slice end and the CPU's vCPU timers
  * and begins again when another CPU has asked for attention meanwhile. An
  * interrupt that arrives after the last look stays pending until the guest
  * runs, and brings the CPU here again: nothing is lost.
  *
- * The scheduler is asked first; until sched_left nobody else runs the vCPU that
- * was here, so it is saved only when another one follows.
+ * The scheduler may give the vCPU that leaves to another CPU only after
+ * sched_left: its registers are saved by then, and its address space is no
+ * longer loaded here, so its tables may go too.
  */
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/conring.h"
+#include "core/domain.h"
 #include "core/sched.h"
+#include "x86/cpufeat.h"
+#include "x86/entry.h"
 #include "x86/hostcon.h"
 #include "x86/hw.h"
 #include "x86/private.h"
@@ -27,73 +31,97 @@
 
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
 {
-    return v == NULL || cpu->resched != 0 || v->sched.stop_asked ||
+    return v == NULL || cpu->resched != 0 ||
+           atomic_load32(&v->sched.stop_asked) != 0 ||
            atomic_load64(&v->domain->state) != DOMAIN_RUNNING;
-}
-
-static ns_t earlier(ns_t a, ns_t b)
-{
-    return a < b ? a : b;
 }
 
 /* The next vCPU for this CPU; NULL: nothing to run now. */
 static struct vcpu *choose(struct cpu *cpu)
 {
     const ns_t now = arch_now();
-    ns_t slice_end = NS_NEVER;
+    ns_t until = NS_NEVER;
     cpu->resched = 0;
     sched_timers_run(cpu->id, now);
-    struct vcpu *next = sched_pick(cpu->id, now, &slice_end);
-    arch_timer_arm(earlier(slice_end, sched_next_timer(cpu->id)));
+    struct vcpu *next = sched_pick(cpu->id, now, &until);
+    sched_arm(cpu->id);
     return next;
 }
 
-/* Without a vCPU: lives of domains, consoles, then sleep. Work that waits for
- * another CPU is looked at again soon. */
+/* The vCPU whose registers the CPU holds is to go: leave nothing of it. */
+static void release(struct cpu *cpu, struct regs *r)
+{
+    struct vcpu *v = cpu->current;
+    if (v != NULL) {
+        ctxsw_save(v, r);
+        ctxsw_unload(v, r);
+    }
+}
+
+enum host_work { WORK_NONE, WORK_WAITS, WORK_GOES_ON };
+
+/* Work of the host that is due: input, lives of domains, console output that
+ * waited for its rate. WORK_WAITS: something waits for time or for another
+ * CPU. WORK_GOES_ON: a slice was done and the next can follow at once. */
+static enum host_work host_work(void)
+{
+    const ns_t now = arch_now();
+    bool waits = false;
+    hostcon_work();
+    if (domain_work_wanted()) {
+        if (domain_work()) {
+            return WORK_GOES_ON;
+        }
+        waits = domain_work_wanted();
+    }
+    for (u32 i = 1; i <= domain_count; i++) {
+        struct domain *d = domain_table[i];
+        console_service_poll(d, now);
+        waits = waits || atomic_load32(&d->con.waiting) != 0;
+    }
+    return waits ? WORK_WAITS : WORK_NONE;
+}
+
+/* Without a vCPU. What woke one since it was looked for has set resched or
+ * kicked; an interrupt from then on ends the sleep, since interrupts are off
+ * until its very instruction. */
 static void idle_turn(struct cpu *cpu)
 {
-    hostcon_work();
-    if (domain_work()) {
+    const enum host_work work = host_work();
+    if (work == WORK_GOES_ON) {
+        hw_take_interrupts();
         return;
     }
-    if (domain_work_wanted()) {
+    if (work == WORK_WAITS) {
         const ns_t soon = arch_now() + IDLE_RETRY_NS;
-        arch_timer_arm(earlier(soon, sched_next_timer(cpu->id)));
+        if (soon < cpu->timer_armed) {
+            arch_timer_arm(soon);
+        }
     }
     const ns_t from = arch_now();
-    if (atomic_swap32(&cpu->kicked, 0) == 0) {
+    if (atomic_swap32(&cpu->kicked, 0) == 0 && cpu->resched == 0) {
         hw_sleep();
     }
     cpu->idle_ns += arch_now() - from;
 }
 
-static void put_away(struct vcpu *v, struct regs *r)
-{
-    ctxsw_save(v, r);
-    ctxsw_unload(v, r);
-}
-
-/* Loop: ends when there is a vCPU to run; each turn works or sleeps. */
+/* Loop: ends when there is a vCPU to run; each turn sleeps. */
 static void world_switch(struct cpu *cpu, struct regs *r)
 {
-    struct vcpu *loaded = cpu->current;
     struct vcpu *next = choose(cpu);
     while (next == NULL) {
-        if (loaded != NULL) {
-            put_away(loaded, r);
-            loaded = NULL;
-        }
+        release(cpu, r);
         sched_left(cpu->id);
         idle_turn(cpu);
         next = choose(cpu);
     }
-    if (next != loaded) {
-        if (loaded != NULL) {
-            put_away(loaded, r);
-        }
+    if (next != cpu->current) {
+        release(cpu, r);
+        sched_left(cpu->id);
         ctxsw_load(next, r);
+    } else {
+        sched_left(cpu->id);
     }
-    sched_left(cpu->id);
     arch_time_publish(next);
     arch_runstate_publish(next);
 }
@@ -130,18 +158,11 @@ void guest_exit_work(struct regs *r)
         if (atomic_swap32(&cpu->kicked, 0) != 0) {
             cpu->resched = 1;
         }
-        hostcon_work();
-        if (domain_work_wanted()) {
-            (void)domain_work();
-        }
         if (must_leave(cpu, cpu->current)) {
+            (void)host_work();
             world_switch(cpu, r);
         }
         deliver(cpu->current, r);
-        const ns_t timer = sched_next_timer(cpu->id);
-        if (timer < cpu->timer_armed) {
-            arch_timer_arm(timer);
-        }
         if (atomic_load32(&cpu->kicked) == 0 &&
             !must_leave(cpu, cpu->current)) {
             return;

@@ -15,7 +15,7 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
-#include "x86/glue.h"
+#include "core/sched.h"
 #include "x86/hw.h"
 #include "x86/private.h"
 

@@ -10,10 +10,6 @@
 
 struct vcpu;
 
-/* Contents of the hypervisor's page of every GDT (page 14 of 16). The TSS
- * descriptor is left to the owner of the TSS: nobody reads it here. */
-void seg_fill_hv_page(u64 page[512]);
-
 /* Copy the first entries (<= 512, 0: none) descriptors of frame m into v's
  * private GDT. RC_EINVAL: not the domain's memory, or a descriptor that a
  * guest may not have. v is current, or not running. Takes mm. */

@@ -36,6 +36,9 @@ void serial_write_text(u32 port, const char *text, u32 count);
 /* Move what has arrived into the rings; true: a ring is not empty. Own
  * interrupt or timer of the first CPU only. */
 bool serial_collect(void);
+/* The last serial_collect left bytes behind, for which no further interrupt
+ * comes: collect again soon. */
+bool serial_is_behind(void);
 /* Take up to room bytes that have arrived; one reader a port. */
 u32 serial_read(u32 port, u8 *bytes, u32 room);
 

@@ -13,9 +13,11 @@
  */
 #include "core/abi.h"
 #include "core/arch.h"
-#include "x86/glue.h"
+#include "core/dispatch.h"
+#include "x86/entry.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
+#include "x86/panic.h"
 #include "x86/private.h"
 
 u8 entry_smap;
@@ -29,7 +31,6 @@ struct regs *guest_regs(void)
 static bool interrupt(u32 vector)
 {
     struct cpu *cpu = this_cpu();
-    cpu->irq_count += 1;
     switch (vector) {
     case VEC_TIMER:
         irq_timer();

@@ -7,9 +7,9 @@
  * tables are copied.
  *
  * initialise works on an EMPTY vCPU of the caller's own domain, whose private
- * pages are in the caller's address space. The page-table root comes first,
+ * pages are in the caller's address space. The page-table roots come last,
  * since that may be cut short (RC_PREEMPT) and asked for again: until the very
- * end the vCPU stays EMPTY, and all earlier steps are overwritten by the retry.
+ * end the vCPU is not DOWN, and all earlier steps are overwritten by the retry.
  * [XEN arch-x86/xen.h vcpu_guest_context]
  */
 #include "core/abi.h"
@@ -175,6 +175,7 @@ static void take_tables(struct vcpu *v, const struct context_regs *c,
     v->gs_base_user = t->gs_base_user;
     v->cr4 = t->ctrlreg[4] & pvcpu_cr4_allowed();
     v->task_switched = (t->ctrlreg[0] & CR0_TS) != 0;
+    v->iopl = (u32)(c->rflags & RFLAGS_IOPL) >> 12; /* virtual, as set_iopl */
     for (u32 i = 0; i < ARRAY_COUNT(v->debugreg); i++) {
         u64 value = t->debugreg[i];
         if (pvcpu_debug_ok(i, &value) == RC_OK) {
@@ -229,28 +230,40 @@ static enum rc initialise(struct vcpu *v, u64 from,
                : rc;
 }
 
+/* One caller at a time fills in a vCPU, and nobody starts it meanwhile. */
+static bool claim(struct vcpu *v)
+{
+    bool ours = false;
+    lock_take(&v->domain->mm);
+    if (v->state == VCPU_EMPTY) {
+        v->state = VCPU_FILLING;
+        ours = true;
+    }
+    lock_drop(&v->domain->mm);
+    return ours;
+}
+
 s64 hc_vcpu_initialise(struct hc_call *c)
 {
-    struct vcpu *v = vcpu_of(c->v->domain, c->arg[1]);
+    struct vcpu *v = vcpu_of(c->v->domain, (u32)c->arg[1]);
     const u64 from = c->arg[2];
     struct context_regs regs;
     struct context_tables tables;
     if (v == NULL) {
         return RC_ENOENT;
     }
-    if (atomic_load32(&v->state) != VCPU_EMPTY) {
-        return RC_EEXIST;
-    }
     if (!arch_fetch(&regs, gva(from + CONTEXT_REGS), sizeof(regs)) ||
         !arch_fetch(&tables, gva(from + CONTEXT_TABLES), sizeof(tables))) {
         return RC_EFAULT;
     }
-    enum rc rc = context_ok(&regs, &tables);
-    if (rc == RC_OK) {
-        rc = initialise(v, from, &regs, &tables);
+    const enum rc ok = context_ok(&regs, &tables);
+    if (ok != RC_OK) {
+        return ok;
     }
-    if (rc == RC_OK) {
-        atomic_store32(&v->state, VCPU_DOWN);
+    if (!claim(v)) {
+        return RC_EEXIST;
     }
+    const enum rc rc = initialise(v, from, &regs, &tables);
+    atomic_store32(&v->state, rc == RC_OK ? VCPU_DOWN : VCPU_EMPTY);
     return rc;
 }
