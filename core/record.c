@@ -106,7 +106,9 @@ void record_life(const struct domain *d, enum record_life what, u64 detail)
 {
     struct audit_note note;
 
-    if ((d->audit & MF_AUDIT_LIFECYCLE) == 0) {
+    /* Without record_boot there is no log: so in unit tests, never in the
+     * kernel, where it comes before the first domain. */
+    if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
         return;
     }
     audit_note_init(&note, event_of(what));
