@@ -18,10 +18,12 @@ K_O := $(K_C:%.c=$(B)/k/%.o) $(K_S:%.S=$(B)/k/%.S.o)
 K_FLAGS := -I. -O2 -g -ffreestanding -fPIE -mcmodel=small -mno-red-zone \
 	-mgeneral-regs-only -fvisibility=hidden -fomit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
-	-fno-tree-loop-distribute-patterns -ffile-prefix-map=$(CURDIR)=. \
+	-ffile-prefix-map=$(CURDIR)=. \
 	-fstack-protector-strong -mstack-protector-guard=tls \
 	-mstack-protector-guard-reg=gs -mstack-protector-guard-offset=40
-K_LINK := -nostdlib -static -no-pie -Wl,-z,max-page-size=4096 \
+# Data of other files is in the same image: no table of addresses.
+K_FLAGS += $(if $(findstring clang,$(CC)),-fdirect-access-external-data)
+K_LINK := -nostdlib -static -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings \
 	-Wl,-T,x86/link.lds
 

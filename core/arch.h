@@ -115,10 +115,23 @@ void arch_hypercall_page(mfn_t m);
 
 /* ---- host ---------------------------------------------------------------- */
 
+/* Wall clock, nanoseconds since 1970, as well as the host knows. */
+u64 arch_wall_ns(void);
+/* 64 random bits, as good as the CPU has them. At boot only. */
+u64 arch_random(void);
+/* Bytes to the audit port: how many it took now, 0 when it is busy. */
+u32 arch_audit_send(const u8 *bytes, u32 count);
 /* Switch the machine off, with a code for the test bench. */
 void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */
 void arch_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* A record of the log to its collector, the third serial port, if there is
+ * one. Called with the audit lock held. */
+void arch_audit_write(const u8 *bytes, u32 count);
+/* Nanoseconds since 1970, UTC, as well as the host knows. */
+u64 arch_wall_now(void);
+/* SHA-256 of the kernel's text and constants, as they run. */
+void arch_build_digest(u8 digest[32]);
 /* Bytes from a tenant to its own console; the channel keeps them apart. */
 void arch_console_write(domid_t d, const u8 *bytes, u32 count);
 

@@ -53,24 +53,35 @@ static u64 regions(u64 base, u64 frames, u32 bits)
     return last - first + 1;
 }
 
-/* Size the tables for a span that contains the tables themselves. */
+static u64 round_up(u64 frames)
+{
+    return (frames + ROUND_FRAMES - 1) / ROUND_FRAMES * ROUND_FRAMES;
+}
+
+/*
+ * Size the tables for a span that contains the tables themselves. Linux drops
+ * its boot mapping up to the 4 MiB in which the tables end; where the room
+ * above them would reach into the next 4 MiB, empty pages are put behind the
+ * tables until they end there too, so that nothing stays mapped that is both
+ * writable and executable.
+ */
 static void size_tables(struct build *b, u64 virt_base)
 {
     u64 tables = 4;
 
     for (u32 i = 0; i < 8; i++) {
         b->stack_pfn = b->tables_pfn + tables;
-        b->end_pfn = (b->stack_pfn + 1 + ROOM_FRAMES + ROUND_FRAMES - 1) /
-                     ROUND_FRAMES * ROUND_FRAMES;
+        b->end_pfn = round_up(b->stack_pfn + 1 + ROOM_FRAMES);
         b->l1_count = regions(virt_base, b->end_pfn, 21);
         b->l2_count = regions(virt_base, b->end_pfn, 30);
         b->l3_count = regions(virt_base, b->end_pfn, 39);
         const u64 needed = 1 + b->l3_count + b->l2_count + b->l1_count;
 
-        if (needed <= tables) {
+        if (needed <= tables && round_up(b->stack_pfn) == b->end_pfn) {
             return;
         }
-        tables = needed;
+        tables = needed > tables ? needed
+                                 : round_up(b->stack_pfn) - b->tables_pfn + 1;
     }
 }
 

@@ -6,10 +6,10 @@
  * divided by its weight. The runnable vCPU with the least effective virtual
  * time runs; a vCPU that has just woken borrows a little (warp), for a short
  * while, so that it is served soon. What it borrows it pays back: shares follow
- * the weights whatever anybody does. A vCPU that slept does not save up: on
- * waking its avt is at least the queue's. One that is over its cap is parked
- * until its period ends.
- * [Duda, Cheriton: Borrowed-Virtual-Time Scheduling, SOSP 1999]
+ * the weights whatever anybody does. A vCPU that slept saves up little: on
+ * waking it is at most CREDIT behind the queue. One that is over its cap is
+ * parked until its period ends. [Duda, Cheriton: Borrowed-Virtual-Time
+ * Scheduling, SOSP 1999]
  *
  *   OFFLINE -- online --> RUNNABLE <------------- wake -------- BLOCKED
  *      ^                   |   ^                                   ^
@@ -60,6 +60,7 @@ enum sched_state {
 #define SCHED_RATE_NS 100000ull         /* shortest, whoever wakes */
 #define SCHED_WARP_NS 2000000ull        /* what a waking vCPU borrows */
 #define SCHED_WARP_LIMIT_NS 10000000ull /* and for how long */
+#define SCHED_CREDIT_NS 10000000ull     /* saved up by one that slept */
 #define SCHED_PERIOD_NS 100000000ull    /* over which a cap is kept */
 #define SCHED_LAG_NS 100000000ull       /* farthest apart on entering */
 #define SCHED_PULL_NS 10000000ull       /* behind enough to be pulled over */

@@ -36,8 +36,8 @@ struct options {
 /* Is the command in a directory of PATH? */
 static bool command_exists(const char *command)
 {
-    /* A plain user's PATH lacks the sbin directories. */
     const char *path = getenv("PATH");
+
     path = path != NULL ? path : "/usr/bin:/bin";
     for (;;) {
         const size_t bytes = strcspn(path, ":");

@@ -184,7 +184,7 @@ static bool segments_place(const struct elf *elf, const struct notes *notes,
                          (unsigned long long)(span->end - span->start),
                          (unsigned long long)FLAT_BYTES_MAX);
     }
-    if (!range_is_guest(span->start, span->end)) {
+    if (!range_is_guest(notes->virt_base, span->end)) {
         return fault_set(fault,
                          "it wants addresses that are the hypervisor's or "
                          "not canonical");

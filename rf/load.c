@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "audit/sha256.h"
 #include "rf/cfg.h"
-#include "rf/digest.h"
 
 /* What the hypervisor keeps for itself of the machine's memory, for the check
  * against --memory; it says the exact figure when it boots. */
@@ -91,7 +91,7 @@ static u32 image_add(struct tenant_set *set, struct blob data)
 {
     u8 digest[32];
 
-    digest_of(data.data, data.bytes, digest);
+    sha256(data.data, data.bytes, digest);
     for (size_t i = 0; i < set->image_count; i++) {
         if (memcmp(set->image[i].digest, digest, sizeof(digest)) == 0) {
             free(data.data);
@@ -279,20 +279,14 @@ static void memory_compare(struct tenant_set *set, u64 host_mib)
 
 static void policy_digest(struct tenant_set *set)
 {
-    size_t bytes = 0;
+    struct sha256 hash;
 
-    for (size_t i = 0; i < set->count; i++) {
-        bytes += set->tenant[i].source.bytes;
-    }
-    char *const text = mem_alloc(bytes);
-    size_t at = 0;
+    sha256_init(&hash);
     for (size_t i = 0; i < set->count; i++) {
         const struct source *const source = &set->tenant[i].source;
-        memcpy(text + at, source->text, source->bytes);
-        at += source->bytes;
+        sha256_update(&hash, source->text, source->bytes);
     }
-    digest_of(text, bytes, set->policy_digest);
-    free(text);
+    sha256_final(&hash, set->policy_digest);
 }
 
 bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,

@@ -19,7 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rf/digest.h"
+#include "audit/sha256.h"
+#include "policy/policy.h"
 #include "rf/rf.h"
 
 #define NEWC_HEADER_BYTES 110u
@@ -126,11 +127,6 @@ static void image_name(char *name, size_t room, size_t idx)
     snprintf(name, room, "ringfence/image-%zu", idx);
 }
 
-u64 pack_tenant_rights(void)
-{
-    return U64_MAX;
-}
-
 static void fill_domain(const struct tenant *tenant, struct mf_domain *out)
 {
     const struct kernel *const kernel = tenant->kernel;
@@ -139,7 +135,7 @@ static void fill_domain(const struct tenant *tenant, struct mf_domain *out)
     memcpy(out->cmdline, tenant->cmdline, sizeof(out->cmdline));
     out->role = MF_ROLE_TENANT;
     out->flags = tenant->is_sealed ? MF_SEALED : 0;
-    out->rights = pack_tenant_rights();
+    out->rights = policy_role_given(MF_ROLE_TENANT);
     out->frames = (u64)tenant->memory_mib * 256;
     out->frames_max = (u64)tenant->maxmem_mib * 256;
     out->vcpus = tenant->vcpus;
@@ -198,7 +194,7 @@ static u8 *fill_manifest(const struct tenant_set *set, u32 flags, u64 *bytes)
     header->image_count = (u32)set->image_count;
     memcpy(header->policy_digest, set->policy_digest, 32);
     u8 digest[32];
-    digest_of(manifest, (size_t)total, digest);
+    sha256(manifest, total, digest);
     memcpy(header->digest, digest, sizeof(digest));
     *bytes = total;
     return manifest;
@@ -271,9 +267,15 @@ bool pack_module(const struct tenant_set *set, const char *path, u32 flags,
     bool good = write_module(set, file, flags);
     progress_end();
     good = fclose(file) == 0 && good;
-    good = good && rename(temporary, path) == 0;
     if (!good) {
         fault_set(fault, "cannot write '%s': %s", path, strerror(errno));
+    } else {
+        good = module_check(temporary, fault);
+    }
+    if (good && rename(temporary, path) != 0) {
+        good = fault_set(fault, "cannot write '%s': %s", path, strerror(errno));
+    }
+    if (!good) {
         unlink(temporary);
     }
     free(temporary);

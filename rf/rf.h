@@ -222,13 +222,15 @@ void tenant_set_free(struct tenant_set *set);
 /* Findings on stderr, or on stdout as JSON; answers the exit code. */
 int tenant_set_report(struct tenant_set *set, bool as_json);
 
-/* ---- pack.c, iso.c ---- */
+/* ---- pack.c, modcheck.c, iso.c ---- */
+
+/* Would the hypervisor accept this module? Its own check, run here. */
+bool module_check(const char *path, struct fault *fault) MUST_CHECK;
 
 /* Write the boot module; flags are enum mf_header_flags. Atomic: on failure
  * the old file is as it was. */
 bool pack_module(const struct tenant_set *set, const char *path, u32 flags,
                  struct fault *fault) MUST_CHECK;
-u64 pack_tenant_rights(void);
 
 /* A hybrid BIOS and UEFI image that boots `hypervisor` with `module`. */
 bool pack_iso(const char *hypervisor, const char *module, const char *path,

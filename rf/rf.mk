@@ -10,14 +10,14 @@ RF_FLAGS := -I. -O2 -g -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE \
 	-ffile-prefix-map=$(CURDIR)=.
 RF_LINK := -pie -Wl,-z,relro,-z,now
-RF_LIBS := -lelf -llzma -lzstd -llz4 -lz -lbz2 -lcrypto
+RF_LIBS := -lelf -llzma -lzstd -llz4 -lz -lbz2
 
 all: $(B)/rf
 
 $(B)/host/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC  $< (host)"
-	@$(CC) $(RF_FLAGS) $(WARN) -MMD -c $< -o $@
+	@$(CC) $(RF_FLAGS) $(WARN) -MMD -MP -c $< -o $@
 
 # An archive: what rf does not call is not linked.
 $(B)/host/libshared.a: $(RF_SHARED_O)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/policy.h"
 #include "rf/verbs.h"
 
 static const char *const action_names[MF_ACTIONS] = { "destroy", "restart",
@@ -46,6 +47,20 @@ static void cpus_name(u64 mask, char *out, size_t room)
     }
 }
 
+/* Names of the rights in a mask, each with `mark` around it. */
+static void print_rights(u64 rights, const char *mark, const char *between)
+{
+    const char *before = "";
+
+    for (u32 bit = 0; bit < RIGHT_COUNT; bit++) {
+        const char *const name = policy_right_name(bit);
+        if ((rights >> bit & 1) != 0 && name != NULL) {
+            printf("%s%s%s%s", before, mark, name, mark);
+            before = between;
+        }
+    }
+}
+
 static void show_kernel(const struct tenant *tenant)
 {
     const struct kernel *const kernel = tenant->kernel;
@@ -79,8 +94,10 @@ static void show_tenant(const struct tenant_set *set,
     printf("  at end   poweroff %s, reboot %s, crash %s\n",
            action_names[tenant->on_poweroff], action_names[tenant->on_reboot],
            action_names[tenant->on_crash]);
-    printf("  rights   tenant role, no privileges%s\n",
+    printf("  role     tenant, no privileges%s\n  rights   ",
            tenant->is_sealed ? ", sealed" : "");
+    print_rights(policy_role_given(MF_ROLE_TENANT), "", " ");
+    putchar('\n');
     printf("  audit    %s\n", audit_name(tenant->audit));
 }
 
@@ -149,7 +166,9 @@ static void json_tenant(const struct tenant *tenant)
     printf("{\"name\":");
     json_string(stdout, tenant->name);
     json_field("file", tenant->source.path);
-    printf(",\"role\":\"tenant\",\"privileges\":[]");
+    printf(",\"role\":\"tenant\",\"privileges\":[],\"rights\":[");
+    print_rights(policy_role_given(MF_ROLE_TENANT), "\"", ",");
+    putchar(']');
     printf(",\"memory_mib\":%u,\"maxmem_mib\":%u,\"vcpus\":%u,\"weight\":%u"
            ",\"cap_percent\":%u,\"console_rate\":%u,\"sealed\":%s",
            tenant->memory_mib, tenant->maxmem_mib, tenant->vcpus,

@@ -62,8 +62,7 @@ static bool signature_is(const struct phys *p, u64 at, const char *name,
            memcmp(p->mem + at, name, bytes) == 0;
 }
 
-/* ---- RSDP -----------------------------------------------------------------
- */
+/* ---- RSDP -------------------------------------------------------------- */
 
 static bool rsdp_scan(const struct phys *p, u64 from, u64 to, u64 *found)
 {
@@ -103,8 +102,7 @@ static bool rsdp_find(const struct bootinfo *b, const struct phys *p, u8 *rsdp)
     return true;
 }
 
-/* ---- MADT -----------------------------------------------------------------
- */
+/* ---- MADT -------------------------------------------------------------- */
 
 static void cpu_add(struct acpi_info *a, u32 apic_id, u64 flags)
 {
@@ -160,8 +158,7 @@ static void madt_parse(struct acpi_info *a, const struct phys *p,
     }
 }
 
-/* ---- FADT ------------------------------------------------------------------
- */
+/* ---- FADT -------------------------------------------------------------- */
 
 /* A small AML integer: 0, 1, or a byte constant. */
 static u16 aml_byte(const struct phys *p, u64 *at)
@@ -205,8 +202,7 @@ static void fadt_parse(struct acpi_info *a, const struct phys *p,
     }
 }
 
-/* ---- all -------------------------------------------------------------------
- */
+/* ---- all --------------------------------------------------------------- */
 
 static void info_default(struct acpi_info *a)
 {

@@ -21,6 +21,11 @@
 #define SLOT_TO 1u
 #define RUNSTATE_UPDATE (1ull << 63)
 
+u32 arch_cpu(void)
+{
+    return this_cpu()->id;
+}
+
 struct vcpu *arch_current(void)
 {
     return this_cpu()->current;
@@ -37,6 +42,11 @@ void arch_resched(void)
 static u64 *entry_at(mfn_t table, u32 index)
 {
     return (u64 *)linear(table) + (index & (TABLE_ENTRIES - 1));
+}
+
+u64 *arch_table(mfn_t table)
+{
+    return linear(table);
 }
 
 u64 arch_pte_read(mfn_t table, u32 index)
@@ -84,10 +94,12 @@ void arch_window_unmap(mfn_t table)
 
 void arch_install_slots(const struct domain *d, mfn_t l4)
 {
-    arch_pte_write(l4, M2P_SLOT,
-                   pte_make(d->m2p_l3, PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX));
+    arch_pte_write(
+        l4, M2P_SLOT,
+        pte_make(d->m2p_l3, PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX));
     arch_pte_write(l4, PRIVATE_SLOT,
-                   pte_make(d->private_l3, PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_NX));
+                   pte_make(d->private_l3,
+                            PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_NX));
     for (u32 slot = LINEAR_SLOT; slot <= HV_LAST_SLOT; slot++) {
         arch_pte_write(l4, slot,
                        slot <= DEVICE_SLOT ? paging_hv_slot(slot) : 0);
@@ -145,7 +157,8 @@ void *arch_private_map(struct vcpu *v, u32 page, mfn_t m)
     const u64 old = atomic_load64(entry);
     const u64 pte = m.v == MFN_NONE
                         ? 0
-                        : pte_make(m, PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NX);
+                        : pte_make(m, PTE_PRESENT | PTE_WRITE | PTE_ACCESSED |
+                                          PTE_DIRTY | PTE_NX);
     atomic_store64(entry, pte);
     if (pte_is_present(old)) {
         arch_tlb_flush_page(atomic_load64(&d->cpus), va);
@@ -200,7 +213,8 @@ void arch_runstate_publish(struct vcpu *v)
     atomic_store64(&area->state_entry_time, now->state_entry_time);
 }
 
-/* ---- the first state of a vCPU ------------------------------------------------ */
+/* ---- the first state of a vCPU
+ * ------------------------------------------------ */
 
 void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Services for core/ when a domain is made (first times, the page of hypercall
- * stubs), the window of live tables, and the end of the host.
+ * stubs).
  */
 #include "core/arch.h"
 #include "core/domain.h"
@@ -56,24 +56,4 @@ void arch_hypercall_page(mfn_t m)
         }
     }
     temp_unmap(SLOT_PAGE);
-}
-
-u64 *arch_table(mfn_t table)
-{
-    return linear(table);
-}
-
-void arch_window_map(mfn_t table)
-{
-    paging_window_set(table, true);
-}
-
-void arch_window_unmap(mfn_t table)
-{
-    paging_window_set(table, false);
-}
-
-void arch_machine_off(u32 code)
-{
-    machine_off(code);
 }

@@ -144,8 +144,7 @@ u64 clock_tsc_khz(void)
     return tsc_hz / 1000;
 }
 
-/* ---- real-time clock --------------------------------------------------------
- */
+/* ---- real-time clock --------------------------------------------------- */
 
 struct rtc {
     u8 second, minute, hour, day, month, year, century;
@@ -209,8 +208,7 @@ static u64 wall_read(void)
            NS_PER_S;
 }
 
-/* ---- set-up, timer
- * ----------------------------------------------------------- */
+/* ---- set-up, timer ----------------------------------------------------- */
 
 void clock_init(void)
 {

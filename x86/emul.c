@@ -20,8 +20,11 @@
 #include "x86/pvcpu.h"
 
 #define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE */
+#define OPCODE_INT 0xcdu
 #define ERROR_IDT 2u
 #define ERROR_EXTERNAL 1u
+#define PIT_FIRST 0x40u
+#define PIT_LAST 0x42u
 #define DR6_SINGLE_STEP 0x4000ull
 
 enum emul_result {
@@ -131,8 +134,17 @@ static enum emul_result access_msr(struct vcpu *v, struct regs *r, bool write)
     return EMUL_DONE;
 }
 
-static enum emul_result read_port(struct regs *r, u32 size)
+/* All ones, as from an empty bus. The counters of the old timer chip read as
+ * zero instead: Linux polls one for as long as it reads all ones, and gives up
+ * at once otherwise. */
+static enum emul_result read_port(struct regs *r, const struct insn *in)
 {
+    const u32 size = in->size;
+    const u64 port = in->immediate ? in->imm : r->rdx & 0xffff;
+    if (size == 1 && port >= PIT_FIRST && port <= PIT_LAST) {
+        r->rax &= ~0xffull;
+        return EMUL_DONE;
+    }
     if (size == 4) {
         r->rax = U32_MAX;
     } else {
@@ -198,7 +210,7 @@ static enum emul_result execute(struct vcpu *v, struct regs *r,
         cpuid_emulate(v, r);
         return EMUL_DONE;
     case INSN_IN:
-        return iopl_allows(v) ? read_port(r, in->size) : EMUL_FAULT;
+        return iopl_allows(v) ? read_port(r, in) : EMUL_FAULT;
     case INSN_OUT:
     case INSN_CLI:
     case INSN_STI:
@@ -230,12 +242,19 @@ static bool emulate(struct vcpu *v, struct regs *r)
     return true;
 }
 
-/* INT n reaches a gate of ours that ring 3 may not use: #GP that names it. */
+/* INT n reaches a gate of ours that ring 3 may not use: #GP that names it. The
+ * vector is taken from the instruction, since QEMU 7.2 scales the one in the
+ * error code by the wrong size of a gate. */
 static bool software_interrupt(struct vcpu *v, struct regs *r)
 {
-    const u32 vector = r->error >> 3 & 0xff;
+    u8 bytes[2];
     if ((r->error & (ERROR_IDT | ERROR_EXTERNAL)) != ERROR_IDT ||
-        !bounce_may_raise(v, vector)) {
+        !arch_fetch(bytes, gva(r->rip), sizeof(bytes)) ||
+        bytes[0] != OPCODE_INT) {
+        return false;
+    }
+    const u32 vector = bytes[1];
+    if (!bounce_may_raise(v, vector)) {
         return false;
     }
     r->rip += 2;

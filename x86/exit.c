@@ -18,7 +18,9 @@
  */
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/conring.h"
 #include "core/domain.h"
+#include "core/record.h"
 #include "core/sched.h"
 #include "x86/cpufeat.h"
 #include "x86/entry.h"
@@ -26,9 +28,13 @@
 #include "x86/hw.h"
 #include "x86/private.h"
 
+#define RECORDS_A_TURN 4u
+#define IDLE_RETRY_NS 1000000ull
+
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
 {
-    return v == NULL || cpu->resched != 0 || atomic_load32(&v->sched.stop_asked) != 0 ||
+    return v == NULL || cpu->resched != 0 ||
+           atomic_load32(&v->sched.stop_asked) != 0 ||
            atomic_load64(&v->domain->state) != DOMAIN_RUNNING;
 }
 
@@ -54,17 +60,53 @@ static void release(struct cpu *cpu, struct regs *r)
     }
 }
 
-/* An interrupt between the last look and the sleep ends the sleep: interrupts
- * are off until the very instruction. */
-static void sleep_until_work(struct cpu *cpu)
+enum host_work { WORK_NONE, WORK_WAITS, WORK_GOES_ON };
+
+/* Work of the host that is due: input, lives of domains, console output that
+ * waited for its rate. WORK_WAITS: something waits for time or for another
+ * CPU. WORK_GOES_ON: a slice was done and the next can follow at once. */
+static enum host_work host_work(void)
 {
+    const ns_t now = arch_now();
+    bool waits = false;
+    hostcon_work();
+    if (record_waiting()) {
+        waits = !record_drain(RECORDS_A_TURN);
+    }
+    if (domain_work_wanted()) {
+        if (domain_work()) {
+            return WORK_GOES_ON;
+        }
+        waits = waits || domain_work_wanted();
+    }
+    for (u32 i = 1; i <= domain_count; i++) {
+        struct domain *d = domain_table[i];
+        console_service_poll(d, now);
+        waits = waits || atomic_load32(&d->con.waiting) != 0;
+    }
+    return waits ? WORK_WAITS : WORK_NONE;
+}
+
+/* Without a vCPU. What woke one since it was looked for has set resched or
+ * kicked; an interrupt from then on ends the sleep, since interrupts are off
+ * until its very instruction. */
+static void idle_turn(struct cpu *cpu)
+{
+    const enum host_work work = host_work();
+    if (work == WORK_GOES_ON) {
+        hw_take_interrupts();
+        return;
+    }
+    if (work == WORK_WAITS) {
+        const ns_t soon = arch_now() + IDLE_RETRY_NS;
+        if (soon < cpu->timer_armed) {
+            arch_timer_arm(soon);
+        }
+    }
     const ns_t from = arch_now();
-    if (!domain_work() && atomic_load32(&cpu->kicked) == 0 &&
-        cpu->resched == 0) {
+    if (atomic_swap32(&cpu->kicked, 0) == 0 && cpu->resched == 0) {
         hw_sleep();
     }
-    atomic_store32(&cpu->kicked, 0);
-    hostcon_work();
     cpu->idle_ns += arch_now() - from;
 }
 
@@ -75,7 +117,7 @@ static void world_switch(struct cpu *cpu, struct regs *r)
     while (next == NULL) {
         release(cpu, r);
         sched_left(cpu->id);
-        sleep_until_work(cpu);
+        idle_turn(cpu);
         next = choose(cpu);
     }
     if (next != cpu->current) {
@@ -122,10 +164,7 @@ void guest_exit_work(struct regs *r)
             cpu->resched = 1;
         }
         if (must_leave(cpu, cpu->current)) {
-            hostcon_work();
-            if (domain_work_wanted()) {
-                (void)domain_work();
-            }
+            (void)host_work();
             world_switch(cpu, r);
         }
         deliver(cpu->current, r);

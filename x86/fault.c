@@ -10,6 +10,7 @@
  * faults what is mapped; the machine-to-phys window is the guest's to read and
  * shows its holes.
  */
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/private.h"
 
@@ -25,9 +26,39 @@ static u32 error_for_guest(const struct vcpu *v, u32 error, u64 address)
     return e;
 }
 
+struct return_frame {
+    u64 rip, cs, rflags, rsp, ss;
+};
+
+/*
+ * QEMU 7.2 pops the frame of a ring-3 IRETQ with supervisor rights, which SMAP
+ * refuses: a fault of ring 3 without the user bit, which no processor raises
+ * for a stack. Do the return for the guest; it can only reach ring 3, and any
+ * bad value in it is caught where every guest frame is (trap_iret_failed).
+ */
+static bool iretq_emulate(struct regs *r)
+{
+    struct return_frame f;
+    u8 code[2];
+    if (!arch_fetch(code, gva(r->rip), sizeof(code)) || code[0] != 0x48 ||
+        code[1] != 0xcf || !arch_fetch(&f, gva(r->rsp), sizeof(f))) {
+        return false;
+    }
+    r->rip = f.rip;
+    r->cs = (f.cs & 0xffff) | SELECTOR_RPL;
+    r->rflags = (f.rflags & RFLAGS_GUEST) | RFLAGS_IF | RFLAGS_ONE;
+    r->rsp = f.rsp;
+    r->ss = (f.ss & 0xffff) | SELECTOR_RPL;
+    return true;
+}
+
 void fault_page(struct vcpu *v, struct regs *r, u64 address)
 {
     const u32 error = r->error;
+    if ((error & PF_USER) == 0 && address_is_guest(address) &&
+        iretq_emulate(r)) {
+        return;
+    }
     if ((error & PF_RESERVED) != 0) {
         /* No entry with a reserved bit is ever accepted. */
         domain_crash(v->domain, "page fault by a reserved bit");

@@ -20,6 +20,7 @@
 #include "x86/memory.h"
 #include "x86/paging.h"
 #include "x86/print.h"
+#include "x86/serial.h"
 #include "x86/smp.h"
 
 static const struct mf_header *header_of(const u8 *module)
@@ -87,6 +88,10 @@ const struct mf_header *launch_check(void)
     if (module == NULL) {
         cannot_start("no boot module: make one with `rf pack`");
     }
+    /* Believed before it is checked: it only says how a failure shows. */
+    if (bytes >= MF_OFFSET + sizeof(struct mf_header)) {
+        machine_set_debug_exit((header_of(module)->flags & MF_DEBUG_EXIT) != 0);
+    }
     if (!manifest_check(module, bytes, &fault)) {
         cannot_start("damaged boot module: %s (record %u)",
                      manifest_error_text(fault.error), fault.index);
@@ -120,12 +125,13 @@ void launch_all(const struct mf_header *h)
 {
     const u8 *module = (const u8 *)h - MF_OFFSET;
 
-    machine_set_debug_exit((h->flags & MF_DEBUG_EXIT) != 0);
     hostcon_init((h->flags & MF_CONSOLE_MUX) != 0);
     make_frame_table();
     domtables_init(gdt_page_frame());
     sched_init(smp_cpu_count());
-    record_boot(h->policy_digest);
+    record_boot(h->policy_digest, h->domain_count,
+                (h->flags & MF_AUDIT_SERIAL) != 0 &&
+                    serial_is_present(SERIAL_AUDIT));
     create_all(module);
     while (domain_work()) {
     }

@@ -68,7 +68,7 @@ void irq_timer(void)
     c->irq_count++;
     c->timer_armed = NS_NEVER;
     c->resched = 1;
-    if (boot_polls_serial()) {
+    if (boot_polls_serial() || serial_is_behind()) {
         input_collect(c);
     }
     apic_eoi();

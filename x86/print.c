@@ -9,6 +9,7 @@
 #include "x86/hw.h"
 #include "x86/machine.h"
 #include "x86/serial.h"
+#include "x86/smp.h"
 
 #define LINE_BYTES 256u
 
@@ -151,6 +152,7 @@ void cannot_start(const char *fmt, ...)
     va_start(args, fmt);
     const u32 n = print_to(line, LINE_BYTES, fmt, args);
     va_end(args);
+    smp_stop_others();
     panic_print("ringfence: cannot start: ");
     serial_write_text(SERIAL_HOST, line, n);
     panic_print("\n");

@@ -19,6 +19,7 @@
 #include "x86/cpu.h"
 #include "x86/layout.h"
 #include "x86/regs.h"
+#include "x86/rflags.h"
 
 /* Exception vectors [SDM 3A 6.3.1]. */
 #define TRAP_DB 1u
@@ -40,22 +41,6 @@
 #define PF_RESERVED 0x08u
 #define PF_FETCH 0x10u
 
-#define RFLAGS_CF 0x000001ull
-#define RFLAGS_ONE 0x000002ull
-#define RFLAGS_PF 0x000004ull
-#define RFLAGS_AF 0x000010ull
-#define RFLAGS_ZF 0x000040ull
-#define RFLAGS_SF 0x000080ull
-#define RFLAGS_TF 0x000100ull
-#define RFLAGS_IF 0x000200ull
-#define RFLAGS_DF 0x000400ull
-#define RFLAGS_OF 0x000800ull
-#define RFLAGS_IOPL 0x003000ull
-#define RFLAGS_NT 0x004000ull
-#define RFLAGS_RF 0x010000ull
-#define RFLAGS_VM 0x020000ull
-#define RFLAGS_AC 0x040000ull
-#define RFLAGS_ID 0x200000ull
 /* Flags a guest may choose; IF is always set for it, the rest is constant. */
 #define RFLAGS_GUEST                                                           \
     (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF |   \

@@ -38,6 +38,7 @@ static const u16 port_base[SERIAL_PORTS] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
 static bool port_present[SERIAL_PORTS] SEALED;
 static bool port_dead[SERIAL_PORTS]; /* gave up waiting for it */
 static struct serial_ring ring[SERIAL_PORTS];
+static bool behind; /* first CPU's */
 
 static bool port_probe(u16 base)
 {
@@ -110,6 +111,17 @@ void serial_write(u32 port, const u8 *bytes, u32 count)
     }
 }
 
+u32 serial_try(u32 port, const u8 *bytes, u32 count)
+{
+    if (!serial_is_present(port) ||
+        (hw_in8(port_base[port] + REG_LSR) & LSR_EMPTY) == 0) {
+        return 0;
+    }
+    const u32 burst = count < FIFO_BYTES ? count : FIFO_BYTES;
+    hw_out8_many(port_base[port] + REG_DATA, bytes, burst);
+    return burst;
+}
+
 void serial_write_text(u32 port, const char *text, u32 count)
 {
     u8 burst[FIFO_BYTES];
@@ -129,14 +141,15 @@ void serial_write_text(u32 port, const char *text, u32 count)
     serial_write(port, burst, n);
 }
 
-static void ring_collect(u32 port)
+/* True: bytes are left. */
+static bool ring_collect(u32 port)
 {
     struct serial_ring *const r = &ring[port];
     const u16 base = port_base[port];
     /* Bounded: a line that never falls silent must not hold the CPU. */
     for (u32 i = 0; i < COLLECT_MAX; i++) {
         if ((hw_in8(base + REG_LSR) & LSR_DATA) == 0) {
-            break;
+            return false;
         }
         const u8 b = hw_in8(base + REG_DATA);
         const u32 head = r->head;
@@ -145,14 +158,21 @@ static void ring_collect(u32 port)
             atomic_store32(&r->head, head + 1);
         }
     }
+    return true;
+}
+
+bool serial_is_behind(void)
+{
+    return behind;
 }
 
 bool serial_collect(void)
 {
     bool any = false;
+    behind = false;
     for (u32 i = 0; i < SERIAL_PORTS; i++) {
         if (port_present[i]) {
-            ring_collect(i);
+            behind = ring_collect(i) || behind;
             any = any || ring[i].head != atomic_load32(&ring[i].tail);
         }
     }

@@ -30,12 +30,17 @@ void serial_enable_input(void);
 
 /* Bytes as they are. */
 void serial_write(u32 port, const u8 *bytes, u32 count);
+/* As many as the transmitter has room for now: 0 while it is busy. */
+u32 serial_try(u32 port, const u8 *bytes, u32 count);
 /* Text: CR before each LF. */
 void serial_write_text(u32 port, const char *text, u32 count);
 
 /* Move what has arrived into the rings; true: a ring is not empty. Own
  * interrupt or timer of the first CPU only. */
 bool serial_collect(void);
+/* The last serial_collect left bytes behind, for which no further interrupt
+ * comes: collect again soon. */
+bool serial_is_behind(void);
 /* Take up to room bytes that have arrived; one reader a port. */
 u32 serial_read(u32 port, u8 *bytes, u32 room);
 

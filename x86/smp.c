@@ -33,8 +33,10 @@ u64 ap_idle_root SEALED; /* read by ap.S */
 
 static u32 apic_of[CPU_MAX] SEALED; /* APIC number of each CPU */
 static u32 known_count SEALED;      /* CPUs the firmware names */
+static u32 left_out SEALED;         /* CPUs beyond what we can hold */
 static u32 cpu_count SEALED;        /* CPUs that run: 0..cpu_count-1 */
 static u32 reported;                /* [a] CPUs that came up, ever */
+static u64 reported_at;             /* [a] the newest CPU's clock at that */
 static u32 opened;                  /* [a] start-up is complete */
 static u32 stopping;                /* [a] 1 + the CPU that stops everybody */
 static u64 tlb_clock = 1;           /* [a] */
@@ -60,10 +62,10 @@ void smp_init(struct acpi_info *a, u32 own_apic_id)
         }
     }
     cpu_count = 1;
+    left_out = a->cpus_left_out;
 }
 
-/* ---- start-up
- * ---------------------------------------------------------------- */
+/* ---- start-up ---------------------------------------------------------- */
 
 static void wait_ns(u64 ns)
 {
@@ -122,8 +124,21 @@ static void wipe(u64 address, u32 frames)
     }
 }
 
+/* The CPU's clock when it reported must lie between two looks at ours. A
+ * difference below the time a start takes is not seen. */
+static void skew_check(u32 cpu, ns_t before)
+{
+    const ns_t seen = atomic_load64(&reported_at);
+    if (seen < before || seen > clock_now()) {
+        host_print("cpu: the clock of CPU %u differs\n", cpu);
+    }
+}
+
 void smp_start(u32 trampoline_page)
 {
+    if (left_out > 0) {
+        host_print("cpu: %u CPUs beyond %u are left out\n", left_out, CPU_MAX);
+    }
     ap_idle_root = paging_own_cr3();
     for (u32 i = 1; i < known_count; i++) {
         if (trampoline_page == 0) {
@@ -132,6 +147,7 @@ void smp_start(u32 trampoline_page)
         }
         /* A late CPU would use a block that is another's: stop at the first
          * that does not answer. */
+        const ns_t before = clock_now();
         if (!start_one(i, trampoline_page)) {
             host_print("cpu: CPU %u does not start; going on with %u\n", i,
                        cpu_count);
@@ -139,6 +155,7 @@ void smp_start(u32 trampoline_page)
             break;
         }
         cpu_count = i + 1;
+        skew_check(i, before);
     }
     if (trampoline_page != 0) {
         wipe((u64)trampoline_page << PAGE_BITS, 1);
@@ -149,6 +166,7 @@ void smp_start(u32 trampoline_page)
 
 void smp_report(void)
 {
+    atomic_store64(&reported_at, clock_now());
     (void)atomic_add32(&reported, 1);
     while (atomic_load32(&opened) == 0) {
         arch_relax();
@@ -160,8 +178,7 @@ void smp_open(void)
     atomic_store32(&opened, 1);
 }
 
-/* ---- TLB
- * --------------------------------------------------------------------- */
+/* ---- TLB --------------------------------------------------------------- */
 
 u64 tlb_stamp(void)
 {
@@ -219,8 +236,7 @@ void tlb_flush_cpus(u64 cpus)
     }
 }
 
-/* ---- requests
- * ---------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------- */
 
 void smp_kick(u32 cpu)
 {

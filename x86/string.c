@@ -20,9 +20,7 @@ void *memmove(void *to, const void *from, size_t bytes)
         hw_copy_bytes(to, from, bytes);
         return to;
     }
-    for (size_t i = bytes; i > 0; i--) {
-        t[i - 1] = f[i - 1];
-    }
+    hw_copy_bytes_down(t, f, bytes);
     return to;
 }
 

@@ -175,6 +175,7 @@ static void take_tables(struct vcpu *v, const struct context_regs *c,
     v->gs_base_user = t->gs_base_user;
     v->cr4 = t->ctrlreg[4] & pvcpu_cr4_allowed();
     v->task_switched = (t->ctrlreg[0] & CR0_TS) != 0;
+    v->iopl = (u32)(c->rflags & RFLAGS_IOPL) >> 12; /* virtual, as set_iopl */
     for (u32 i = 0; i < ARRAY_COUNT(v->debugreg); i++) {
         u64 value = t->debugreg[i];
         if (pvcpu_debug_ok(i, &value) == RC_OK) {

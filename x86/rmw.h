@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an instruction makes of the integer in memory and of its registers.
- * Pure; tests/decode_test.c compares it with the processor.
+ * Pure; tests/rmw_test.c compares it with the processor.
  */
-#ifndef X86_PTWRITE_H
-#define X86_PTWRITE_H
+#ifndef X86_RMW_H
+#define X86_RMW_H
 
 #include "core/base.h"
 
 struct insn;
 
-struct ptwrite {
+struct rmw {
     bool writes; /* false: a CMPXCHG that did not match */
     u64 value;   /* what is written, of the operand's size */
     u64 flags, flags_changed;
@@ -20,7 +20,10 @@ struct ptwrite {
 
 /* old: the integer in memory (of insn's size); reg, rax: the registers before.
  */
-void ptwrite_compute(const struct insn *in, u64 old, u64 reg, u64 rax,
-                     struct ptwrite *w);
+void rmw_compute(const struct insn *in, u64 old, u64 reg, u64 rax,
+                 struct rmw *w);
+
+/* All ones in size (1, 2, 4, 8) bytes. */
+u64 rmw_mask(u32 size);
 
 #endif
