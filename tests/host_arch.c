@@ -4,7 +4,6 @@
  */
 #include "tests/host_arch.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -462,26 +461,4 @@ void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)
 void arch_hypercall_page(mfn_t m)
 {
     (void)m;
-}
-
-/* ---- host -------------------------------------------------------------- */
-
-void arch_log(const char *fmt, ...)
-{
-    (void)fmt;
-    host.log_lines++;
-}
-
-void arch_console_write(domid_t d, const u8 *bytes, u32 count)
-{
-    if (d >= HOST_DOMAINS) {
-        host_fail("console of a domain that is not there");
-    }
-    struct host_console *c = &host.console[d];
-    for (u32 i = 0; i < count; i++) {
-        if (c->count < HOST_CONSOLE_BYTES) {
-            c->bytes[c->count] = bytes[i];
-        }
-        c->count++;
-    }
 }
