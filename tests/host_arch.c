@@ -102,22 +102,6 @@ void arch_relax(void)
     host_fail("a lock is waited for, and there is one thread");
 }
 
-u64 arch_wall_ns(void)
-{
-    return host.now;
-}
-
-u64 arch_random(void)
-{
-    return 4; /* the same each time: tests repeat */
-}
-
-u32 arch_audit_send(const u8 *bytes, u32 count)
-{
-    (void)bytes;
-    return count;
-}
-
 ns_t arch_now(void)
 {
     return host.now;
