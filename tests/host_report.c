@@ -33,9 +33,9 @@ u64 arch_wall_ns(void)
     return 1700000000000000000ull + host.now;
 }
 
-u64 arch_wall_now(void)
+u64 arch_guest_rip(void)
 {
-    return arch_wall_ns();
+    return 0x1000;
 }
 
 u64 arch_random(void)
@@ -53,10 +53,4 @@ u32 arch_audit_send(const u8 *bytes, u32 count)
     (void)bytes;
     host.audit_bytes += count;
     return count;
-}
-
-void arch_audit_write(const u8 *bytes, u32 count)
-{
-    (void)bytes;
-    host.audit_bytes += count;
 }
