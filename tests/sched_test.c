@@ -117,7 +117,7 @@ static void sim_ran(u32 cpu)
     if (l->left == 0) {
         l->left = l->burst_ns;
         if (l->yields) {
-            sched_yield(v);
+            sched_give_way(v);
             return;
         }
         sched_block(v);
@@ -481,7 +481,7 @@ static void soup_step(bool asked[SIM_VCPUS])
         break;
     case 6:
         if (on[cpu] != NULL) {
-            sched_yield(on[cpu]);
+            sched_give_way(on[cpu]);
         }
         break;
     case 7:
