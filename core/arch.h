@@ -20,6 +20,8 @@ u32 arch_cpu(void);
 struct vcpu *arch_current(void);
 /* One turn of a waiting loop: serve requests from other CPUs, pause. */
 void arch_relax(void);
+/* Where the current vCPU's guest code was when it came in. */
+u64 arch_guest_rip(void);
 /* Nanoseconds since boot, monotonic over all CPUs. */
 ns_t arch_now(void);
 /* Make CPU cpu look at its work before it returns to a guest or sleeps. */
@@ -115,10 +117,18 @@ void arch_hypercall_page(mfn_t m);
 
 /* ---- host ---------------------------------------------------------------- */
 
+/* Wall clock, nanoseconds since 1970, as well as the host knows. */
+u64 arch_wall_ns(void);
+/* 64 random bits, as good as the CPU has them. At boot only. */
+u64 arch_random(void);
+/* Bytes to the audit port: how many it took now, 0 when it is busy. */
+u32 arch_audit_send(const u8 *bytes, u32 count);
 /* Switch the machine off, with a code for the test bench. */
 void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */
 void arch_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* SHA-256 of the kernel's text and constants, as they run. */
+void arch_build_digest(u8 digest[32]);
 /* Bytes from a tenant to its own console; the channel keeps them apart. */
 void arch_console_write(domid_t d, const u8 *bytes, u32 count);
 

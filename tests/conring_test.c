@@ -17,7 +17,6 @@
 #include "core/evtchn.h"
 #include "core/xen.h"
 #include "tests/host_arch.h"
-#include "tests/host_weak.h"
 
 #define RING_PFN 5u
 #define MS 1000000ull

@@ -16,7 +16,6 @@
 #include "core/store.h"
 #include "core/xen.h"
 #include "tests/host_arch.h"
-#include "tests/host_weak.h"
 
 #define REPLY 23u
 
