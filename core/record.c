@@ -122,7 +122,7 @@ void record_life(const struct domain *d, enum record_life what, u64 detail)
         note.actor = d->id;
         note.actor_incarnation = d->incarnation;
         note.actor_vcpu = v != NULL && v->domain == d ? (u16)v->id : 0;
-    } else if (what != RECORD_STARTED && what != RECORD_RESTARTED) {
+    } else {
         note.arg[0] = detail;
     }
     name_field(&note, d);
