@@ -60,8 +60,8 @@ void arch_window_unmap(mfn_t table);
 void arch_install_slots(const struct domain *d, mfn_t l4);
 /* Walk the current kernel root for va: machine frame of the L1 table and
  * index. RC_EFAULT when there is no L1 table. Reads live tables only. */
-enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
-    MUST_CHECK;
+enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table,
+                  u32 *index) MUST_CHECK;
 
 /* ---- other frames, through temporary slots ------------------------------ */
 
@@ -100,7 +100,8 @@ void arch_runstate_publish(struct vcpu *v);
 /* Write the time records and wall clock of a domain that is about to start. */
 void arch_domain_times(struct domain *d);
 
-/* ---- at boot -------------------------------------------------------------- */
+/* ---- at boot --------------------------------------------------------------
+ */
 
 /* Hypervisor memory: count frames, zeroed, contiguous, mapped for good.
  * NULL when there is none left. */

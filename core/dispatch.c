@@ -315,8 +315,7 @@ s64 dispatch_entry(struct hc_call *c)
     if (rc != RC_OK) {
         return rc;
     }
-    return info[row].shape == 'B' ? call_grant_batch(c, row)
-                                  : call_one(c, row);
+    return info[row].shape == 'B' ? call_grant_batch(c, row) : call_one(c, row);
 }
 
 s64 dispatch(struct hc_call *c)

@@ -28,9 +28,9 @@
 static struct lock log_lock;
 static struct audit_log audit_log;
 static struct audit_meter *meter; /* [I] one a domain, by number */
-static u32 ready;    /* [a] 1: the log is there */
-static u32 waiting;  /* [a] 1: something is to be sent */
-static u32 sending;  /* [a] a CPU is at it */
+static u32 ready;                 /* [a] 1: the log is there */
+static u32 waiting;               /* [a] 1: something is to be sent */
+static u32 sending;               /* [a] a CPU is at it */
 static bool exported; /* there is a port for records; [a] once given up */
 
 /* By the sending CPU alone: the record that is going out. */
@@ -177,8 +177,8 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
         arch_boot_frames(LOG_SLOTS / SLOTS_A_FRAME, &ignored);
     const u64 meter_bytes = (domains + 1ull) * sizeof(struct audit_meter);
 
-    meter = arch_boot_frames((meter_bytes + PAGE_BYTES - 1) / PAGE_BYTES,
-                             &ignored);
+    meter =
+        arch_boot_frames((meter_bytes + PAGE_BYTES - 1) / PAGE_BYTES, &ignored);
     for (u32 i = 0; i < 2; i++) {
         const u64 word = arch_random();
 

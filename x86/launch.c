@@ -101,7 +101,8 @@ const struct mf_header *launch_check(void)
     for (u32 i = 0; i < h->image_count; i++) {
         if (!manifest_check_image(module, image_of(module, i))) {
             cannot_start("damaged boot module: image %u does not have its "
-                         "digest", i);
+                         "digest",
+                         i);
         }
     }
     return h;
