@@ -207,6 +207,16 @@ static bool take_token(struct audit_meter *meter, u64 now_ns)
     return true;
 }
 
+/* The domain has been started anew: its counts so far are the old
+ * incarnation's. Without a slot they stay, and count for the new one. */
+static void close_counts(struct audit_log *log, const struct audit_now *now,
+                         u16 domain, struct audit_meter *meter)
+{
+    if (audit_summary(log, now, domain, meter, true)) {
+        meter->suppressed = 0;
+    }
+}
+
 void audit_refused(struct audit_log *log, const struct audit_now *now,
                    const struct audit_note *note, u32 class_nr,
                    struct audit_meter *meter)
@@ -215,6 +225,8 @@ void audit_refused(struct audit_log *log, const struct audit_now *now,
 
     if (meter->ever == 0) {
         meter->summary_ns = now_ns;
+    } else if (meter->incarnation != note->actor_incarnation) {
+        close_counts(log, now, note->actor, meter);
     }
     const struct audit_record part = { .phase = AUDIT_ATOMIC,
                                        .suppressed = meter->suppressed };

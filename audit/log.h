@@ -20,7 +20,8 @@
  * outcome; the last two cannot fail. A guest's refusals are counted exactly,
  * each in its class; a token bucket per domain chooses which also become a
  * record, and a summary with the counts follows at least a second after the
- * last. Counts that find no slot stay and go into a later summary.
+ * last, and before those of a new incarnation. Counts that find no slot stay
+ * and go into a later summary.
  *
  * Time and CPU come from the caller: this is pure code. A time older than one
  * seen before counts as that one, so that a CPU which was late to take the lock

@@ -306,6 +306,33 @@ static void test_time_that_goes_back(void **state)
     assert_in_range(events[AUDIT_REFUSAL_SUMMARY], 4, 5);
 }
 
+/* What an incarnation was refused is told before the next one is counted. */
+static void test_a_restart_closes_the_counts(void **state)
+{
+    (void)state;
+    struct audit_meter meter = { 0 };
+    struct audit_record out[SLOTS];
+    struct audit_note note;
+    u64 refused[3] = { 0 };
+
+    audit_note_init(&note, AUDIT_GUEST_REFUSED);
+    for (u32 i = 0; i < 300; i++) {
+        note.actor = 3;
+        note.actor_incarnation = i < 100 ? 1 : 2;
+        audit_refused(&log_, &now, &note, i % 5, &meter);
+    }
+    assert_true(audit_summary(&log_, &now, 3, &meter, true));
+    const u32 count = audit_drain(&log_, out, SLOTS);
+
+    for (u32 i = 0; i < count; i++) {
+        if (out[i].event == AUDIT_REFUSAL_SUMMARY) {
+            assert_in_range(out[i].actor_incarnation, 1, 2);
+            refused[out[i].actor_incarnation] += out[i].arg[0];
+        }
+    }
+    assert_true(refused[1] == 100 && refused[2] == 200);
+}
+
 static void test_fields(void **state)
 {
     (void)state;
@@ -384,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_quiet_domain_is_sampled_whole, setup),
         cmocka_unit_test_setup(test_time_that_stands_still_or_jumps, setup),
         cmocka_unit_test_setup(test_time_that_goes_back, setup),
+        cmocka_unit_test_setup(test_a_restart_closes_the_counts, setup),
         cmocka_unit_test_setup(test_fields, setup),
         cmocka_unit_test_setup(test_soup, setup),
     };
