@@ -100,7 +100,8 @@
 #define SEL_GUEST_CS64 0xe033
 #define SEL_TSS 0xe040
 #define SEL_LDT 0xe050
-#define GDT_HV_FIRST 7168 /* first descriptor index of the hypervisor's page   \
-                           */
+#define GDT_HV_FIRST                                                           \
+    7168 /* first descriptor index of the hypervisor's page                    \
+          */
 
 #endif
