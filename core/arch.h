@@ -20,6 +20,8 @@ u32 arch_cpu(void);
 struct vcpu *arch_current(void);
 /* One turn of a waiting loop: serve requests from other CPUs, pause. */
 void arch_relax(void);
+/* Where the current vCPU's guest code was when it came in. */
+u64 arch_guest_rip(void);
 /* Nanoseconds since boot, monotonic over all CPUs. */
 ns_t arch_now(void);
 /* Make CPU cpu look at its work before it returns to a guest or sleeps. */
@@ -125,11 +127,6 @@ u32 arch_audit_send(const u8 *bytes, u32 count);
 void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */
 void arch_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* A record of the log to its collector, the third serial port, if there is
- * one. Called with the audit lock held. */
-void arch_audit_write(const u8 *bytes, u32 count);
-/* Nanoseconds since 1970, UTC, as well as the host knows. */
-u64 arch_wall_now(void);
 /* SHA-256 of the kernel's text and constants, as they run. */
 void arch_build_digest(u8 digest[32]);
 /* Bytes from a tenant to its own console; the channel keeps them apart. */

@@ -77,7 +77,7 @@ void domain_crash(struct domain *d, const char *why)
         return;
     }
     arch_log("tenant %s: %s\n", d->name, why);
-    record_life(d, RECORD_CRASHED, 0);
+    record_life(d, RECORD_CRASHED, arch_guest_rip());
     domain_end(d, ENDED_KILLED);
 }
 

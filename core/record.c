@@ -122,7 +122,7 @@ void record_life(const struct domain *d, enum record_life what, u64 detail)
         note.actor = d->id;
         note.actor_incarnation = d->incarnation;
         note.actor_vcpu = v != NULL && v->domain == d ? (u16)v->id : 0;
-    } else if (what != RECORD_STARTED && what != RECORD_RESTARTED) {
+    } else {
         note.arg[0] = detail;
     }
     name_field(&note, d);
@@ -148,6 +148,7 @@ void record_refusal(struct vcpu *v, u32 nr, u64 sub, enum rc why)
     note.actor_incarnation = d->incarnation;
     note.arg[0] = nr;
     note.arg[1] = sub;
+    note.arg[2] = arch_guest_rip();
     lock_take(&log_lock);
     audit_refused(&audit_log, &now, &note, nr, &meter[d->id]);
     lock_drop(&log_lock);
@@ -171,6 +172,7 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
     struct audit_note note;
     mfn_t ignored;
     u8 boot_id[16];
+    u8 build[32];
     struct audit_record *slots =
         arch_boot_frames(LOG_SLOTS / SLOTS_A_FRAME, &ignored);
     const u64 meter_bytes = (domains + 1ull) * sizeof(struct audit_meter);
@@ -190,8 +192,10 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
     audit_note_init(&note, AUDIT_BOOT);
     note.arg[0] = AUDIT_VERSION;
     note.arg[1] = domains;
-    if (audit_field_add(&note, AUDIT_FIELD_POLICY, policy_digest, 32) !=
-        RC_OK) {
+    arch_build_digest(build);
+    if (audit_field_add(&note, AUDIT_FIELD_BUILD, build, 32) != RC_OK ||
+        audit_field_add(&note, AUDIT_FIELD_POLICY, policy_digest, 32) !=
+            RC_OK) {
         arch_panic("record: a digest does not fit");
     }
     append_surely(&note);

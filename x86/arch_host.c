@@ -69,18 +69,6 @@ void arch_machine_off(u32 code)
     machine_off(code);
 }
 
-void arch_audit_write(const u8 *bytes, u32 count)
-{
-    if (serial_is_present(SERIAL_AUDIT)) {
-        serial_write(SERIAL_AUDIT, bytes, count);
-    }
-}
-
-u64 arch_wall_now(void)
-{
-    return clock_wall_base() + clock_now();
-}
-
 void arch_build_digest(u8 digest[32])
 {
     sha256(image_text_start, (u64)(image_seal_start - image_text_start),
