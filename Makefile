@@ -35,12 +35,12 @@ $(B)/k/audit/%.o: K_STD := -std=c11
 $(B)/k/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
-	@$(CC) $(or $(K_STD),-std=gnu11) $(K_FLAGS) $(WARN) -MMD -c $< -o $@
+	@$(CC) $(or $(K_STD),-std=gnu11) $(K_FLAGS) $(WARN) -MMD -MP -c $< -o $@
 
 $(B)/k/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	@echo "  AS  $<"
-	@$(CC) $(K_FLAGS) -MMD -c $< -o $@
+	@$(CC) $(K_FLAGS) -MMD -MP -c $< -o $@
 
 $(B)/ringfence.elf: $(K_O) x86/link.lds
 	@echo "  LD  $@"

@@ -30,13 +30,14 @@ _Static_assert(sizeof(struct regs) == 168, "entry.S knows this layout");
 #define VECTOR_SYSCALL 0x100
 #define VECTOR_SYSCALL32 0x101
 #define VECTOR_SYSENTER 0x102
+#define VECTOR_RETURNED 0x103 /* the iret hypercall has replaced all of it */
 
 /* Interrupt vectors we program. */
 #define VEC_TIMER 0xf0
 #define VEC_KICK 0xf1  /* look at your flags before you return to a guest */
 #define VEC_FLUSH 0xf2 /* a TLB flush was asked of this CPU */
 #define VEC_SERIAL 0xf3
-#define VEC_HALT 0xf4  /* panic elsewhere: stop */
+#define VEC_HALT 0xf4 /* panic elsewhere: stop */
 #define VEC_SPURIOUS 0xff
 
 #endif
