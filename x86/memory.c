@@ -150,11 +150,6 @@ u32 memory_chunk_count(void)
     return chunk_count;
 }
 
-bool memory_chunk_usable(u32 chunk)
-{
-    return bit_get(usable, chunk);
-}
-
 bool memory_chunk_is_own(u32 chunk)
 {
     return bit_get(own, chunk);
@@ -251,12 +246,6 @@ const u8 *module_map(u64 *bytes)
         module_at = at + module_start % CHUNK_BYTES;
     }
     return module_at;
-}
-
-u32 module_chunks(u32 *first)
-{
-    *first = module_first;
-    return module_count;
 }
 
 void module_release(void)

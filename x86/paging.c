@@ -173,13 +173,6 @@ void paging_map_own_chunk(u32 chunk)
     atomic_store64(e, pte_make(m, DATA_FLAGS | PTE_LARGE));
 }
 
-void paging_unmap_chunk(u32 chunk)
-{
-    u64 *const e = entry_find(linear_va(chunk), 2);
-    CHECK(e != NULL);
-    atomic_store64(e, 0);
-}
-
 void paging_window_prepare(u32 chunk, mfn_t l1_table)
 {
     u64 *const e = entry_find(linear_va(chunk), 2);
@@ -235,11 +228,6 @@ void temp_unmap(u32 slot)
     struct cpu *const c = this_cpu();
     atomic_store64(&c->temp_table[slot], 0);
     hw_invlpg(percpu_page(c->id, TEMP_FIRST_PAGE + slot));
-}
-
-bool temp_is_free(u32 slot)
-{
-    return slot < TEMP_SLOTS && this_cpu()->temp_table[slot] == 0;
 }
 
 void *paging_map_device(u64 address, u32 bytes)
