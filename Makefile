@@ -16,7 +16,8 @@ K_S := $(sort $(wildcard x86/*.S))
 K_O := $(K_C:%.c=$(B)/k/%.o) $(K_S:%.S=$(B)/k/%.S.o)
 
 K_FLAGS := -I. -O2 -g -ffreestanding -fPIE -mcmodel=small -mno-red-zone \
-	-mgeneral-regs-only -fvisibility=hidden -fomit-frame-pointer \
+	-mgeneral-regs-only -fno-jump-tables -mharden-sls=all \
+	-fvisibility=hidden -fomit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
 	-ffile-prefix-map=$(CURDIR)=. \
 	-fstack-protector-strong -mstack-protector-guard=tls \
@@ -31,12 +32,12 @@ $(B)/k/core/%.o: K_STD := -std=c11
 $(B)/k/policy/%.o: K_STD := -std=c11
 $(B)/k/audit/%.o: K_STD := -std=c11
 
-$(B)/k/%.o: %.c
+$(B)/k/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
 	@$(CC) $(or $(K_STD),-std=gnu11) $(K_FLAGS) $(WARN) -MMD -MP -c $< -o $@
 
-$(B)/k/%.S.o: %.S
+$(B)/k/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	@echo "  AS  $<"
 	@$(CC) $(K_FLAGS) -MMD -MP -c $< -o $@

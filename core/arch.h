@@ -53,6 +53,9 @@ bool arch_pte_swap(mfn_t table, u32 index, u64 *expected, u64 value);
 /* The same table as an array, for walks; entries change under us only in
  * their accessed and dirty bits. */
 u64 *arch_table(mfn_t table);
+/* The processor may read the cache at the address of an entry that is not
+ * present (L1TF): such an entry must not name memory. */
+bool arch_l1tf_affected(void);
 /* Map a frame that becomes a table in the window; unmap one that ceased. */
 void arch_window_map(mfn_t table);
 void arch_window_unmap(mfn_t table);
@@ -60,8 +63,8 @@ void arch_window_unmap(mfn_t table);
 void arch_install_slots(const struct domain *d, mfn_t l4);
 /* Walk the current kernel root for va: machine frame of the L1 table and
  * index. RC_EFAULT when there is no L1 table. Reads live tables only. */
-enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
-    MUST_CHECK;
+enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table,
+                  u32 *index) MUST_CHECK;
 
 /* ---- other frames, through temporary slots ------------------------------ */
 
@@ -100,7 +103,8 @@ void arch_runstate_publish(struct vcpu *v);
 /* Write the time records and wall clock of a domain that is about to start. */
 void arch_domain_times(struct domain *d);
 
-/* ---- at boot -------------------------------------------------------------- */
+/* ---- at boot --------------------------------------------------------------
+ */
 
 /* Hypervisor memory: count frames, zeroed, contiguous, mapped for good.
  * NULL when there is none left. */

@@ -24,6 +24,10 @@ bool pgentry_is_hv_slot(u32 level, u32 index);
 /* What is stored for an entry the guest asked for. */
 u64 pgentry_fix(u64 pte);
 
+/* May the entry, which is not present, be in a table of any level? RC_EINVAL:
+ * its address names memory, and this processor would look there. */
+enum rc pgentry_check_absent(u64 pte) MUST_CHECK;
+
 /* Take, or drop, what an L1 entry holds on the frame it names. */
 enum rc pgentry_take_l1(struct domain *d, u64 pte) MUST_CHECK;
 void pgentry_drop_l1(struct domain *d, u64 pte);

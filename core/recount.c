@@ -153,8 +153,9 @@ enum recount_fault recount_domain(struct domain *d, struct recount *scratch,
                                   mfn_t *bad)
 {
     const u64 frames = (u64)d->chunk_count << CHUNK_FRAME_BITS;
-    struct tally t = { d, scratch, d->first_chunk << CHUNK_FRAME_BITS,
-                       RECOUNT_OK, { 0 } };
+    struct tally t = {
+        d, scratch, d->first_chunk << CHUNK_FRAME_BITS, RECOUNT_OK, { 0 }
+    };
 
     for (u64 i = 0; i < frames; i++) {
         scratch[i].refs = 0;

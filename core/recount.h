@@ -17,11 +17,11 @@ struct recount {
 /* What is wrong with which frame. */
 enum recount_fault {
     RECOUNT_OK,
-    RECOUNT_REFS,     /* reference count differs */
-    RECOUNT_TYPES,    /* type count differs */
-    RECOUNT_STATE,    /* type and counts do not fit together (I1..I4) */
-    RECOUNT_FOREIGN,  /* a table names a frame it may not name */
-    RECOUNT_WRITABLE  /* a page table is mapped writable */
+    RECOUNT_REFS,    /* reference count differs */
+    RECOUNT_TYPES,   /* type count differs */
+    RECOUNT_STATE,   /* type and counts do not fit together (I1..I4) */
+    RECOUNT_FOREIGN, /* a table names a frame it may not name */
+    RECOUNT_WRITABLE /* a page table is mapped writable */
 };
 
 /* Recount d. scratch has one record for each frame of d's chunks and is

@@ -209,6 +209,14 @@ static inline void hw_load_segments(u64 cs, u32 ss)
                      : "rax", "memory");
 }
 
+/* With a selector that can be written this only sets ZF; processors that say
+ * MD_CLEAR overwrite their buffers too. Its operand must be in memory. */
+static inline void hw_verw(u16 selector)
+{
+    const u16 place = selector;
+    __asm__ volatile("verw %0" : : "m"(place) : "cc", "memory");
+}
+
 /* ---- identification, time, random -------------------------------------- */
 
 struct hw_cpuid {
@@ -287,15 +295,19 @@ static inline void hw_barrier(void)
 
 /* ---- stacks, memory ---------------------------------------------------- */
 
-/* Continue in fn on another stack, for good. fn must not return. */
-static inline void NO_RETURN hw_continue_on(u64 stack_top, void (*fn)(void))
+/* Where start-up goes on (x86/main.c). */
+void main_on_own_stack(void) NO_RETURN;
+
+/* Go on there, on another stack, for good. A call by name: ring 0 has no
+ * indirect branch that a guest could train. */
+static inline void NO_RETURN hw_continue_on(u64 stack_top)
 {
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "xorl %%ebp, %%ebp\n\t"
-                     "call *%1\n\t"
+                     "call main_on_own_stack\n\t"
                      "ud2"
                      :
-                     : "r"(stack_top), "r"(fn)
+                     : "r"(stack_top)
                      : "memory");
     __builtin_unreachable();
 }
