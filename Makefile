@@ -34,12 +34,12 @@ $(B)/k/audit/%.o: K_STD := -std=c11
 $(B)/k/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
-	@$(CC) $(or $(K_STD),-std=gnu11) $(K_FLAGS) $(WARN) -MMD -c $< -o $@
+	@$(CC) $(or $(K_STD),-std=gnu11) $(K_FLAGS) $(WARN) -MMD -MP -c $< -o $@
 
 $(B)/k/%.S.o: %.S
 	@mkdir -p $(@D)
 	@echo "  AS  $<"
-	@$(CC) $(K_FLAGS) -MMD -c $< -o $@
+	@$(CC) $(K_FLAGS) -MMD -MP -c $< -o $@
 
 $(B)/ringfence.elf: $(K_O) x86/link.lds
 	@echo "  LD  $@"

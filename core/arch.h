@@ -20,6 +20,8 @@ u32 arch_cpu(void);
 struct vcpu *arch_current(void);
 /* One turn of a waiting loop: serve requests from other CPUs, pause. */
 void arch_relax(void);
+/* Where the current vCPU's guest code was when it came in. */
+u64 arch_guest_rip(void);
 /* Nanoseconds since boot, monotonic over all CPUs. */
 ns_t arch_now(void);
 /* Make CPU cpu look at its work before it returns to a guest or sleeps. */
@@ -58,8 +60,8 @@ void arch_window_unmap(mfn_t table);
 void arch_install_slots(const struct domain *d, mfn_t l4);
 /* Walk the current kernel root for va: machine frame of the L1 table and
  * index. RC_EFAULT when there is no L1 table. Reads live tables only. */
-enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
-    MUST_CHECK;
+enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table,
+                  u32 *index) MUST_CHECK;
 
 /* ---- other frames, through temporary slots ------------------------------ */
 
@@ -98,7 +100,8 @@ void arch_runstate_publish(struct vcpu *v);
 /* Write the time records and wall clock of a domain that is about to start. */
 void arch_domain_times(struct domain *d);
 
-/* ---- at boot -------------------------------------------------------------- */
+/* ---- at boot --------------------------------------------------------------
+ */
 
 /* Hypervisor memory: count frames, zeroed, contiguous, mapped for good.
  * NULL when there is none left. */
@@ -115,10 +118,18 @@ void arch_hypercall_page(mfn_t m);
 
 /* ---- host ---------------------------------------------------------------- */
 
+/* Wall clock, nanoseconds since 1970, as well as the host knows. */
+u64 arch_wall_ns(void);
+/* 64 random bits, as good as the CPU has them. At boot only. */
+u64 arch_random(void);
+/* Bytes to the audit port: how many it took now, 0 when it is busy. */
+u32 arch_audit_send(const u8 *bytes, u32 count);
 /* Switch the machine off, with a code for the test bench. */
 void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */
 void arch_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* SHA-256 of the kernel's text and constants, as they run. */
+void arch_build_digest(u8 digest[32]);
 /* Bytes from a tenant to its own console; the channel keeps them apart. */
 void arch_console_write(domid_t d, const u8 *bytes, u32 count);
 

@@ -26,43 +26,26 @@
 #define SUB_COUNT 16u
 #define ELEMENT_COST 8 /* of the budget; a walk step is 1 */
 
-#define HC_R(n, s, w, name, r, o, g, d)                                        \
-    [HCROW_##name] = { #name, n, s, HC_##w, 'R', RIGHT_##r, POLICY_##o },
-#define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
-    [HCROW_##name] = { #name, n, s, HC_##w, 'S', RIGHT_##r, POLICY_##o },
-#define HC_B(n, s, w, name, a, r, o, g, d)                                     \
-    [HCROW_##name] = { #name, n, s, HC_##w, 'B', RIGHT_##r, POLICY_##o },
+#define HC_ANY(n, s, w, name, shape, r, o, g, d)                               \
+    [HCROW_##name] = { #name, n, s, HC_##w, shape, RIGHT_##r, POLICY_##o },
 static const struct hc_info info[HCROW_COUNT] = {
 #include "core/hypercalls.def"
 };
-#undef HC_R
-#undef HC_S
-#undef HC_B
 
 /* Row of each pair, 0 for none. */
-#define HC_R(n, s, w, name, r, o, g, d) [n][s] = HCROW_##name,
-#define HC_S(n, s, w, name, p, a, r, o, g, d) [n][s] = HCROW_##name,
-#define HC_B(n, s, w, name, a, r, o, g, d) [n][s] = HCROW_##name,
+#define HC_ANY(n, s, w, name, shape, r, o, g, d) [n][s] = HCROW_##name,
 static const u8 row_of[NR_COUNT][SUB_COUNT] = {
 #include "core/hypercalls.def"
 };
-#undef HC_R
-#undef HC_S
-#undef HC_B
 
-/* Where the sub-operation of each number is. */
-#define HC_R(n, s, w, name, r, o, g, d) [n] = HC_##w,
-#define HC_S(n, s, w, name, p, a, r, o, g, d) [n] = HC_##w,
-#define HC_B(n, s, w, name, a, r, o, g, d) [n] = HC_##w,
+/* Where the sub-operation of each number is: the same in all its rows. */
+#define HC_ANY(n, s, w, name, shape, r, o, g, d) [n] = HC_##w,
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const u8 where_of[NR_COUNT] = {
 #include "core/hypercalls.def"
 };
 #pragma GCC diagnostic pop
-#undef HC_R
-#undef HC_S
-#undef HC_B
 
 const struct hc_info *hc_info(u32 row)
 {
@@ -99,6 +82,7 @@ static enum rc admit(struct hc_call *c, u32 row, u64 sub)
 static s64 call_one(struct hc_call *c, u32 row)
 {
     switch (row) {
+#define HC_F(n, s, w, name, p, a, r, o, g, d)
 #define HC_R(n, s, w, name, r, o, g, d)                                        \
     case HCROW_##name:                                                         \
         return hc_##name(c);
@@ -113,11 +97,7 @@ static s64 call_one(struct hc_call *c, u32 row)
         const s64 result = hc_##name(c, &arg);                                 \
         return result < 0 ? result : store_##a(at, &arg, result);              \
     }
-#define HC_B(n, s, w, name, a, r, o, g, d)
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return RC_ENOSYS;
     }
@@ -142,30 +122,10 @@ static s64 call_by_field(struct hc_call *c)
         return admitted;
     }
     switch (row) {
-#define HC_R(n, s, w, name, r, o, g, d)
-#define HC_B(n, s, w, name, a, r, o, g, d)
-#define HC_S(n, s, w, name, p, arg, r, o, g, d) FIELD_##arg(name)
-#define FIELD_callback(name)                                                   \
+#define HC_F(n, s, w, name, p, arg, r, o, g, d)                                \
     case HCROW_##name:                                                         \
         return hc_##name(c, &a);
-#define FIELD_memory_reservation(name)
-#define FIELD_memory_map(name)
-#define FIELD_runstate_area(name)
-#define FIELD_time_area(name)
-#define FIELD_vcpu_info_place(name)
-#define FIELD_sched_shutdown(name)
-#define FIELD_sched_poll(name)
-#define FIELD_evtchn_interdomain(name)
-#define FIELD_evtchn_virq(name)
-#define FIELD_evtchn_port(name)
-#define FIELD_evtchn_unbound(name)
-#define FIELD_evtchn_ipi(name)
-#define FIELD_evtchn_vcpu(name)
-#define FIELD_set_iopl(name)
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return RC_ENOSYS;
     }
@@ -187,12 +147,10 @@ static s64 mmu_element(struct hc_call *c, u64 at)
         return rc;
     }
     switch (row) {
-    case HCROW_mmu_normal:
-        return hc_mmu_normal(c, &a);
-    case HCROW_mmu_keep_ad:
-        return hc_mmu_keep_ad(c, &a);
-    case HCROW_mmu_machphys:
-        return hc_mmu_machphys(c, &a);
+#define HC_U(n, s, w, name, arg, r, o, g, d)                                   \
+    case HCROW_##name:                                                         \
+        return hc_##name(c, &a);
+#include "core/hypercalls.def"
     default:
         return RC_ENOSYS;
     }
@@ -214,23 +172,10 @@ static s64 mmuext_element(struct hc_call *c, u64 at)
         return rc;
     }
     switch (row) {
-#define HC_R(n, s, w, name, r, o, g, d)
-#define HC_S(n, s, w, name, p, a, r, o, g, d)
-#define HC_B(n, s, w, name, arg, r, o, g, d) ELEMENT_##arg(name)
-#define ELEMENT_mmuext_op(name)                                                \
+#define HC_M(n, s, w, name, arg, r, o, g, d)                                   \
     case HCROW_##name:                                                         \
         return hc_##name(c, &a);
-#define ELEMENT_mmu_update(name)
-#define ELEMENT_gnttab_map(name)
-#define ELEMENT_gnttab_unmap(name)
-#define ELEMENT_gnttab_setup(name)
-#define ELEMENT_gnttab_copy(name)
-#define ELEMENT_gnttab_query(name)
-#define ELEMENT_gnttab_version(name)
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return RC_ENOSYS;
     }
@@ -293,18 +238,7 @@ static s64 call_mmu_batch(struct hc_call *c)
 static s64 grant_element(struct hc_call *c, u32 row, u64 at)
 {
     switch (row) {
-#define HC_R(n, s, w, name, r, o, g, d)
-#define HC_S(n, s, w, name, p, a, r, o, g, d)
-#define HC_B(n, s, w, name, arg, r, o, g, d) ELEMENT2_##arg(name, arg)
-#define ELEMENT2_mmuext_op(name, a)
-#define ELEMENT2_mmu_update(name, a)
-#define ELEMENT2_gnttab_map(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_unmap(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_setup(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_copy(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_query(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_version(name, a) GRANT_CASE(name, a)
-#define GRANT_CASE(name, a)                                                    \
+#define HC_G(n, s, w, name, a, r, o, g, d)                                     \
     case HCROW_##name: {                                                       \
         struct arg_##a arg;                                                    \
         const enum rc rc = fetch_##a(&arg, gva(at));                           \
@@ -315,9 +249,6 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
         return result < 0 ? result : store_##a(gva(at), &arg, result);         \
     }
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return RC_ENOSYS;
     }
@@ -326,15 +257,10 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
 static u64 grant_element_bytes(u32 row)
 {
     switch (row) {
-#define HC_R(n, s, w, name, r, o, g, d)
-#define HC_S(n, s, w, name, p, a, r, o, g, d)
-#define HC_B(n, s, w, name, arg, r, o, g, d)                                   \
+#define HC_G(n, s, w, name, a, r, o, g, d)                                     \
     case HCROW_##name:                                                         \
-        return sizeof(struct arg_##arg);
+        return sizeof(struct arg_##a);
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return 0;
     }
@@ -389,8 +315,7 @@ s64 dispatch_entry(struct hc_call *c)
     if (rc != RC_OK) {
         return rc;
     }
-    return info[row].shape == 'B' ? call_grant_batch(c, row)
-                                  : call_one(c, row);
+    return info[row].shape == 'B' ? call_grant_batch(c, row) : call_one(c, row);
 }
 
 s64 dispatch(struct hc_call *c)

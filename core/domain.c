@@ -70,8 +70,7 @@ static enum rc create_tables(struct domain *d, const struct mf_domain *plan)
         return RC_ENOMEM;
     }
     for (u32 i = 0; i < plan->grant_frames; i++) {
-        d->grants.shared[i] =
-            (u64 *)(void *)(table + (u64)i * PAGE_BYTES);
+        d->grants.shared[i] = (u64 *)(void *)(table + (u64)i * PAGE_BYTES);
         d->grants.shared_mfn[i] = mfn(shared.v + i);
     }
     d->grants.frame_max = plan->grant_frames;

@@ -117,7 +117,9 @@ static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
         return rc;
     }
     for (u32 i = 0; i < SWAP_TRIES; i++) {
-        const u64 ad = keep_ad && pte_is_present(pte) ? old & (PTE_ACCESSED | PTE_DIRTY) : 0;
+        const u64 ad = keep_ad && pte_is_present(pte)
+                           ? old & (PTE_ACCESSED | PTE_DIRTY)
+                           : 0;
 
         if (arch_pte_swap(table, index, &old, pgentry_fix(pte) | ad)) {
             pgentry_drop_l1(d, old);
@@ -136,8 +138,9 @@ static void swap_upper(mfn_t table, u32 index, u64 pte, bool keep_ad)
     bool done = false;
 
     for (u32 i = 0; i < SWAP_TRIES && !done; i++) {
-        const u64 ad =
-            keep_ad && pte_is_present(pte) ? old & (PTE_ACCESSED | PTE_DIRTY) : 0;
+        const u64 ad = keep_ad && pte_is_present(pte)
+                           ? old & (PTE_ACCESSED | PTE_DIRTY)
+                           : 0;
 
         done = arch_pte_swap(table, index, &old, pgentry_fix(pte) | ad);
     }

@@ -216,7 +216,8 @@ enum rc pgwalk_ready_for(struct vcpu *v, mfn_t m, u32 level)
         if (rc != RC_OK) {
             return rc;
         }
-        if (w->mode != PGWORK_DONE || (w->top == m.v && w->top_level == level)) {
+        if (w->mode != PGWORK_DONE ||
+            (w->top == m.v && w->top_level == level)) {
             return RC_OK;
         }
         w->mode = PGWORK_IDLE;

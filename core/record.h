@@ -23,12 +23,20 @@ enum record_life {
 /* A step of a domain's life, written before it takes effect. */
 void record_life(const struct domain *d, enum record_life what, u64 detail);
 
-/* The host itself. */
-void record_boot(const u8 policy_digest[32]);
+/* The host itself. record_boot comes first, at boot: the log's memory, its
+ * first record. has_port: there is a serial port for records. */
+void record_boot(const u8 policy_digest[32], u32 domains, bool has_port);
+/* The last record. */
 void record_host_end(u32 code);
 
-/* Send what has not been sent to the serial port; at most max records. True
- * when nothing is left. */
+/* The chain's value after the last record: 64-bit words 0..3 of it, most
+ * significant byte first. */
+u64 record_head_word(u32 word);
+
+/* Something is to be sent: one load. */
+bool record_waiting(void);
+/* Send, as far as the port has room, at most max records. True when nothing is
+ * left. Any CPU; takes the log's lock. */
 bool record_drain(u32 max);
 
 #endif

@@ -22,7 +22,7 @@ struct sched_cpu sched_cpus[CPU_MAX];
 
 void sched_init(u32 cpu_count)
 {
-    (void)cpu_count; /* a CPU takes part from its first pick on */
+    sched_set_cpus(cpu_count);
     for (u32 i = 0; i < CPU_MAX; i++) {
         sched_cpus[i].until = NS_NEVER;
         sched_cpus[i].timer_first = NS_NEVER;
@@ -304,7 +304,6 @@ struct vcpu *sched_pick(u32 cpu, ns_t now, ns_t *until) RF_UNCHECKED_LOCKS
 {
     struct sched_cpu *c = &sched_cpus[cpu];
 
-    sched_mark_online(cpu);
     if (now >= c->balance_at) {
         sched_balance(cpu, now);
     }

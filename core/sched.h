@@ -6,10 +6,10 @@
  * divided by its weight. The runnable vCPU with the least effective virtual
  * time runs; a vCPU that has just woken borrows a little (warp), for a short
  * while, so that it is served soon. What it borrows it pays back: shares follow
- * the weights whatever anybody does. A vCPU that slept does not save up: on
- * waking its avt is at least the queue's. One that is over its cap is parked
- * until its period ends.
- * [Duda, Cheriton: Borrowed-Virtual-Time Scheduling, SOSP 1999]
+ * the weights whatever anybody does. A vCPU that slept saves up little: on
+ * waking it is at most CREDIT behind the queue. One that is over its cap is
+ * parked until its period ends. [Duda, Cheriton: Borrowed-Virtual-Time
+ * Scheduling, SOSP 1999]
  *
  *   OFFLINE -- online --> RUNNABLE <------------- wake -------- BLOCKED
  *      ^                   |   ^                                   ^
@@ -60,6 +60,7 @@ enum sched_state {
 #define SCHED_RATE_NS 100000ull         /* shortest, whoever wakes */
 #define SCHED_WARP_NS 2000000ull        /* what a waking vCPU borrows */
 #define SCHED_WARP_LIMIT_NS 10000000ull /* and for how long */
+#define SCHED_CREDIT_NS 10000000ull     /* saved up by one that slept */
 #define SCHED_PERIOD_NS 100000000ull    /* over which a cap is kept */
 #define SCHED_LAG_NS 100000000ull       /* farthest apart on entering */
 #define SCHED_PULL_NS 10000000ull       /* behind enough to be pulled over */
@@ -115,8 +116,8 @@ void sched_left(u32 cpu);
 
 /* v, current, goes to sleep at the next pick, unless woken before. */
 void sched_block(struct vcpu *v);
-/* v, current, lets others run first. */
-void sched_yield(struct vcpu *v);
+/* v, current, lets others run first (the host's libc owns sched_yield). */
+void sched_give_way(struct vcpu *v);
 /* BLOCKED -> RUNNABLE; no wake-up is lost against sched_block. */
 void sched_wake(struct vcpu *v);
 /* v has an event to look at: wake it, or kick the CPU it runs on. */

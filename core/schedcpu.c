@@ -17,8 +17,8 @@
 
 #define SEARCH_MAX 64u /* nodes of a queue looked at for one that may move */
 
-static u64 online;  /* [a] CPUs that have picked */
-static u64 idle;    /* [a] of them, those with nothing to run */
+static u64 present; /* [I] all CPUs */
+static u64 idle;    /* [a] those with nothing to run */
 static u64 horizon; /* [a] the foremost svt, as of the last balance */
 
 static u64 cpu_bit(u32 cpu)
@@ -26,11 +26,11 @@ static u64 cpu_bit(u32 cpu)
     return 1ull << (cpu % CPU_MAX);
 }
 
-void sched_mark_online(u32 cpu)
+void sched_set_cpus(u32 cpu_count)
 {
-    if ((atomic_load64(&online) & cpu_bit(cpu)) == 0) {
-        (void)atomic_or64(&online, cpu_bit(cpu));
-    }
+    present = cpu_count < CPU_MAX ? cpu_bit(cpu_count) - 1 : U64_MAX;
+    atomic_store64(&idle, 0);
+    atomic_store64(&horizon, 0);
 }
 
 void sched_mark_idle(u32 cpu)
@@ -45,13 +45,12 @@ void sched_mark_busy(u32 cpu)
     }
 }
 
-/* The CPUs that v may use now. */
+/* The CPUs that v may use. A mask of absent CPUs binds nobody. */
 static u64 allowed(const struct vcpu *v)
 {
-    const u64 all = atomic_load64(&online) | cpu_bit(arch_cpu());
-    const u64 mine = v->sched.cpu_mask & all;
+    const u64 mine = v->sched.cpu_mask & present;
 
-    return mine != 0 ? mine : all; /* a mask of absent CPUs binds nobody */
+    return mine != 0 ? mine : present;
 }
 
 struct sched_cpu *sched_lock_unit(struct vcpu *v) RF_UNCHECKED_LOCKS
@@ -130,7 +129,8 @@ void sched_arrive(struct sched_cpu *c, struct vcpu *v, bool woke)
 {
     const u64 lag = sched_virtual(v, SCHED_LAG_NS);
     const bool alone = atomic_load32(&c->load) == 0;
-    u64 low = woke ? c->svt : c->svt - lag;
+    const u64 credit = sched_virtual(v, SCHED_CREDIT_NS);
+    u64 low = c->svt - (woke ? credit : lag);
 
     if (alone && heap_before(low, atomic_load64(&horizon) - lag)) {
         low = atomic_load64(&horizon) - lag;
@@ -175,7 +175,7 @@ static void move(u32 from, u32 to, struct vcpu *v, ns_t now)
 
 bool sched_steal(u32 cpu, ns_t now) RF_UNCHECKED_LOCKS
 {
-    const u64 others = atomic_load64(&online) & ~cpu_bit(cpu);
+    const u64 others = present & ~cpu_bit(cpu);
 
     for (u32 i = 1; i < CPU_MAX; i++) {
         const u32 from = (cpu + i) % CPU_MAX;
@@ -233,7 +233,7 @@ static bool refresh(struct sched_cpu *c, u64 *lowest,
 void sched_balance(u32 cpu, ns_t now) RF_UNCHECKED_LOCKS
 {
     struct sched_cpu *c = &sched_cpus[cpu];
-    const u64 others = atomic_load64(&online) & ~cpu_bit(cpu);
+    const u64 others = present & ~cpu_bit(cpu);
     u64 lowest = 0;
 
     c->balance_at = now + SCHED_BALANCE_NS;

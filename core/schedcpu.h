@@ -45,7 +45,7 @@ void sched_account(struct sched_cpu *c, ns_t now);
 void sched_insert(struct sched_cpu *c, struct vcpu *v, ns_t now);
 void sched_remove(struct sched_cpu *c, struct vcpu *v);
 /* v, not running, in no queue, becomes one of c's: bring its avt near. woke:
- * it did not run before, so nothing is owed to it. Lock: c. */
+ * it slept, so little is owed to it. Lock: c. */
 void sched_arrive(struct sched_cpu *c, struct vcpu *v, bool woke);
 
 /* Lock the CPU that v belongs to, for as long as it does. */
@@ -55,8 +55,9 @@ void sched_drop_pair(u32 a, u32 b);
 
 /* Where a waking vCPU should run: a hint, from unlocked reads. */
 u32 sched_place(const struct vcpu *v);
-/* This CPU picks, or has nothing to run. */
-void sched_mark_online(u32 cpu);
+/* CPUs 0..cpu_count-1 take part. */
+void sched_set_cpus(u32 cpu_count);
+/* The CPU has nothing to run; it has. */
 void sched_mark_idle(u32 cpu);
 void sched_mark_busy(u32 cpu);
 /* Let an idle CPU, if there is one that may run v, come and steal. */

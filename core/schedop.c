@@ -16,8 +16,15 @@
 
 s64 hc_sched_yield(struct hc_call *c)
 {
-    sched_yield(c->v);
+    sched_give_way(c->v);
     return RC_OK;
+}
+
+/* Something to do before sleeping: an event to deliver, or an NMI. */
+static bool has_work(struct vcpu *v)
+{
+    return evtchn_collect(v) ||
+           (atomic_load32(&v->nmi_pending) != 0 && !v->nmi_masked);
 }
 
 s64 hc_sched_block(struct hc_call *c)
@@ -25,8 +32,11 @@ s64 hc_sched_block(struct hc_call *c)
     struct vcpu *v = c->v;
 
     atomic_store8(&v->info->upcall_mask, 0);
+    if (has_work(v)) {
+        return RC_OK; /* the common case of a busy guest: no lock */
+    }
     sched_block(v);
-    if (evtchn_collect(v)) {
+    if (has_work(v)) {
         sched_wake(v);
     }
     return RC_OK;
@@ -87,7 +97,7 @@ s64 hc_sched_poll(struct hc_call *c, struct arg_sched_poll *a)
     v->poll_port = a->nr_ports == 1 ? ports[0] : 0;
     sched_block(v);
     atomic_store32(&v->poll_count, a->nr_ports);
-    if (any_pending(v->domain, ports, a->nr_ports) || evtchn_collect(v)) {
+    if (any_pending(v->domain, ports, a->nr_ports) || has_work(v)) {
         atomic_store32(&v->poll_count, 0);
         sched_wake(v);
     } else if (a->timeout != 0) {

@@ -50,8 +50,12 @@ s64 hc_vcpu_up(struct hc_call *c)
         v->state = VCPU_UP;
     }
     lock_drop(&v->domain->mm);
-    if (rc == RC_OK && atomic_load64(&v->domain->state) == DOMAIN_RUNNING) {
+    if (rc == RC_OK) {
         sched_online(v);
+        /* If the domain began to end before, its end has missed this one. */
+        if (atomic_load64(&v->domain->state) != DOMAIN_RUNNING) {
+            sched_offline(v);
+        }
     }
     return rc;
 }
@@ -131,35 +135,45 @@ static enum rc hold_area(struct vcpu *caller, u64 va, u64 bytes, mfn_t held[2])
     return rc;
 }
 
-/* Move one of v's areas to va (0: nowhere). */
-static enum rc place_area(struct vcpu *caller, struct vcpu *v, u64 va,
-                          u64 bytes, u32 page, mfn_t frames[2], u32 *offset)
+/* The caller, or one that is down and has left its CPU. Lock: mm, so that it
+ * stays so. */
+static bool is_quiet(const struct hc_call *c, struct vcpu *v)
+{
+    return v == c->v ||
+           (atomic_load32(&v->state) != VCPU_UP && sched_is_off(v));
+}
+
+/* One of the areas of a vCPU that are registered by address. */
+struct area {
+    u32 page; /* first of its two places in the private area */
+    u32 bytes;
+    mfn_t *frames;
+    u32 *offset;
+};
+
+/* Move it to va (0: nowhere). Lock: mm. */
+static enum rc place_area(const struct hc_call *c, struct vcpu *v, u64 va,
+                          const struct area *area)
 {
     mfn_t held[2] = { { MFN_NONE }, { MFN_NONE } };
-    enum rc rc = RC_OK;
 
     if ((va & 3) != 0) {
         return RC_EINVAL;
     }
-    lock_take(&v->domain->mm);
-    if (va != 0) {
-        rc = hold_area(caller, va, bytes, held);
+    if (!is_quiet(c, v)) {
+        return RC_EBUSY;
     }
-    if (rc == RC_OK) {
-        (void)arch_private_map(v, page, held[0]);
-        (void)arch_private_map(v, page + 1, held[1]);
-        drop_pages(frames);
-        frames[0] = held[0];
-        frames[1] = held[1];
-        *offset = (u32)(va & (PAGE_BYTES - 1));
-    }
-    lock_drop(&v->domain->mm);
-    return rc;
-}
+    const enum rc rc = va != 0 ? hold_area(c->v, va, area->bytes, held) : RC_OK;
 
-static bool is_quiet(const struct hc_call *c, const struct vcpu *v)
-{
-    return v == c->v || atomic_load32(&v->state) != VCPU_UP;
+    if (rc == RC_OK) {
+        (void)arch_private_map(v, area->page, held[0]);
+        (void)arch_private_map(v, area->page + 1, held[1]);
+        drop_pages(area->frames);
+        area->frames[0] = held[0];
+        area->frames[1] = held[1];
+        *area->offset = (u32)(va & (PAGE_BYTES - 1));
+    }
+    return rc;
 }
 
 s64 hc_vcpu_runstate(struct hc_call *c, struct arg_runstate_area *a)
@@ -169,16 +183,17 @@ s64 hc_vcpu_runstate(struct hc_call *c, struct arg_runstate_area *a)
     if (v == NULL) {
         return RC_ENOENT;
     }
-    if (!is_quiet(c, v)) {
-        return RC_EBUSY;
-    }
-    const enum rc rc = place_area(
-        c->v, v, a->addr, sizeof(struct vcpu_runstate_info),
-        PRIVATE_RUNSTATE_PAGE, v->runstate_frame, &v->runstate_offset);
+    const struct area area = { PRIVATE_RUNSTATE_PAGE,
+                               sizeof(struct vcpu_runstate_info),
+                               v->runstate_frame, &v->runstate_offset };
+
+    lock_take(&v->domain->mm);
+    const enum rc rc = place_area(c, v, a->addr, &area);
 
     if (rc == RC_OK && a->addr != 0) {
-        arch_runstate_publish(v);
+        arch_runstate_publish(v); /* with the lock: it stays quiet */
     }
+    lock_drop(&v->domain->mm);
     return rc;
 }
 
@@ -189,16 +204,16 @@ s64 hc_vcpu_time_area(struct hc_call *c, struct arg_time_area *a)
     if (v == NULL) {
         return RC_ENOENT;
     }
-    if (!is_quiet(c, v)) {
-        return RC_EBUSY;
-    }
-    const enum rc rc =
-        place_area(c->v, v, a->addr, sizeof(struct vcpu_time_info),
-                   PRIVATE_TIME_PAGE, v->time_frame, &v->time_offset);
+    const struct area area = { PRIVATE_TIME_PAGE, sizeof(struct vcpu_time_info),
+                               v->time_frame, &v->time_offset };
+
+    lock_take(&v->domain->mm);
+    const enum rc rc = place_area(c, v, a->addr, &area);
 
     if (rc == RC_OK && a->addr != 0) {
         arch_time_publish(v);
     }
+    lock_drop(&v->domain->mm);
     return rc;
 }
 
@@ -218,16 +233,15 @@ s64 hc_vcpu_info(struct hc_call *c, struct arg_vcpu_info_place *a)
     if (v == NULL) {
         return RC_ENOENT;
     }
-    if (!is_quiet(c, v)) {
-        return RC_EBUSY;
-    }
     if ((a->offset & 7) != 0) {
         return RC_EINVAL;
     }
     lock_take(&v->domain->mm);
     struct frame *f = frame_of(v->domain, mfn(a->mfn));
 
-    if (v->info_frame.v != MFN_NONE || f == NULL) {
+    if (!is_quiet(c, v)) {
+        rc = RC_EBUSY;
+    } else if (v->info_frame.v != MFN_NONE || f == NULL) {
         rc = RC_EINVAL;
     } else {
         pgentry_quarantine(v->domain, f, FRAME_WRITABLE);

@@ -11,7 +11,7 @@
  *   0          cpio header, pad member
  *   MF_OFFSET  struct mf_header      (one page)
  *              struct mf_domain[]    (one page each)
- *              struct mf_image[]     (MF_IMAGE_BYTES each, last page zero-padded)
+ *              struct mf_image[]     (MF_IMAGE_BYTES each, then zeroes)
  *   page aligned: image bytes, one cpio member each, in table order
  *
  * header.digest is SHA-256 over the manifest_bytes at MF_OFFSET with the digest

@@ -56,6 +56,7 @@ struct host {
     u32 time_publishes;
     u32 runstate_publishes;
     u32 log_lines;
+    u64 audit_bytes; /* taken by the audit port */
     struct host_console console[HOST_DOMAINS];
     /* Called before each read of memory that a guest can write: the place
      * where another CPU of the guest changes it. */

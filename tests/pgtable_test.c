@@ -118,10 +118,10 @@ static void test_I4_table_is_never_writable(void **state)
     make_tree();
     pin(frame_n(4), 4);
     for (u64 i = 1; i <= 4; i++) { /* A01, A02 */
-        assert_int_equal(
-            put_entry(frame_n(1), 5, pte_make(frame_n(i), RW)), RC_EBUSY);
-        assert_int_equal(
-            put_entry(frame_n(1), 5, pte_make(frame_n(i), RO)), RC_OK);
+        assert_int_equal(put_entry(frame_n(1), 5, pte_make(frame_n(i), RW)),
+                         RC_EBUSY);
+        assert_int_equal(put_entry(frame_n(1), 5, pte_make(frame_n(i), RO)),
+                         RC_OK);
         assert_int_equal(put_entry(frame_n(1), 5, 0), RC_OK);
     }
     assert_sound();
@@ -136,12 +136,12 @@ static void test_levels_descend(void **state)
     make_tree();
     pin(frame_n(4), 4);
     /* A03, A04: same level, upward, and skipping a level. */
-    assert_int_not_equal(
-        put_entry(frame_n(4), 9, pte_make(frame_n(4), RO)), RC_OK);
-    assert_int_not_equal(
-        put_entry(frame_n(3), 9, pte_make(frame_n(4), RO)), RC_OK);
-    assert_int_not_equal(
-        put_entry(frame_n(4), 9, pte_make(frame_n(2), RO)), RC_OK);
+    assert_int_not_equal(put_entry(frame_n(4), 9, pte_make(frame_n(4), RO)),
+                         RC_OK);
+    assert_int_not_equal(put_entry(frame_n(3), 9, pte_make(frame_n(4), RO)),
+                         RC_OK);
+    assert_int_not_equal(put_entry(frame_n(4), 9, pte_make(frame_n(2), RO)),
+                         RC_OK);
     assert_sound();
 }
 
@@ -168,8 +168,8 @@ static void test_bad_bits_and_frames_are_refused(void **state)
         RC_EINVAL);
     /* A07: the hypervisor's slots. */
     for (u32 i = 256; i <= 271; i++) {
-        assert_int_equal(
-            put_entry(frame_n(4), i, pte_make(frame_n(3), RW)), RC_EINVAL);
+        assert_int_equal(put_entry(frame_n(4), i, pte_make(frame_n(3), RW)),
+                         RC_EINVAL);
     }
     assert_sound();
 }
@@ -254,9 +254,8 @@ static void test_random_sequences(void **state)
                 raw(a, index, pte_make(frame_n(b), flags));
             } else if (what < 5) {
                 (void)!put_entry(frame_n(a), index,
-                                 random() % 3 != 0
-                                     ? pte_make(frame_n(b), flags)
-                                     : 0);
+                                 random() % 3 != 0 ? pte_make(frame_n(b), flags)
+                                                   : 0);
             } else if (what < 7) {
                 const u32 level = (u32)random() % 4 + 1;
 

@@ -24,7 +24,7 @@ UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
 define unit_rules
 $(B)/unit-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	@$(2) $(UNIT_FLAGS) $(WARN) -MMD -c $$< -o $$@
+	@$(2) $(UNIT_FLAGS) $(WARN) -MMD -MP -c $$< -o $$@
 
 $(B)/unit-$(1)/libhost.a: $(UNIT_HOST:%.c=$(B)/unit-$(1)/%.o)
 	@rm -f $$@

@@ -3,12 +3,16 @@
  * The services of core/arch.h that are the machine layer's: CPUs, time, TLB,
  * log. Those of guests and page tables are in x86/arch.c.
  */
+#include "audit/sha256.h"
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/clock.h"
 #include "x86/hw.h"
+#include "x86/image.h"
 #include "x86/machine.h"
+#include "x86/cpufeat.h"
 #include "x86/print.h"
+#include "x86/serial.h"
 #include "x86/smp.h"
 
 ns_t arch_now(void)
@@ -65,10 +69,31 @@ void arch_machine_off(u32 code)
     machine_off(code);
 }
 
+void arch_build_digest(u8 digest[32])
+{
+    sha256(image_text_start, (u64)(image_seal_start - image_text_start),
+           digest);
+}
+
 void arch_log(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     host_vprint(fmt, args);
     va_end(args);
+}
+
+u64 arch_wall_ns(void)
+{
+    return clock_wall_base() + clock_now();
+}
+
+u64 arch_random(void)
+{
+    return cpu_random();
+}
+
+u32 arch_audit_send(const u8 *bytes, u32 count)
+{
+    return serial_try(SERIAL_AUDIT, bytes, count);
 }

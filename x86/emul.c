@@ -20,6 +20,7 @@
 #include "x86/pvcpu.h"
 
 #define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE */
+#define OPCODE_INT 0xcdu
 #define ERROR_IDT 2u
 #define ERROR_EXTERNAL 1u
 #define PIT_FIRST 0x40u
@@ -241,12 +242,19 @@ static bool emulate(struct vcpu *v, struct regs *r)
     return true;
 }
 
-/* INT n reaches a gate of ours that ring 3 may not use: #GP that names it. */
+/* INT n reaches a gate of ours that ring 3 may not use: #GP that names it. The
+ * vector is taken from the instruction, since QEMU 7.2 scales the one in the
+ * error code by the wrong size of a gate. */
 static bool software_interrupt(struct vcpu *v, struct regs *r)
 {
-    const u32 vector = r->error >> 3 & 0xff;
+    u8 bytes[2];
     if ((r->error & (ERROR_IDT | ERROR_EXTERNAL)) != ERROR_IDT ||
-        !bounce_may_raise(v, vector)) {
+        !arch_fetch(bytes, gva(r->rip), sizeof(bytes)) ||
+        bytes[0] != OPCODE_INT) {
+        return false;
+    }
+    const u32 vector = bytes[1];
+    if (!bounce_may_raise(v, vector)) {
         return false;
     }
     r->rip += 2;

@@ -20,6 +20,7 @@
 #include "core/atomic.h"
 #include "core/conring.h"
 #include "core/domain.h"
+#include "core/record.h"
 #include "core/sched.h"
 #include "x86/cpufeat.h"
 #include "x86/entry.h"
@@ -27,6 +28,7 @@
 #include "x86/hw.h"
 #include "x86/private.h"
 
+#define RECORDS_A_TURN 4u
 #define IDLE_RETRY_NS 1000000ull
 
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
@@ -68,11 +70,14 @@ static enum host_work host_work(void)
     const ns_t now = arch_now();
     bool waits = false;
     hostcon_work();
+    if (record_waiting()) {
+        waits = !record_drain(RECORDS_A_TURN);
+    }
     if (domain_work_wanted()) {
         if (domain_work()) {
             return WORK_GOES_ON;
         }
-        waits = domain_work_wanted();
+        waits = waits || domain_work_wanted();
     }
     for (u32 i = 1; i <= domain_count; i++) {
         struct domain *d = domain_table[i];

@@ -52,5 +52,8 @@ s64 hc_iret(struct hc_call *c)
     atomic_store8(&v->info->upcall_mask, mask);
     v->nmi_masked = false;
     ctxsw_set_mode(v, !to_user);
-    return (s64)f.rax;
+    /* rax is the interrupted code's, not a result: any value is possible. */
+    r->rax = f.rax;
+    r->vector = VECTOR_RETURNED;
+    return RC_OK;
 }

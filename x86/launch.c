@@ -20,6 +20,7 @@
 #include "x86/memory.h"
 #include "x86/paging.h"
 #include "x86/print.h"
+#include "x86/serial.h"
 #include "x86/smp.h"
 
 static const struct mf_header *header_of(const u8 *module)
@@ -100,7 +101,8 @@ const struct mf_header *launch_check(void)
     for (u32 i = 0; i < h->image_count; i++) {
         if (!manifest_check_image(module, image_of(module, i))) {
             cannot_start("damaged boot module: image %u does not have its "
-                         "digest", i);
+                         "digest",
+                         i);
         }
     }
     return h;
@@ -128,7 +130,9 @@ void launch_all(const struct mf_header *h)
     make_frame_table();
     domtables_init(gdt_page_frame());
     sched_init(smp_cpu_count());
-    record_boot(h->policy_digest);
+    record_boot(h->policy_digest, h->domain_count,
+                (h->flags & MF_AUDIT_SERIAL) != 0 &&
+                    serial_is_present(SERIAL_AUDIT));
     create_all(module);
     while (domain_work()) {
     }

@@ -111,6 +111,17 @@ void serial_write(u32 port, const u8 *bytes, u32 count)
     }
 }
 
+u32 serial_try(u32 port, const u8 *bytes, u32 count)
+{
+    if (!serial_is_present(port) ||
+        (hw_in8(port_base[port] + REG_LSR) & LSR_EMPTY) == 0) {
+        return 0;
+    }
+    const u32 burst = count < FIFO_BYTES ? count : FIFO_BYTES;
+    hw_out8_many(port_base[port] + REG_DATA, bytes, burst);
+    return burst;
+}
+
 void serial_write_text(u32 port, const char *text, u32 count)
 {
     u8 burst[FIFO_BYTES];

@@ -30,6 +30,8 @@ void serial_enable_input(void);
 
 /* Bytes as they are. */
 void serial_write(u32 port, const u8 *bytes, u32 count);
+/* As many as the transmitter has room for now: 0 while it is busy. */
+u32 serial_try(u32 port, const u8 *bytes, u32 count);
 /* Text: CR before each LF. */
 void serial_write_text(u32 port, const char *text, u32 count);
 

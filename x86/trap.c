@@ -63,6 +63,9 @@ static void trap_hypercall(struct vcpu *v, struct regs *r)
         .in_multicall = false,
     };
     const s64 result = dispatch(&c);
+    if (r->vector == VECTOR_RETURNED) {
+        return;
+    }
     if (result == RC_PREEMPT) {
         /* Again from the SYSCALL instruction, with what is left to do. */
         r->rdi = c.arg[0];

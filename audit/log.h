@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The log: a ring of record slots that is never overwritten.
+ *
+ * A slot is free, promised to somebody (reserved), or holds a record until it
+ * has been sent. In this first form the serial port is the collector: a record
+ * that audit_drain has handed out counts as acknowledged, and its slot is
+ * free.
+ *
+ * Nothing is dropped without a trace. Each family may take slots only while
+ * enough stay free for the ones behind it:
+ *
+ *     GUEST, PRIV   leave AUDIT_POOL_LIFE + AUDIT_POOL_STOP
+ *     LIFE          leaves AUDIT_POOL_STOP
+ *     STOP          may take the last one
+ *
+ * When there is no slot the answer is RC_EAGAIN, and what was to be recorded
+ * must not happen: the caller drains, or makes its caller wait. A privileged
+ * act reserves both its slots, writes its intent, acts, and writes its
+ * outcome; the last two cannot fail. A guest's refusals are counted exactly,
+ * each in its class; a token bucket per domain chooses which also become a
+ * record, and a summary with the counts follows at least a second after the
+ * last, and before those of a new incarnation. Counts that find no slot stay
+ * and go into a later summary.
+ *
+ * Time and CPU come from the caller: this is pure code. A time older than one
+ * seen before counts as that one, so that a CPU which was late to take the lock
+ * neither turns the log's time back nor fills a token bucket. Every function is
+ * called with the log's lock held (rank 4, audit); it belongs to the caller.
+ */
+#ifndef AUDIT_LOG_H
+#define AUDIT_LOG_H
+
+#include "audit/record.h"
+#include "audit/sha256.h"
+#include "core/rc.h"
+
+#define AUDIT_POOL_LIFE 64u
+#define AUDIT_POOL_STOP 16u
+#define AUDIT_SLOTS_MIN 128u
+
+#define AUDIT_CLASSES 49u     /* hypercall numbers below 48, and the rest */
+#define AUDIT_CLASS_OTHER 48u /* no such hypercall */
+#define AUDIT_BURST 8u        /* samples at once of one domain */
+#define AUDIT_TOKEN_NS 100000000ull    /* ... and ten a second after that */
+#define AUDIT_SUMMARY_NS 1000000000ull /* between summaries of one domain */
+
+struct audit_now {
+    u64 mono_ns;
+    u64 wall_ns;
+    u16 cpu;
+};
+
+/* What the caller says about an event; the rest of a record is the log's. */
+struct audit_note {
+    enum audit_event event;
+    enum audit_decision decision;
+    s32 result;
+    u16 actor; /* AUDIT_NOBODY: the host */
+    u16 actor_vcpu;
+    bool actor_kernel;
+    u64 actor_incarnation;
+    u16 target; /* AUDIT_NOBODY: none */
+    u64 target_incarnation;
+    u64 arg[3];
+    u32 field_bytes; /* used of field, built by audit_field_add */
+    u8 field[AUDIT_FIELD_ROOM];
+};
+
+/* Refusals of one domain. All zero at the start. */
+struct audit_meter {
+    u64 ever;
+    u64 tokens_ns;  /* when the bucket was empty, plus a burst */
+    u64 summary_ns; /* time of the last summary */
+    u64 pending;    /* counted since then: the sum of count */
+    u64 sampled;    /* of these, records written */
+    u32 suppressed; /* since the last sample; stays at its maximum */
+    u64 incarnation;
+    u64 count[AUDIT_CLASSES];
+};
+
+/* The two slots of a privileged act. */
+struct audit_ticket {
+    u32 slots; /* still reserved */
+    u64 intent;
+};
+
+struct audit_log {
+    struct audit_record *slot; /* slot n % count holds record n */
+    u32 count;
+    u32 reserved;
+    u64 next;        /* seq of the next record */
+    u64 sent;        /* records before this one have been sent */
+    u64 turned_away; /* appends that found no slot */
+    u64 now_ns;      /* latest time seen: records never go back */
+    u8 head[SHA256_BYTES];
+    u8 boot_id[16];
+};
+
+/* An empty log in count slots; RC_EINVAL below AUDIT_SLOTS_MIN. */
+enum rc audit_init(struct audit_log *log, struct audit_record *slot, u32 count,
+                   const u8 boot_id[16]) MUST_CHECK;
+
+/* A note with nobody in it. */
+void audit_note_init(struct audit_note *note, enum audit_event event);
+/* Add a field; one that does not fit is RC_E2BIG and leaves the note as is. */
+enum rc audit_field_add(struct audit_note *note, enum audit_field type,
+                        const void *value, u32 bytes) MUST_CHECK;
+
+/* One record that stands for itself. RC_EAGAIN: no slot in its pool. */
+enum rc audit_append(struct audit_log *log, const struct audit_now *now,
+                     const struct audit_note *note) MUST_CHECK;
+
+/* Both slots of an act of this family, and its intent. RC_EAGAIN: the act
+ * must not happen. */
+enum rc audit_begin(struct audit_log *log, const struct audit_now *now,
+                    const struct audit_note *note,
+                    struct audit_ticket *ticket) MUST_CHECK;
+/* The outcome, in the slot that audit_begin kept. Once a ticket. */
+void audit_end(struct audit_log *log, const struct audit_now *now,
+               const struct audit_note *note, struct audit_ticket *ticket);
+
+/* A refusal by note's actor: counted, and a record if it is to be a sample.
+ * class_nr is the hypercall number. */
+void audit_refused(struct audit_log *log, const struct audit_now *now,
+                   const struct audit_note *note, u32 class_nr,
+                   struct audit_meter *meter);
+/* Write the summary of domain when it is due, or in any case. True when no
+ * count is left. */
+bool audit_summary(struct audit_log *log, const struct audit_now *now,
+                   u16 domain, struct audit_meter *meter, bool in_any_case);
+
+/* Copy at most max unsent records to out and free their slots. */
+u32 audit_drain(struct audit_log *log, struct audit_record *out, u32 max);
+
+/* Records that wait to be sent. */
+u64 audit_waiting(const struct audit_log *log);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel's one log and who writes to it; see record.h and audit/log.h.
+ *
+ * Records leave by a serial port of their own, a few bytes whenever it has
+ * room, by whichever CPU looks (record_drain); one CPU sends at a time. A host
+ * whose manifest asks for no audit port has no collector: its records are
+ * taken off the ring as if sent, and only the chain's head is shown at the end.
+ *
+ * A life-cycle step finds a slot even when refusals flood the log, since the
+ * log keeps a pool for it; should that be used up too, the record waits for
+ * the port here, before the step is made.
+ *
+ * Lock: log_lock (rank audit) around the log and the meters.
+ */
+#include "core/record.h"
+
+#include "audit/log.h"
+#include "core/arch.h"
+#include "core/atomic.h"
+#include "core/mem.h"
+#include "policy/manifest.h"
+
+#define LOG_SLOTS 1024u
+#define PORT_PATIENCE_NS 5000000000ull
+#define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
+
+static struct lock log_lock;
+static struct audit_log audit_log;
+static struct audit_meter *meter; /* [I] one a domain, by number */
+static u32 ready;                 /* [a] 1: the log is there */
+static u32 waiting;               /* [a] 1: something is to be sent */
+static u32 sending;               /* [a] a CPU is at it */
+static bool exported; /* there is a port for records; [a] once given up */
+
+/* By the sending CPU alone: the record that is going out. */
+static struct audit_record out;
+static u32 out_at, out_bytes;
+
+static struct audit_now now_here(void)
+{
+    const struct audit_now now = { arch_now(), arch_wall_ns(),
+                                   (u16)arch_cpu() };
+    return now;
+}
+
+static void name_field(struct audit_note *note, const struct domain *d)
+{
+    u32 length = 0;
+
+    while (length < DOMAIN_NAME_BYTES - 1 && d->name[length] != 0) {
+        length++;
+    }
+    if (audit_field_add(note, AUDIT_FIELD_NAME, d->name, length) != RC_OK) {
+        arch_panic("record: a name does not fit");
+    }
+}
+
+static enum rc append(const struct audit_note *note)
+{
+    const struct audit_now now = now_here();
+
+    lock_take(&log_lock);
+    const enum rc rc = audit_append(&audit_log, &now, note);
+
+    lock_drop(&log_lock);
+    atomic_store32(&waiting, 1);
+    return rc;
+}
+
+/* A record that must be there before what it announces. A port that takes
+ * nothing for PORT_PATIENCE_NS is given up, in so many words. */
+static void append_surely(const struct audit_note *note)
+{
+    const ns_t until = arch_now() + PORT_PATIENCE_NS;
+
+    while (append(note) != RC_OK) {
+        if (arch_now() > until && exported) {
+            arch_log("audit: the port takes no records: given up\n");
+            exported = false;
+        }
+        (void)record_drain(1);
+        arch_relax();
+    }
+}
+
+static enum audit_event event_of(enum record_life what)
+{
+    switch (what) {
+    case RECORD_CREATED:
+        return AUDIT_DOMAIN_CREATED;
+    case RECORD_STARTED:
+        return AUDIT_DOMAIN_STARTED;
+    case RECORD_SHUTDOWN:
+        return AUDIT_DOMAIN_SHUTDOWN;
+    case RECORD_CRASHED:
+        return AUDIT_DOMAIN_CRASHED;
+    case RECORD_RESTARTED:
+        return AUDIT_DOMAIN_RESTARTED;
+    default:
+        return AUDIT_DOMAIN_DESTROYED;
+    }
+}
+
+void record_life(const struct domain *d, enum record_life what, u64 detail)
+{
+    struct audit_note note;
+
+    /* Without record_boot there is no log: so in unit tests, never in the
+     * kernel, where it comes before the first domain. */
+    if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
+        return;
+    }
+    audit_note_init(&note, event_of(what));
+    note.target = d->id;
+    note.target_incarnation = d->incarnation;
+    if (what == RECORD_CRASHED) {
+        const struct vcpu *v = arch_current();
+
+        note.arg[0] = ENDED_KILLED;
+        note.arg[1] = detail;
+        note.actor = d->id;
+        note.actor_incarnation = d->incarnation;
+        note.actor_vcpu = v != NULL && v->domain == d ? (u16)v->id : 0;
+    } else {
+        note.arg[0] = detail;
+    }
+    name_field(&note, d);
+    append_surely(&note);
+}
+
+void record_refusal(struct vcpu *v, u32 nr, u64 sub, enum rc why)
+{
+    struct domain *d = v->domain;
+    const struct audit_now now = now_here();
+    struct audit_note note;
+
+    (void)atomic_add64(&d->refused, 1);
+    if ((d->audit & MF_AUDIT_DENY) == 0 || atomic_load32(&ready) == 0) {
+        return;
+    }
+    audit_note_init(&note, AUDIT_GUEST_REFUSED);
+    note.decision = AUDIT_DENIED;
+    note.result = why;
+    note.actor = d->id;
+    note.actor_vcpu = (u16)v->id;
+    note.actor_kernel = v->in_kernel;
+    note.actor_incarnation = d->incarnation;
+    note.arg[0] = nr;
+    note.arg[1] = sub;
+    note.arg[2] = arch_guest_rip();
+    lock_take(&log_lock);
+    audit_refused(&audit_log, &now, &note, nr, &meter[d->id]);
+    lock_drop(&log_lock);
+    atomic_store32(&waiting, 1);
+}
+
+/* The counts that no sample has shown yet. */
+static void write_summaries(void)
+{
+    const struct audit_now now = now_here();
+
+    for (u32 i = 1; i <= domain_count; i++) {
+        lock_take(&log_lock);
+        (void)audit_summary(&audit_log, &now, (u16)i, &meter[i], true);
+        lock_drop(&log_lock);
+    }
+}
+
+void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
+{
+    struct audit_note note;
+    mfn_t ignored;
+    u8 boot_id[16];
+    u8 build[32];
+    struct audit_record *slots =
+        arch_boot_frames(LOG_SLOTS / SLOTS_A_FRAME, &ignored);
+    const u64 meter_bytes = (domains + 1ull) * sizeof(struct audit_meter);
+
+    meter =
+        arch_boot_frames((meter_bytes + PAGE_BYTES - 1) / PAGE_BYTES, &ignored);
+    for (u32 i = 0; i < 2; i++) {
+        const u64 word = arch_random();
+
+        memcpy(boot_id + i * 8, &word, sizeof(word));
+    }
+    if (slots == NULL || meter == NULL ||
+        audit_init(&audit_log, slots, LOG_SLOTS, boot_id) != RC_OK) {
+        arch_panic("record: no room for the log");
+    }
+    exported = has_port;
+    audit_note_init(&note, AUDIT_BOOT);
+    note.arg[0] = AUDIT_VERSION;
+    note.arg[1] = domains;
+    arch_build_digest(build);
+    if (audit_field_add(&note, AUDIT_FIELD_BUILD, build, 32) != RC_OK ||
+        audit_field_add(&note, AUDIT_FIELD_POLICY, policy_digest, 32) !=
+            RC_OK) {
+        arch_panic("record: a digest does not fit");
+    }
+    append_surely(&note);
+    atomic_store32(&ready, 1);
+}
+
+void record_host_end(u32 code)
+{
+    struct audit_note note;
+
+    write_summaries();
+    audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
+    note.arg[0] = code;
+    append_surely(&note);
+    arch_log("audit: %lu records, chain head %lx%lx\n", audit_log.next,
+             record_head_word(0), record_head_word(1));
+}
+
+u64 record_head_word(u32 word)
+{
+    u64 value = 0;
+
+    for (u32 i = 0; i < 8; i++) {
+        value = value << 8 | audit_log.head[(word % 4) * 8 + i];
+    }
+    return value;
+}
+
+bool record_waiting(void)
+{
+    return atomic_load32(&waiting) != 0;
+}
+
+/* The next record to send is in out; false: there is none. */
+static bool load_next(void)
+{
+    if (out_at < out_bytes) {
+        return true;
+    }
+    lock_take(&log_lock);
+    const u32 count = audit_drain(&audit_log, &out, 1);
+
+    lock_drop(&log_lock);
+    out_at = 0;
+    out_bytes = count == 0 ? 0 : out.bytes;
+    return count != 0;
+}
+
+/* Send while the port takes bytes. True: nothing is left. */
+static bool send_some(u32 max)
+{
+    for (u32 records = 0; records < max; records++) {
+        if (!load_next()) {
+            return true;
+        }
+        while (out_at < out_bytes && exported) {
+            const u8 *bytes = (const u8 *)&out;
+            const u32 sent =
+                arch_audit_send(bytes + out_at, out_bytes - out_at);
+
+            if (sent == 0) {
+                return false;
+            }
+            out_at += sent;
+        }
+        out_at = out_bytes;
+    }
+    return false;
+}
+
+bool record_drain(u32 max)
+{
+    if (atomic_swap32(&sending, 1) != 0) {
+        return false;
+    }
+    atomic_store32(&waiting, 0);
+    const bool empty = send_some(max);
+
+    if (!empty) {
+        atomic_store32(&waiting, 1);
+    }
+    atomic_store32(&sending, 0);
+    return empty;
+}
