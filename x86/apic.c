@@ -129,11 +129,6 @@ void apic_send(u32 apic_id, u32 vector)
     apic_command(apic_id, ICR_ASSERT | vector);
 }
 
-void apic_send_nmi(u32 apic_id)
-{
-    apic_command(apic_id, ICR_ASSERT | ICR_NMI);
-}
-
 void apic_send_init(u32 apic_id)
 {
     apic_command(apic_id, ICR_ASSERT | ICR_INIT);

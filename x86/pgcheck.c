@@ -87,8 +87,3 @@ u64 paging_verify(void)
 {
     return walk_all().leaves;
 }
-
-u64 paging_window_count(void)
-{
-    return walk_all().windows;
-}
