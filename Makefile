@@ -50,7 +50,9 @@ $(B)/ringfence.elf: $(K_O) x86/link.lds
 include rf/rf.mk guests/guests.mk tests/tests.mk
 
 # ---- end ---------------------------------------------------------------------
+# What was fetched once is kept: removing it would need the network again.
 clean:
-	rm -rf $(B)
+	@[ ! -d $(B) ] || find $(B) -mindepth 1 -maxdepth 1 ! -name guests \
+		-exec rm -rf {} +
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

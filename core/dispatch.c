@@ -26,9 +26,16 @@
 #define SUB_COUNT 16u
 #define ELEMENT_COST 8 /* of the budget; a walk step is 1 */
 
+enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
+
+/* What dispatch needs to know of a row. */
 #define HC_ANY(n, s, w, name, shape, r, o, g, d)                               \
-    [HCROW_##name] = { #name, n, s, HC_##w, shape, RIGHT_##r, POLICY_##o },
-static const struct hc_info info[HCROW_COUNT] = {
+    [HCROW_##name] = { shape, RIGHT_##r, POLICY_##o },
+static const struct {
+    u8 shape;  /* 'R', 'S', 'B' */
+    u8 right;  /* enum right */
+    u8 object; /* enum policy_object */
+} info[HCROW_COUNT] = {
 #include "core/hypercalls.def"
 };
 
@@ -47,11 +54,6 @@ static const u8 where_of[NR_COUNT] = {
 };
 #pragma GCC diagnostic pop
 
-const struct hc_info *hc_info(u32 row)
-{
-    return row < HCROW_COUNT ? &info[row] : &info[HCROW_NONE];
-}
-
 static u32 find(u64 nr, u64 sub)
 {
     if (nr >= NR_COUNT || sub >= SUB_COUNT) {
@@ -67,11 +69,10 @@ static enum rc admit(struct hc_call *c, u32 row, u64 sub)
         record_refusal(c->v, c->nr, sub, RC_ENOSYS);
         return RC_ENOSYS;
     }
-    const struct hc_info *i = &info[row];
     const u64 rights = atomic_load64(&c->v->domain->rights);
 
-    if (policy_decide(rights, (enum right)i->right,
-                      (enum policy_object)i->object) != POLICY_ALLOW) {
+    if (policy_decide(rights, (enum right)info[row].right,
+                      (enum policy_object)info[row].object) != POLICY_ALLOW) {
         record_refusal(c->v, c->nr, sub, RC_EPERM);
         return RC_EPERM;
     }

@@ -36,6 +36,11 @@ void pgentry_drop_l1(struct domain *d, u64 pte);
  * use it by a translation of its old use. */
 void pgentry_quarantine(struct domain *d, struct frame *f, u32 type);
 
+/* Take a writable reference on m, memory of d that the hypervisor will write by
+ * its number: it can neither become a table nor leave. RC_EINVAL: not d's;
+ * RC_EBUSY: a table. */
+enum rc pgentry_hold(struct domain *d, mfn_t m) MUST_CHECK;
+
 /* As pgtable_ready, but keep a finished result for (m, level), which a
  * pgtable_get of the same call will claim. */
 enum rc pgwalk_ready_for(struct vcpu *v, mfn_t m, u32 level) MUST_CHECK;

@@ -110,6 +110,17 @@ void pgentry_drop_l1(struct domain *d, u64 pte)
     }
 }
 
+enum rc pgentry_hold(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(d, m);
+
+    if (f == NULL) {
+        return RC_EINVAL;
+    }
+    pgentry_quarantine(d, f, FRAME_WRITABLE);
+    return frame_ref_writable(f);
+}
+
 /* True when the change needs no counting: same frame, same right to write. */
 static bool same_leaf(u64 a, u64 b)
 {

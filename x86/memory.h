@@ -40,8 +40,5 @@ bool memory_chunk_is_own(u32 chunk);
 
 /* The module, mapped read-only, and its size; NULL when there is none. */
 const u8 *module_map(u64 *bytes);
-/* Unmap it; its chunks that are all RAM are usable from here. All CPUs flush.
- */
-void module_release(void);
 
 #endif

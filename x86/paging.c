@@ -256,12 +256,3 @@ const u8 *paging_map_module(u32 first, u32 count)
     }
     return (const u8 *)(uintptr_t)MODULE_VA;
 }
-
-void paging_unmap_module(u32 count)
-{
-    for (u32 i = 0; i < count; i++) {
-        u64 *const e = entry_find(MODULE_VA + (u64)i * CHUNK_BYTES, 2);
-        CHECK(e != NULL);
-        *e = 0;
-    }
-}

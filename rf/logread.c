@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of a log; see logreader.h. */
-#include "rf/logreader.h"
+/* Reading a stored log; see logread.h. */
+#include "rf/logread.h"
 
 void audit_reader_init(struct audit_reader *reader)
 {
