@@ -67,7 +67,7 @@ enum host_work { WORK_NONE, WORK_WAITS, WORK_GOES_ON };
 /* Work of the host that is due: input, lives of domains, console output that
  * waited for its rate. WORK_WAITS: something waits for time or for another
  * CPU. WORK_GOES_ON: a slice was done and the next can follow at once. */
-static enum host_work host_work(void)
+static enum host_work host_work(struct cpu *cpu, struct regs *r)
 {
     const ns_t now = arch_now();
     bool waits = false;
@@ -76,6 +76,7 @@ static enum host_work host_work(void)
         waits = !record_drain(RECORDS_A_TURN);
     }
     if (domain_work_wanted()) {
+        release(cpu, r); /* only the idle root shows the boot module */
         if (domain_work()) {
             return WORK_GOES_ON;
         }
@@ -92,9 +93,9 @@ static enum host_work host_work(void)
 /* Without a vCPU. What woke one since it was looked for has set resched or
  * kicked; an interrupt from then on ends the sleep, since interrupts are off
  * until its very instruction. */
-static void idle_turn(struct cpu *cpu)
+static void idle_turn(struct cpu *cpu, struct regs *r)
 {
-    const enum host_work work = host_work();
+    const enum host_work work = host_work(cpu, r);
     if (work == WORK_GOES_ON) {
         hw_take_interrupts();
         return;
@@ -117,7 +118,7 @@ static void world_switch(struct cpu *cpu, struct regs *r)
     while (next == NULL) {
         release(cpu, r);
         sched_left(cpu->id);
-        idle_turn(cpu);
+        idle_turn(cpu, r);
         next = choose(cpu);
     }
     if (next != cpu->current) {
@@ -165,7 +166,7 @@ void guest_exit_work(struct regs *r)
             cpu->resched = 1;
         }
         if (must_leave(cpu, cpu->current)) {
-            (void)host_work();
+            (void)host_work(cpu, r);
             world_switch(cpu, r);
         }
         deliver(cpu->current, r);

@@ -11,7 +11,8 @@
  * 258   ffff8100_00000000  LINEAR: machine address + base;  supervisor, global
  *                          hypervisor chunks (2 MiB pages)
  *                          and live page tables (4 KiB)
- * 259                      nothing
+ * 259   ffff8180_00000000  MODULE: the boot module          supervisor, read-
+ *                                                           only, own root only
  * 260   ffff8200_00000000  IMAGE: text, rodata, data        supervisor, global
  * 261   ffff8280_00000000  PERCPU: stacks with guard pages, supervisor, global
  *                          per-CPU block, temporary slots
@@ -29,6 +30,7 @@
 #define M2P_SLOT 256u
 #define PRIVATE_SLOT 257u
 #define LINEAR_SLOT 258u
+#define MODULE_SLOT 259u
 #define IMAGE_SLOT 260u
 #define PERCPU_SLOT 261u
 #define DEVICE_SLOT 262u
@@ -36,6 +38,7 @@
 #define M2P_BASE 0xffff800000000000
 #define PRIVATE_BASE 0xffff808000000000
 #define LINEAR_BASE 0xffff810000000000
+#define MODULE_BASE 0xffff818000000000
 #define IMAGE_BASE 0xffff820000000000
 #define PERCPU_BASE 0xffff828000000000
 #define DEVICE_BASE 0xffff830000000000

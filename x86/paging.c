@@ -27,7 +27,6 @@
 #define DEVICE_FLAGS (DATA_FLAGS | PTE_PCD | PTE_PWT)
 
 #define CHUNKS_PER_L2 512u
-#define MODULE_VA (DEVICE_BASE + 0x40000000ull)
 #define MODULE_GIB_MAX 5u /* below 4 GiB, so it lies in at most 5 L2 tables */
 
 static mfn_t idle_l4 SEALED;
@@ -127,7 +126,7 @@ void paging_init(u32 cpu_count)
     }
     (void)entry_make(DEVICE_BASE, 1);
     for (u64 i = 0; i < MODULE_GIB_MAX; i++) {
-        (void)entry_make(MODULE_VA + (i << 30), 2);
+        (void)entry_make(MODULE_BASE + (i << 30), 2);
     }
     paging_ready = true;
     for (u32 c = 0; c < memory_chunk_count(); c++) {
@@ -155,7 +154,7 @@ void paging_seal(void)
 
 u64 paging_hv_slot(u32 slot)
 {
-    if (slot < LINEAR_SLOT || slot > DEVICE_SLOT) {
+    if (slot < LINEAR_SLOT || slot > DEVICE_SLOT || slot == MODULE_SLOT) {
         return 0;
     }
     const u64 *const l4 = linear(idle_l4);
@@ -249,10 +248,10 @@ void *paging_map_device(u64 address, u32 bytes)
 const u8 *paging_map_module(u32 first, u32 count)
 {
     for (u32 i = 0; i < count; i++) {
-        u64 *const e = entry_find(MODULE_VA + (u64)i * CHUNK_BYTES, 2);
+        u64 *const e = entry_find(MODULE_BASE + (u64)i * CHUNK_BYTES, 2);
         CHECK(e != NULL);
         const mfn_t m = mfn((u64)(first + i) << CHUNK_FRAME_BITS);
         *e = pte_make(m, RODATA_FLAGS | PTE_LARGE);
     }
-    return (const u8 *)(uintptr_t)MODULE_VA;
+    return (const u8 *)(uintptr_t)MODULE_BASE;
 }

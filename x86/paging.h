@@ -28,7 +28,7 @@ u64 paging_own_cr3(void);
 /* Make the sealed data of the image read-only. All CPUs flush. */
 void paging_seal(void);
 
-/* The entry for slot (258..262) of a guest's L4, 0 for other slots. */
+/* The entry for a slot of a guest's L4, 0 for those it does not share. */
 u64 paging_hv_slot(u32 slot);
 
 /* Show a chunk of the hypervisor in LINEAR; hide it again (CPUs are to flush).
@@ -54,7 +54,8 @@ void temp_unmap(u32 slot);
 
 /* Device registers, uncached. Start-up only. */
 void *paging_map_device(u64 address, u32 bytes);
-/* The module's chunks, read-only. */
+/* The module's chunks, read-only, in the idle root only: what tenants are made
+ * of is no other tenant's to see. */
 const u8 *paging_map_module(u32 first, u32 count);
 
 /* Per-CPU places. */

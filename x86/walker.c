@@ -16,7 +16,8 @@
  *            while the frame table says that it is a page table
  *   IMAGE    the image
  *   PERCPU   frames of ours; this CPU's temporary slots are empty
- *   DEVICE   registers, and the boot module, read-only: neither in a tenant
+ *   DEVICE   registers, in no tenant's memory
+ *   MODULE   in the idle root only: the boot module, read-only
  *   others   nothing
  *
  * nothing that is writable and executable, nothing to user mode but M2P; and
@@ -213,7 +214,7 @@ static void check_large(const struct walker *w, u64 e, u64 rights)
         if (!frame_is_ours(m) || LINEAR_BASE + (m.v << PAGE_BITS) != w->va) {
             wrong(w, "a chunk that is not the hypervisor's", e);
         }
-    } else if (slot == DEVICE_SLOT && (rights & PTE_WRITE) == 0) {
+    } else if (slot == MODULE_SLOT && (rights & PTE_WRITE) == 0) {
         check_device(w, e, CHUNK_FRAMES);
     } else {
         wrong(w, "a large page", e);
@@ -297,7 +298,8 @@ static void walk_slot(struct walker *w, u32 slot, u64 l4e)
     const u64 base = M2P_BASE + (((u64)slot - M2P_SLOT) << 39);
     const u32 first = w->domain == NULL ? LINEAR_SLOT : M2P_SLOT;
     w->va = base;
-    if (slot < first || slot > DEVICE_SLOT) {
+    if (slot < first || slot > DEVICE_SLOT ||
+        (slot == MODULE_SLOT && w->domain != NULL)) {
         wrong(w, "something where nothing is", l4e);
     }
     const u64 *const l3 = table_of(w, l4e);
