@@ -31,6 +31,8 @@
 
 #define RECORDS_A_TURN 4u
 #define IDLE_RETRY_NS 1000000ull
+/* Of domains' lives at a time: what a neighbour waits for them at a switch. */
+#define WORK_SLICE_NS 500000ull
 
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
 {
@@ -77,7 +79,11 @@ static enum host_work host_work(struct cpu *cpu, struct regs *r)
     }
     if (domain_work_wanted()) {
         release(cpu, r); /* only the idle root shows the boot module */
-        if (domain_work()) {
+        bool more = domain_work();
+        while (more && arch_now() - now < WORK_SLICE_NS) {
+            more = domain_work();
+        }
+        if (more) {
             return WORK_GOES_ON;
         }
         waits = waits || domain_work_wanted();
