@@ -13,8 +13,8 @@
 #include "core/arch.h"
 #include "core/frame.h"
 #include "core/pgtable.h"
-#include "core/recount.h"
 #include "tests/host_arch.h"
+#include "tests/host_recount.h"
 #include "x86/pte.h"
 
 #define RW (PTE_PRESENT | PTE_WRITE | PTE_USER)

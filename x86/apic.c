@@ -38,7 +38,6 @@
 #define TIMER_TSC_DEADLINE 0x40000u
 #define DIVIDE_BY_1 0xbu
 #define SPURIOUS_ENABLE 0x100u
-#define ICR_NMI 0x400u
 #define ICR_INIT 0x500u
 #define ICR_STARTUP 0x600u
 #define ICR_BUSY 0x1000u

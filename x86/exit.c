@@ -105,11 +105,9 @@ static void idle_turn(struct cpu *cpu)
             arch_timer_arm(soon);
         }
     }
-    const ns_t from = arch_now();
     if (atomic_swap32(&cpu->kicked, 0) == 0 && cpu->resched == 0) {
         hw_sleep();
     }
-    cpu->idle_ns += arch_now() - from;
 }
 
 /* Loop: ends when there is a vCPU to run; each turn sleeps. */

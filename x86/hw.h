@@ -34,13 +34,6 @@ static inline u8 hw_in8(u16 port)
     return v;
 }
 
-static inline u16 hw_in16(u16 port)
-{
-    u16 v;
-    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-
 /* count bytes to one port. */
 static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
 {
@@ -57,7 +50,6 @@ static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
 #define MSR_SYSENTER_CS 0x174u
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
-#define MSR_PAT 0x277u
 #define MSR_X2APIC                                                             \
     0x800u /* register r of the local APIC: MSR_X2APIC + r/16                  \
             */
@@ -310,13 +302,6 @@ static inline void NO_RETURN hw_continue_on(u64 stack_top)
                      : "r"(stack_top)
                      : "memory");
     __builtin_unreachable();
-}
-
-static inline u64 hw_read_rbp(void)
-{
-    u64 v;
-    __asm__ volatile("movq %%rbp, %0" : "=r"(v));
-    return v;
 }
 
 /* Eight bytes at a time, then the rest: where the processor has no fast byte

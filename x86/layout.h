@@ -11,7 +11,7 @@
  * 258   ffff8100_00000000  LINEAR: machine address + base;  supervisor, global
  *                          hypervisor chunks (2 MiB pages)
  *                          and live page tables (4 KiB)
- * 259   ffff8180_00000000  FRAMES: nothing, see LINEAR
+ * 259                      nothing
  * 260   ffff8200_00000000  IMAGE: text, rodata, data        supervisor, global
  * 261   ffff8280_00000000  PERCPU: stacks with guard pages, supervisor, global
  *                          per-CPU block, temporary slots
@@ -29,7 +29,6 @@
 #define M2P_SLOT 256u
 #define PRIVATE_SLOT 257u
 #define LINEAR_SLOT 258u
-#define FRAMES_SLOT 259u
 #define IMAGE_SLOT 260u
 #define PERCPU_SLOT 261u
 #define DEVICE_SLOT 262u
@@ -37,11 +36,9 @@
 #define M2P_BASE 0xffff800000000000
 #define PRIVATE_BASE 0xffff808000000000
 #define LINEAR_BASE 0xffff810000000000
-#define FRAMES_BASE 0xffff818000000000
 #define IMAGE_BASE 0xffff820000000000
 #define PERCPU_BASE 0xffff828000000000
 #define DEVICE_BASE 0xffff830000000000
-#define HV_START M2P_BASE
 #define HV_END 0xffff880000000000 /* first address after the hole */
 
 /* The image is linked at IMAGE_BASE + its physical address. */

@@ -22,6 +22,7 @@
 #include "x86/regs.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
+#include "x86/walker.h"
 
 #define BOOT_MAP_BYTES 0x100000000ull /* what the boot tables show */
 #define TRAMPOLINE_FIRST 0x8u
@@ -120,7 +121,7 @@ void main_on_own_stack(void)
     paging_seal();    /* nothing writes the sealed data again */
     host_print("checked: hypervisor tables, %lu entries, "
                "0 writable and executable\n",
-               paging_verify());
+               walker_verify());
     smp_open();
     cpu_loop();
 }

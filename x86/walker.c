@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walker: at each world switch, every entry that the hypervisor has in the
- * root that was just loaded, looked up again and accounted for. It runs only
- * when the manifest asks for it, and it is the test of a promise: whatever a
- * processor can be made to reveal of its own address space, no tenant's memory
- * is in it but page tables and the loaded tenant's own.
+ * The walker: every entry that the hypervisor has in a root, looked up again
+ * and accounted for. It is the test of a promise: whatever a processor can be
+ * made to reveal of its own address space, no tenant's memory is in it but page
+ * tables and the loaded tenant's own. It walks the hypervisor's own root at the
+ * end of start-up; and, when the manifest asks for it, the root that was just
+ * loaded at each world switch.
  *
  * What a slot may show (layout.h draws them):
  *
@@ -18,7 +19,8 @@
  *   DEVICE   registers, and the boot module, read-only: neither in a tenant
  *   others   nothing
  *
- * and every table on the way is a frame of ours, the L4 table apart. In LINEAR
+ * nothing that is writable and executable, nothing to user mode but M2P; and
+ * every table on the way is a frame of ours, the L4 table apart. In LINEAR
  * a frame is shown at its own machine address. Another CPU's temporary slots
  * are that CPU's to check: they may be in use while it works for its tenant.
  *
@@ -180,9 +182,6 @@ static void check_device(const struct walker *w, u64 e, u64 frames)
 static void check_page(const struct walker *w, u64 e, u64 rights)
 {
     const u32 slot = pte_index(w->va, 4);
-    if (slot != M2P_SLOT && (rights & PTE_USER) != 0) {
-        wrong(w, "a page to user mode", e);
-    }
     switch (slot) {
     case M2P_SLOT:
         check_m2p(w, e, rights);
@@ -219,8 +218,23 @@ static void check_large(const struct walker *w, u64 e, u64 rights)
     } else {
         wrong(w, "a large page", e);
     }
-    if ((rights & PTE_USER) != 0) {
-        wrong(w, "a chunk to user mode", e);
+}
+
+/* Rights of e under a table with rights over: WRITE, USER and NX bits. */
+static u64 rights_below(u64 over, u64 e)
+{
+    return (over & e & RIGHTS_ALL) | ((over | e) & PTE_NX);
+}
+
+/* Any entry that maps something. */
+static void check_rights(struct walker *w, u64 e, u64 rights)
+{
+    w->entries++;
+    if ((rights & PTE_WRITE) != 0 && (rights & PTE_NX) == 0) {
+        wrong(w, "something writable and executable", e);
+    }
+    if ((rights & PTE_USER) != 0 && pte_index(w->va, 4) != M2P_SLOT) {
+        wrong(w, "something to user mode", e);
     }
 }
 
@@ -239,7 +253,7 @@ static bool group_is_empty(const u64 *t, u32 i)
                           t[i + 5] | t[i + 6] | t[i + 7]) == 0;
 }
 
-static void walk_l1(struct walker *w, const u64 *l1, u64 va, u64 rights)
+static void walk_l1(struct walker *w, const u64 *l1, u64 va, u64 over)
 {
     for (u32 i = 0; i < TABLE_ENTRIES; i++) {
         if (group_is_empty(l1, i)) {
@@ -251,40 +265,43 @@ static void walk_l1(struct walker *w, const u64 *l1, u64 va, u64 rights)
             continue;
         }
         w->va = va + (u64)i * PAGE_BYTES;
-        w->entries++;
+        check_rights(w, e, rights_below(over, e));
         if (pte_index(va, 4) == LINEAR_SLOT) {
             check_window(w, &l1[i]);
         } else {
-            check_page(w, e, rights & e);
+            check_page(w, e, rights_below(over, e));
         }
     }
 }
 
-static void walk_l2(struct walker *w, const u64 *l2, u64 va, u64 rights)
+static void walk_l2(struct walker *w, const u64 *l2, u64 va, u64 over)
 {
     for (u32 i = 0; i < TABLE_ENTRIES; i++) {
         const u64 e = atomic_load64(&l2[i]);
         if (!pte_is_present(e)) {
             continue;
         }
+        const u64 rights = rights_below(over, e);
         w->va = va + (u64)i * CHUNK_BYTES;
         if (pte_is_large(e)) {
-            w->entries++;
-            check_large(w, e, rights & e);
+            check_rights(w, e, rights);
+            check_large(w, e, rights);
         } else {
-            walk_l1(w, table_of(w, e), w->va, rights & e);
+            walk_l1(w, table_of(w, e), w->va, rights);
         }
     }
 }
 
 static void walk_slot(struct walker *w, u32 slot, u64 l4e)
 {
-    const u64 base = M2P_BASE + ((u64)(slot - M2P_SLOT) << 39);
+    const u64 base = M2P_BASE + (((u64)slot - M2P_SLOT) << 39);
+    const u32 first = w->domain == NULL ? LINEAR_SLOT : M2P_SLOT;
     w->va = base;
-    if (slot > DEVICE_SLOT || (slot < LINEAR_SLOT && w->domain == NULL)) {
+    if (slot < first || slot > DEVICE_SLOT) {
         wrong(w, "something where nothing is", l4e);
     }
     const u64 *const l3 = table_of(w, l4e);
+    const u64 over = rights_below(RIGHTS_ALL, l4e);
     for (u32 i = 0; i < TABLE_ENTRIES; i++) {
         const u64 e = atomic_load64(&l3[i]);
         if (pte_is_present(e)) {
@@ -292,9 +309,32 @@ static void walk_slot(struct walker *w, u32 slot, u64 l4e)
             if (pte_is_large(e)) {
                 wrong(w, "a page of 1 GiB", e);
             }
-            walk_l2(w, table_of(w, e), w->va, RIGHTS_ALL & l4e & e);
+            walk_l2(w, table_of(w, e), w->va, rights_below(over, e));
         }
     }
+}
+
+/* All of a root; slots that are a guest's are its own business. */
+static u64 walk_root(const struct domain *d, mfn_t root)
+{
+    struct walker w = { d, 0, 0 };
+    if (!paging_linear_has(root)) {
+        panic("walker: the loaded root %lx is no table", root.v);
+    }
+    const u64 *const l4 = linear(root);
+    for (u32 slot = 0; slot < TABLE_ENTRIES; slot++) {
+        const u64 e = atomic_load64(&l4[slot]);
+        const bool is_hv = slot >= HV_FIRST_SLOT && slot <= HV_LAST_SLOT;
+        if (pte_is_present(e) && (is_hv || d == NULL)) {
+            walk_slot(&w, slot, e);
+        }
+    }
+    return w.entries;
+}
+
+u64 walker_verify(void)
+{
+    return walk_root(NULL, mfn(paging_own_cr3() >> PAGE_BITS));
 }
 
 void walker_check(const struct domain *d)
@@ -302,20 +342,10 @@ void walker_check(const struct domain *d)
     if (!enabled) {
         return;
     }
-    struct walker w = { d, 0, 0 };
-    const mfn_t root = mfn((hw_read_cr3() & PTE_FRAME) >> PAGE_BITS);
-    if (!paging_linear_has(root)) {
-        panic("walker: the loaded root %lx is no table", root.v);
-    }
-    const u64 *const l4 = linear(root);
-    for (u32 slot = HV_FIRST_SLOT; slot <= HV_LAST_SLOT; slot++) {
-        const u64 e = atomic_load64(&l4[slot]);
-        if (pte_is_present(e)) {
-            walk_slot(&w, slot, e);
-        }
-    }
+    const u64 root = (hw_read_cr3() & PTE_FRAME) >> PAGE_BITS;
+    const u64 walked = walk_root(d, mfn(root));
     (void)atomic_add64(&switches, 1);
-    (void)atomic_add64(&entries, w.entries);
+    (void)atomic_add64(&entries, walked);
 }
 
 void walker_report(void)

@@ -10,6 +10,10 @@
 /* The manifest asks for it (MF_TEST_WALKER). Start-up only. */
 void walker_enable(bool on);
 
+/* Walk the hypervisor's own root: entries that map something. Panics as
+ * below. */
+u64 walker_verify(void);
+
 /* At a world switch: walk what is loaded on this CPU now. d owns the root;
  * NULL: the idle root. Panics at the first frame that should not be there. */
 void walker_check(const struct domain *d);

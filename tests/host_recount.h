@@ -4,8 +4,8 @@
  * afresh from what holds them, and compared with the frame table. It is the
  * oracle of the unit tests and fuzzers, and of the frame auditor.
  */
-#ifndef CORE_RECOUNT_H
-#define CORE_RECOUNT_H
+#ifndef TESTS_HOST_RECOUNT_H
+#define TESTS_HOST_RECOUNT_H
 
 #include "core/domain.h"
 

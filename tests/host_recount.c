@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The recount; see recount.h. What holds a frame:
+ * The recount; see host_recount.h. What holds a frame:
  *
  *   an entry of a table (of one on the stack of work: the entries taken)
  *   a pin; a vCPU's root; work that owns a table or an unclaimed result
  *   the rings and areas that the hypervisor writes by number
  *   grants of ours that others have mapped
  */
-#include "core/recount.h"
+#include "tests/host_recount.h"
 
 #include "core/arch.h"
 #include "core/frame.h"
