@@ -22,6 +22,7 @@
 #include "core/dispatch.h"
 #include "core/pgtable.h"
 #include "core/sched.h"
+#include "core/schedcpu.h"
 #include "policy/policy.h"
 #include "tests/host_arch.h"
 #include "x86/pte.h"
@@ -50,6 +51,7 @@ static int setup(void **state)
 {
     (void)state;
     host_reset();
+    memset(sched_cpus, 0, sizeof(sched_cpus));
     sched_init(1);
     d = host_domain(1, FRAMES, 2);
     d->rights = RIGHTS_ALL;
