@@ -349,6 +349,36 @@ s64 attack_foreign_domain(void)
     return hypercall(26, va_of(&op), 1, 0, 0, 0);
 }
 
+static void load_root(u64 root)
+{
+    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
+}
+
+/* A root of its own takes validating, and the work it may cost must not be
+ * what an earlier hypercall has left over. */
+s64 attack_root_tired(void)
+{
+    static struct arg_mmu_update many[2048];
+    const u64 old = table_of(here(), 4);
+    const u64 *from = page_of_frame(old);
+    u64 *root = (u64 *)(void *)scratch[1];
+    for (u32 i = 0; i < 512; i++) {
+        root[i] = i < 256 || i > 271 ? from[i] : 0;
+    }
+    (void)page_protect(root, P_RO);
+    for (u32 i = 0; i < ARRAY_COUNT(many); i++) {
+        many[i].ptr = frame_of_page(scratch[2]) << PAGE_BITS;
+    }
+    for (u32 n = 1; n <= ARRAY_COUNT(many); n *= 2) {
+        if (call_mmu_normal(many, n, NULL) != 0) {
+            return n;
+        }
+        load_root(frame_of_page(root) << PAGE_BITS);
+        load_root(old << PAGE_BITS);
+    }
+    return 0;
+}
+
 /* ---- A14: trapped writes
  * ------------------------------------------------------------------- */
 
