@@ -3,6 +3,9 @@
  * From a hypercall to its handler; see dispatch.h. All of it is expanded from
  * the table: row lookup, policy question, typed fetch and store, the call.
  *
+ * Before the handler applies anything, OUT and IO fields are stored once as they
+ * were fetched: where the answer could not be written, nothing happens.
+ *
  * A row that the policy denies to the caller's rights is refused before a byte
  * of its arguments is read, but for the few calls whose sub-operation is in
  * the structure itself.
@@ -92,8 +95,8 @@ static s64 call_one(struct hc_call *c, u32 row)
         struct arg_##a arg;                                                    \
         const gva_t at = gva(c->arg[p]);                                       \
         const enum rc rc = fetch_##a(&arg, at);                                \
-        if (rc != RC_OK) {                                                     \
-            return rc;                                                         \
+        if (rc != RC_OK || store_##a(at, &arg, RC_OK) != RC_OK) {              \
+            return rc != RC_OK ? rc : RC_EFAULT;                               \
         }                                                                      \
         const s64 result = hc_##name(c, &arg);                                 \
         return result < 0 ? result : store_##a(at, &arg, result);              \
@@ -250,8 +253,8 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
     case HCROW_##name: {                                                       \
         struct arg_##a arg;                                                    \
         const enum rc rc = fetch_##a(&arg, gva(at));                           \
-        if (rc != RC_OK) {                                                     \
-            return rc;                                                         \
+        if (rc != RC_OK || store_##a(gva(at), &arg, RC_OK) != RC_OK) {         \
+            return rc != RC_OK ? rc : RC_EFAULT;                               \
         }                                                                      \
         const s64 result = hc_##name(c, &arg);                                 \
         return result < 0 ? result : store_##a(gva(at), &arg, result);         \
