@@ -21,6 +21,7 @@ enum rc audit_init(struct audit_log *log, struct audit_record *slot, u32 count,
     log->next = 0;
     log->sent = 0;
     log->turned_away = 0;
+    log->now_ns = 0;
     for (u32 i = 0; i < SHA256_BYTES; i++) {
         log->head[i] = 0;
     }
@@ -83,6 +84,16 @@ static bool has_room(const struct audit_log *log, enum audit_event event,
     return free_slots >= kept + slots;
 }
 
+/* The log's time: CPUs read the clock before they take the lock, so what they
+ * bring may be older than what the log has seen. */
+static u64 log_time(struct audit_log *log, const struct audit_now *now)
+{
+    if (now->mono_ns > log->now_ns) {
+        log->now_ns = now->mono_ns;
+    }
+    return log->now_ns;
+}
+
 static void fill_note(struct audit_record *r, const struct audit_note *note)
 {
     r->family = (u8)audit_event_family(note->event);
@@ -119,7 +130,7 @@ static void put(struct audit_log *log, const struct audit_now *now,
     }
     r->version = AUDIT_VERSION;
     r->seq = log->next;
-    r->mono_ns = now->mono_ns;
+    r->mono_ns = log_time(log, now);
     r->wall_ns = now->wall_ns;
     r->cpu = now->cpu;
     for (u32 i = 0; i < 16; i++) {
@@ -196,21 +207,35 @@ static bool take_token(struct audit_meter *meter, u64 now_ns)
     return true;
 }
 
+/* The domain has been started anew: its counts so far are the old
+ * incarnation's. Without a slot they stay, and count for the new one. */
+static void close_counts(struct audit_log *log, const struct audit_now *now,
+                         u16 domain, struct audit_meter *meter)
+{
+    if (audit_summary(log, now, domain, meter, true)) {
+        meter->suppressed = 0;
+    }
+}
+
 void audit_refused(struct audit_log *log, const struct audit_now *now,
                    const struct audit_note *note, u32 class_nr,
                    struct audit_meter *meter)
 {
+    const u64 now_ns = log_time(log, now);
+
+    if (meter->ever == 0) {
+        meter->summary_ns = now_ns;
+    } else if (meter->incarnation != note->actor_incarnation) {
+        close_counts(log, now, note->actor, meter);
+    }
     const struct audit_record part = { .phase = AUDIT_ATOMIC,
                                        .suppressed = meter->suppressed };
 
-    if (meter->ever == 0) {
-        meter->summary_ns = now->mono_ns;
-    }
     meter->ever++;
     meter->pending++;
     meter->count[class_nr < AUDIT_CLASS_OTHER ? class_nr : AUDIT_CLASS_OTHER]++;
     meter->incarnation = note->actor_incarnation;
-    if (take_token(meter, now->mono_ns) && has_room(log, note->event, 1)) {
+    if (take_token(meter, now_ns) && has_room(log, note->event, 1)) {
         put(log, now, note, &part);
         meter->sampled++;
         meter->suppressed = 0;
@@ -253,13 +278,14 @@ static void write_summary(struct audit_log *log, const struct audit_now *now,
     put(log, now, &note, &part);
     meter->pending -= sum;
     meter->sampled = 0;
-    meter->summary_ns = now->mono_ns;
+    meter->summary_ns = log_time(log, now);
 }
 
 bool audit_summary(struct audit_log *log, const struct audit_now *now,
                    u16 domain, struct audit_meter *meter, bool in_any_case)
 {
-    if (!in_any_case && now->mono_ns - meter->summary_ns < AUDIT_SUMMARY_NS) {
+    if (!in_any_case &&
+        log_time(log, now) - meter->summary_ns < AUDIT_SUMMARY_NS) {
         return meter->pending == 0;
     }
     /* At most AUDIT_CLASSES / COUNTS_A_RECORD + 1 records. */

@@ -20,9 +20,12 @@
  * outcome; the last two cannot fail. A guest's refusals are counted exactly,
  * each in its class; a token bucket per domain chooses which also become a
  * record, and a summary with the counts follows at least a second after the
- * last. Counts that find no slot stay and go into a later summary.
+ * last, and before those of a new incarnation. Counts that find no slot stay
+ * and go into a later summary.
  *
- * Time and CPU come from the caller: this is pure code. Every function is
+ * Time and CPU come from the caller: this is pure code. A time older than one
+ * seen before counts as that one, so that a CPU which was late to take the lock
+ * neither turns the log's time back nor fills a token bucket. Every function is
  * called with the log's lock held (rank 4, audit); it belongs to the caller.
  */
 #ifndef AUDIT_LOG_H
@@ -89,6 +92,7 @@ struct audit_log {
     u64 next;        /* seq of the next record */
     u64 sent;        /* records before this one have been sent */
     u64 turned_away; /* appends that found no slot */
+    u64 now_ns;      /* latest time seen: records never go back */
     u8 head[SHA256_BYTES];
     u8 boot_id[16];
 };

@@ -23,14 +23,9 @@ ARG_STRUCTS(ARG_STRUCT)
 /* Row numbers: HCROW_<name>, in table order; 0 is "no such pair". */
 enum hc_row {
     HCROW_NONE,
-#define HC_R(nr, sub, where, name, right, object, guest, doc) HCROW_##name,
-#define HC_S(nr, sub, where, name, ptr, arg, right, object, guest, doc)        \
+#define HC_ANY(nr, sub, where, name, shape, right, object, guest, doc)         \
     HCROW_##name,
-#define HC_B(nr, sub, where, name, arg, right, object, guest, doc) HCROW_##name,
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     HCROW_COUNT
 };
 
@@ -57,8 +52,5 @@ struct hc_call {
 #define HC_B(nr, sub, where, name, a, right, object, guest, doc)               \
     s64 hc_##name(struct hc_call *c, struct arg_##a *a);
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
 
 #endif

@@ -20,6 +20,8 @@ u32 arch_cpu(void);
 struct vcpu *arch_current(void);
 /* One turn of a waiting loop: serve requests from other CPUs, pause. */
 void arch_relax(void);
+/* Where the current vCPU's guest code was when it came in. */
+u64 arch_guest_rip(void);
 /* Nanoseconds since boot, monotonic over all CPUs. */
 ns_t arch_now(void);
 /* Make CPU cpu look at its work before it returns to a guest or sleeps. */
@@ -51,6 +53,9 @@ bool arch_pte_swap(mfn_t table, u32 index, u64 *expected, u64 value);
 /* The same table as an array, for walks; entries change under us only in
  * their accessed and dirty bits. */
 u64 *arch_table(mfn_t table);
+/* The processor may read the cache at the address of an entry that is not
+ * present (L1TF): such an entry must not name memory. */
+bool arch_l1tf_affected(void);
 /* Map a frame that becomes a table in the window; unmap one that ceased. */
 void arch_window_map(mfn_t table);
 void arch_window_unmap(mfn_t table);
@@ -58,8 +63,8 @@ void arch_window_unmap(mfn_t table);
 void arch_install_slots(const struct domain *d, mfn_t l4);
 /* Walk the current kernel root for va: machine frame of the L1 table and
  * index. RC_EFAULT when there is no L1 table. Reads live tables only. */
-enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
-    MUST_CHECK;
+enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table,
+                  u32 *index) MUST_CHECK;
 
 /* ---- other frames, through temporary slots ------------------------------ */
 
@@ -98,7 +103,8 @@ void arch_runstate_publish(struct vcpu *v);
 /* Write the time records and wall clock of a domain that is about to start. */
 void arch_domain_times(struct domain *d);
 
-/* ---- at boot -------------------------------------------------------------- */
+/* ---- at boot --------------------------------------------------------------
+ */
 
 /* Hypervisor memory: count frames, zeroed, contiguous, mapped for good.
  * NULL when there is none left. */
@@ -125,11 +131,6 @@ u32 arch_audit_send(const u8 *bytes, u32 count);
 void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */
 void arch_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* A record of the log to its collector, the third serial port, if there is
- * one. Called with the audit lock held. */
-void arch_audit_write(const u8 *bytes, u32 count);
-/* Nanoseconds since 1970, UTC, as well as the host knows. */
-u64 arch_wall_now(void);
 /* SHA-256 of the kernel's text and constants, as they run. */
 void arch_build_digest(u8 digest[32]);
 /* Bytes from a tenant to its own console; the channel keeps them apart. */

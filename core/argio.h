@@ -40,7 +40,8 @@ static inline bool in_range(u64 value, u64 low, u64 high)
 #define CHECK_OUT(a, name, low, high)
 #define CHECK_PAD(a, name, low, high)
 
-#define CHECK_FIELD(type, name, kind, low, high) CHECK_##kind(a, name, low, high)
+#define CHECK_FIELD(type, name, kind, low, high)                               \
+    CHECK_##kind(a, name, low, high)
 #define STORE_FIELD(type, name, kind, low, high)                               \
     STORE_##kind(at.v + offsetof(__typeof__(*a), name), &a->name, sizeof(type))
 

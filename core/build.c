@@ -29,8 +29,8 @@
 #include "x86/pte.h"
 
 #define SLICE_FRAMES 16u
-#define ROOM_FRAMES 128u    /* 512 KiB above the stack */
-#define ROUND_FRAMES 1024u  /* 4 MiB */
+#define ROOM_FRAMES 128u   /* 512 KiB above the stack */
+#define ROUND_FRAMES 1024u /* 4 MiB */
 #define WORDS_A_WRITE 64u
 #define MAGIC "xen-3.0-x86_64"
 
@@ -171,9 +171,8 @@ static void step_p2m(struct domain *d)
 
         words[i] = p < d->plan->frames ? frame_number(d, p).v : PFN_INVALID;
     }
-    arch_frame_write(
-        frame_number(d, b->p2m_pfn + b->next / TABLE_ENTRIES),
-        (u32)(b->next % TABLE_ENTRIES) * 8, words, sizeof(words));
+    arch_frame_write(frame_number(d, b->p2m_pfn + b->next / TABLE_ENTRIES),
+                     (u32)(b->next % TABLE_ENTRIES) * 8, words, sizeof(words));
     b->next += WORDS_A_WRITE;
     advance(b, count);
 }
@@ -184,7 +183,8 @@ static u64 boot_entry(const struct domain *d, u64 t, u64 index)
 {
     const struct build *b = &d->build;
     const u64 base = d->plan->virt_base;
-    const u64 upper = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY;
+    const u64 upper =
+        PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY;
     const u64 l3 = 1;
     const u64 l2 = l3 + b->l3_count;
     const u64 l1 = l2 + b->l2_count;
@@ -193,10 +193,11 @@ static u64 boot_entry(const struct domain *d, u64 t, u64 index)
         const u64 p = (t - l1) * TABLE_ENTRIES + index;
         const bool table = p >= b->tables_pfn && p < b->stack_pfn;
 
-        return p >= b->end_pfn ? 0
-                               : pte_make(frame_number(d, p),
-                                          PTE_PRESENT | PTE_USER | PTE_ACCESSED |
-                                              (table ? 0 : PTE_WRITE));
+        return p >= b->end_pfn
+                   ? 0
+                   : pte_make(frame_number(d, p), PTE_PRESENT | PTE_USER |
+                                                      PTE_ACCESSED |
+                                                      (table ? 0 : PTE_WRITE));
     }
     /* The unit that the entry stands for, counted from that of virt_base. */
     u64 first, unit, child, count;
@@ -233,8 +234,7 @@ static void step_tables(struct domain *d)
     u64 words[WORDS_A_WRITE];
 
     for (u32 i = 0; i < WORDS_A_WRITE; i++) {
-        words[i] =
-            t < used ? boot_entry(d, t, b->next % TABLE_ENTRIES + i) : 0;
+        words[i] = t < used ? boot_entry(d, t, b->next % TABLE_ENTRIES + i) : 0;
     }
     arch_frame_write(frame_number(d, b->tables_pfn + t),
                      (u32)(b->next % TABLE_ENTRIES) * 8, words, sizeof(words));
@@ -325,8 +325,8 @@ static enum rc step_start(struct domain *d)
     }
     write_start_info(d);
     if (p->hypercall_va != MF_NO_ADDRESS) {
-        arch_hypercall_page(frame_number(
-            d, (p->hypercall_va - p->virt_base) >> PAGE_BITS));
+        arch_hypercall_page(
+            frame_number(d, (p->hypercall_va - p->virt_base) >> PAGE_BITS));
     }
     arch_vcpu_reset(&d->vcpu[0], p->entry_va,
                     va_of(d, b->stack_pfn) + PAGE_BYTES,

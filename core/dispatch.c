@@ -3,8 +3,8 @@
  * From a hypercall to its handler; see dispatch.h. All of it is expanded from
  * the table: row lookup, policy question, typed fetch and store, the call.
  *
- * Before the handler applies anything, OUT and IO fields are stored once as they
- * were fetched: where the answer could not be written, nothing happens.
+ * Before the handler applies anything, OUT and IO fields are stored once as
+ * they were fetched: where the answer could not be written, nothing happens.
  *
  * A row that the policy denies to the caller's rights is refused before a byte
  * of its arguments is read, but for the few calls whose sub-operation is in
@@ -29,48 +29,33 @@
 #define SUB_COUNT 16u
 #define ELEMENT_COST 8 /* of the budget; a walk step is 1 */
 
-#define HC_R(n, s, w, name, r, o, g, d)                                        \
-    [HCROW_##name] = { #name, n, s, HC_##w, 'R', RIGHT_##r, POLICY_##o },
-#define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
-    [HCROW_##name] = { #name, n, s, HC_##w, 'S', RIGHT_##r, POLICY_##o },
-#define HC_B(n, s, w, name, a, r, o, g, d)                                     \
-    [HCROW_##name] = { #name, n, s, HC_##w, 'B', RIGHT_##r, POLICY_##o },
-static const struct hc_info info[HCROW_COUNT] = {
+enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
+
+/* What dispatch needs to know of a row. */
+#define HC_ANY(n, s, w, name, shape, r, o, g, d)                               \
+    [HCROW_##name] = { shape, RIGHT_##r, POLICY_##o },
+static const struct {
+    u8 shape;  /* 'R', 'S', 'B' */
+    u8 right;  /* enum right */
+    u8 object; /* enum policy_object */
+} info[HCROW_COUNT] = {
 #include "core/hypercalls.def"
 };
-#undef HC_R
-#undef HC_S
-#undef HC_B
 
 /* Row of each pair, 0 for none. */
-#define HC_R(n, s, w, name, r, o, g, d) [n][s] = HCROW_##name,
-#define HC_S(n, s, w, name, p, a, r, o, g, d) [n][s] = HCROW_##name,
-#define HC_B(n, s, w, name, a, r, o, g, d) [n][s] = HCROW_##name,
+#define HC_ANY(n, s, w, name, shape, r, o, g, d) [n][s] = HCROW_##name,
 static const u8 row_of[NR_COUNT][SUB_COUNT] = {
 #include "core/hypercalls.def"
 };
-#undef HC_R
-#undef HC_S
-#undef HC_B
 
-/* Where the sub-operation of each number is. */
-#define HC_R(n, s, w, name, r, o, g, d) [n] = HC_##w,
-#define HC_S(n, s, w, name, p, a, r, o, g, d) [n] = HC_##w,
-#define HC_B(n, s, w, name, a, r, o, g, d) [n] = HC_##w,
+/* Where the sub-operation of each number is: the same in all its rows. */
+#define HC_ANY(n, s, w, name, shape, r, o, g, d) [n] = HC_##w,
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const u8 where_of[NR_COUNT] = {
 #include "core/hypercalls.def"
 };
 #pragma GCC diagnostic pop
-#undef HC_R
-#undef HC_S
-#undef HC_B
-
-const struct hc_info *hc_info(u32 row)
-{
-    return row < HCROW_COUNT ? &info[row] : &info[HCROW_NONE];
-}
 
 static u32 find(u64 nr, u64 sub)
 {
@@ -87,11 +72,10 @@ static enum rc admit(struct hc_call *c, u32 row, u64 sub)
         record_refusal(c->v, c->nr, sub, RC_ENOSYS);
         return RC_ENOSYS;
     }
-    const struct hc_info *i = &info[row];
     const u64 rights = atomic_load64(&c->v->domain->rights);
 
-    if (policy_decide(rights, (enum right)i->right,
-                      (enum policy_object)i->object) != POLICY_ALLOW) {
+    if (policy_decide(rights, (enum right)info[row].right,
+                      (enum policy_object)info[row].object) != POLICY_ALLOW) {
         record_refusal(c->v, c->nr, sub, RC_EPERM);
         return RC_EPERM;
     }
@@ -102,6 +86,7 @@ static enum rc admit(struct hc_call *c, u32 row, u64 sub)
 static s64 call_one(struct hc_call *c, u32 row)
 {
     switch (row) {
+#define HC_F(n, s, w, name, p, a, r, o, g, d)
 #define HC_R(n, s, w, name, r, o, g, d)                                        \
     case HCROW_##name:                                                         \
         return hc_##name(c);
@@ -116,11 +101,7 @@ static s64 call_one(struct hc_call *c, u32 row)
         const s64 result = hc_##name(c, &arg);                                 \
         return result < 0 ? result : store_##a(at, &arg, result);              \
     }
-#define HC_B(n, s, w, name, a, r, o, g, d)
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return RC_ENOSYS;
     }
@@ -145,30 +126,10 @@ static s64 call_by_field(struct hc_call *c)
         return admitted;
     }
     switch (row) {
-#define HC_R(n, s, w, name, r, o, g, d)
-#define HC_B(n, s, w, name, a, r, o, g, d)
-#define HC_S(n, s, w, name, p, arg, r, o, g, d) FIELD_##arg(name)
-#define FIELD_callback(name)                                                   \
+#define HC_F(n, s, w, name, p, arg, r, o, g, d)                                \
     case HCROW_##name:                                                         \
         return hc_##name(c, &a);
-#define FIELD_memory_reservation(name)
-#define FIELD_memory_map(name)
-#define FIELD_runstate_area(name)
-#define FIELD_time_area(name)
-#define FIELD_vcpu_info_place(name)
-#define FIELD_sched_shutdown(name)
-#define FIELD_sched_poll(name)
-#define FIELD_evtchn_interdomain(name)
-#define FIELD_evtchn_virq(name)
-#define FIELD_evtchn_port(name)
-#define FIELD_evtchn_unbound(name)
-#define FIELD_evtchn_ipi(name)
-#define FIELD_evtchn_vcpu(name)
-#define FIELD_set_iopl(name)
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return RC_ENOSYS;
     }
@@ -190,12 +151,10 @@ static s64 mmu_element(struct hc_call *c, u64 at)
         return rc;
     }
     switch (row) {
-    case HCROW_mmu_normal:
-        return hc_mmu_normal(c, &a);
-    case HCROW_mmu_keep_ad:
-        return hc_mmu_keep_ad(c, &a);
-    case HCROW_mmu_machphys:
-        return hc_mmu_machphys(c, &a);
+#define HC_U(n, s, w, name, arg, r, o, g, d)                                   \
+    case HCROW_##name:                                                         \
+        return hc_##name(c, &a);
+#include "core/hypercalls.def"
     default:
         return RC_ENOSYS;
     }
@@ -217,36 +176,30 @@ static s64 mmuext_element(struct hc_call *c, u64 at)
         return rc;
     }
     switch (row) {
-#define HC_R(n, s, w, name, r, o, g, d)
-#define HC_S(n, s, w, name, p, a, r, o, g, d)
-#define HC_B(n, s, w, name, arg, r, o, g, d) ELEMENT_##arg(name)
-#define ELEMENT_mmuext_op(name)                                                \
+#define HC_M(n, s, w, name, arg, r, o, g, d)                                   \
     case HCROW_##name:                                                         \
         return hc_##name(c, &a);
-#define ELEMENT_mmu_update(name)
-#define ELEMENT_gnttab_map(name)
-#define ELEMENT_gnttab_unmap(name)
-#define ELEMENT_gnttab_setup(name)
-#define ELEMENT_gnttab_copy(name)
-#define ELEMENT_gnttab_query(name)
-#define ELEMENT_gnttab_version(name)
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return RC_ENOSYS;
     }
 }
 
-static s64 cut(struct hc_call *c, u32 pointer, u64 size, u64 done_now,
-               u64 done_before)
+/* Elements done of a list are taken off its front: pointer, then count. */
+static s64 cut(struct hc_call *c, u32 pointer, u64 size, u64 done)
 {
-    c->arg[pointer] += done_now * size;
-    c->arg[pointer + 1] -= done_now;
+    c->arg[pointer] += done * size;
+    c->arg[pointer + 1] -= done;
+    return RC_PREEMPT;
+}
+
+/* The same for a batch whose done count goes on with the next part. */
+static s64 cut_counted(struct hc_call *c, u64 size, u64 done_now,
+                       u64 done_before)
+{
     c->v->batch_done = done_before + done_now;
     c->v->batch_open = true;
-    return RC_PREEMPT;
+    return cut(c, 0, size, done_now);
 }
 
 /* mmu_update and mmuext_op: (list, count, done *, domain). Stops at the first
@@ -268,21 +221,21 @@ static s64 call_mmu_batch(struct hc_call *c)
     c->arg[1] = count;
     while (i < count && result >= 0) {
         if (v->budget <= 0) {
-            return cut(c, 0, size, i, before);
+            return cut_counted(c, size, i, before);
         }
         v->budget -= ELEMENT_COST;
         const u64 at = c->arg[0] + i * size;
 
         result = c->nr == 1 ? mmu_element(c, at) : mmuext_element(c, at);
         if (result == RC_PREEMPT) {
-            return cut(c, 0, size, i, before);
+            return cut_counted(c, size, i, before);
         }
         if (result >= 0) {
             i++;
         }
     }
     if (result >= 0 && pgtable_continue(v) == RC_PREEMPT) {
-        return cut(c, 0, size, i, before);
+        return cut_counted(c, size, i, before);
     }
     const u32 done = (u32)(before + i);
 
@@ -296,18 +249,7 @@ static s64 call_mmu_batch(struct hc_call *c)
 static s64 grant_element(struct hc_call *c, u32 row, u64 at)
 {
     switch (row) {
-#define HC_R(n, s, w, name, r, o, g, d)
-#define HC_S(n, s, w, name, p, a, r, o, g, d)
-#define HC_B(n, s, w, name, arg, r, o, g, d) ELEMENT2_##arg(name, arg)
-#define ELEMENT2_mmuext_op(name, a)
-#define ELEMENT2_mmu_update(name, a)
-#define ELEMENT2_gnttab_map(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_unmap(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_setup(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_copy(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_query(name, a) GRANT_CASE(name, a)
-#define ELEMENT2_gnttab_version(name, a) GRANT_CASE(name, a)
-#define GRANT_CASE(name, a)                                                    \
+#define HC_G(n, s, w, name, a, r, o, g, d)                                     \
     case HCROW_##name: {                                                       \
         struct arg_##a arg;                                                    \
         const enum rc rc = fetch_##a(&arg, gva(at));                           \
@@ -318,9 +260,6 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
         return result < 0 ? result : store_##a(gva(at), &arg, result);         \
     }
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return RC_ENOSYS;
     }
@@ -329,15 +268,10 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
 static u64 grant_element_bytes(u32 row)
 {
     switch (row) {
-#define HC_R(n, s, w, name, r, o, g, d)
-#define HC_S(n, s, w, name, p, a, r, o, g, d)
-#define HC_B(n, s, w, name, arg, r, o, g, d)                                   \
+#define HC_G(n, s, w, name, a, r, o, g, d)                                     \
     case HCROW_##name:                                                         \
-        return sizeof(struct arg_##arg);
+        return sizeof(struct arg_##a);
 #include "core/hypercalls.def"
-#undef HC_R
-#undef HC_S
-#undef HC_B
     default:
         return 0;
     }
@@ -354,13 +288,13 @@ static s64 call_grant_batch(struct hc_call *c, u32 row)
     }
     for (u64 i = 0; i < c->arg[2]; i++) {
         if (v->budget <= 0) {
-            return cut(c, 1, size, i, 0);
+            return cut(c, 1, size, i);
         }
         v->budget -= 4 * ELEMENT_COST;
         const s64 result = grant_element(c, row, c->arg[1] + i * size);
 
         if (result == RC_PREEMPT) {
-            return cut(c, 1, size, i, 0);
+            return cut(c, 1, size, i);
         }
         if (result < 0) {
             return result;
@@ -392,8 +326,7 @@ s64 dispatch_entry(struct hc_call *c)
     if (rc != RC_OK) {
         return rc;
     }
-    return info[row].shape == 'B' ? call_grant_batch(c, row)
-                                  : call_one(c, row);
+    return info[row].shape == 'B' ? call_grant_batch(c, row) : call_one(c, row);
 }
 
 s64 dispatch(struct hc_call *c)

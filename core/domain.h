@@ -8,8 +8,8 @@
  *
  * RUNNING: vCPUs may run. ENDING: it has asked to end, or was made to; its
  * vCPUs leave their CPUs, then its frames are given back in bounded steps.
- * SCRUBBING: its frames are zeroed. ENDED: nothing is left but the record; the number is never reused for
- * another tenant. incarnation counts the launches.
+ * SCRUBBING: its frames are zeroed. ENDED: nothing is left but the record; the
+ * number is never reused for another tenant. incarnation counts the launches.
  *
  * Memory of a domain: whole chunks, reserved when it is first built and kept
  * until it has ended. Pool frames, for what the hypervisor keeps of it, are
@@ -41,45 +41,45 @@ enum domain_state {
 };
 
 /* How a domain ended: shutdown reasons 0..5 of the ABI, and ours. */
-#define ENDED_KILLED 16u  /* the hypervisor stopped it (domain_crash) */
+#define ENDED_KILLED 16u /* the hypervisor stopped it (domain_crash) */
 
 #define DOMAIN_NAME_BYTES 32u
 
 struct domain {
-    domid_t id;     /* [I] */
-    u64 state;      /* [a] enum domain_state */
-    u64 incarnation; /* [I] while it lives */
+    domid_t id;                   /* [I] */
+    u64 state;                    /* [a] enum domain_state */
+    u64 incarnation;              /* [I] while it lives */
     char name[DOMAIN_NAME_BYTES]; /* [I] */
-    u64 rights;     /* [a] can only shrink */
-    u32 audit;      /* [I] enum mf_audit */
-    u32 end_reason; /* [a] set once on leaving RUNNING */
-    u32 action[3];  /* [I] enum mf_action on poweroff, reboot, crash */
+    u64 rights;                   /* [a] can only shrink */
+    u32 audit;                    /* [I] enum mf_audit */
+    u32 end_reason;               /* [a] set once on leaving RUNNING */
+    u32 action[3]; /* [I] enum mf_action on poweroff, reboot, crash */
 
     struct vcpu *vcpu; /* [I] array */
     u32 vcpu_count;    /* [I] */
 
     struct lock mm;
-    u64 first_chunk;   /* [I] chunks are contiguous: [first, first + count) */
-    u32 chunk_count;   /* [I] */
-    u64 frames;        /* [m] frames that are its memory now */
-    u64 frames_max;    /* [I] */
-    u32 free_head;     /* [m] FREE frames: number within our chunks, linked by
-                          frame.pfn; FRAME_NO_PFN ends the list */
-    u64 pfn_limit;     /* [I] pseudo-physical numbers are below this */
+    u64 first_chunk;    /* [I] chunks are contiguous: [first, first + count) */
+    u32 chunk_count;    /* [I] */
+    u64 frames;         /* [m] frames that are its memory now */
+    u64 frames_max;     /* [I] */
+    u32 free_head;      /* [m] FREE frames: number within our chunks, linked by
+                           frame.pfn; FRAME_NO_PFN ends the list */
+    u64 pfn_limit;      /* [I] pseudo-physical numbers are below this */
     struct pgwork work; /* [m] page-table work in progress */
-    u64 cpus;          /* [a] CPUs that may hold translations of ours */
+    u64 cpus;           /* [a] CPUs that may hold translations of ours */
     mfn_t m2p_l3, private_l3; /* [I] tables behind slots 256 and 257 */
-    u64 *m2p;          /* [m] M2P words of our chunks' frames, read-only to the
-                          guest at its place in slot 256 */
-    mfn_t m2p_mfn;     /* [I] first of chunk_count frames behind m2p */
+    u64 *m2p;      /* [m] M2P words of our chunks' frames, read-only to the
+                      guest at its place in slot 256 */
+    mfn_t m2p_mfn; /* [I] first of chunk_count frames behind m2p */
     mfn_t private_l1[VCPU_MAX / 8]; /* [I] L1 tables, 8 vCPUs each */
 
     struct shared_info *shared; /* [I] hypervisor frame, mapped by the guest */
     mfn_t shared_mfn;           /* [I] */
 
     struct lock evt;
-    struct evtchn *port;  /* [e] array */
-    u32 port_count;       /* [I] ports 1..port_count-1 */
+    struct evtchn *port; /* [e] array */
+    u32 port_count;      /* [I] ports 1..port_count-1 */
 
     struct gnttab grants;
     struct maptrack *map; /* [m] array */
@@ -89,7 +89,7 @@ struct domain {
     mfn_t console_mfn; /* [I] rings in guest memory, written by launch */
     mfn_t store_mfn;
     port_t console_port, store_port; /* [I] guest's ends */
-    u32 console_rate;  /* [I] bytes per second */
+    u32 console_rate;                /* [I] bytes per second */
     struct conring con;     /* own lock: the hypervisor's ends of the rings */
     struct storering store; /* own lock */
 

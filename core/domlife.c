@@ -17,14 +17,15 @@
 #include "core/record.h"
 #include "core/sched.h"
 #include "policy/manifest.h"
+#include "x86/layout.h"
 
 #define UNMAP_BUDGET 16u
 #define CODE_ALL_OFF 0x10u
 #define CODE_SOME_CRASHED 0x11u
 
-static u32 wanted;   /* [a] there is work */
-static u32 working;  /* [a] a CPU is at it */
-static u32 crashes;  /* [a] tenants that did not end by themselves */
+static u32 wanted;  /* [a] there is work */
+static u32 working; /* [a] a CPU is at it */
+static u32 crashes; /* [a] tenants that did not end by themselves */
 
 bool domain_work_wanted(void)
 {
@@ -77,7 +78,7 @@ void domain_crash(struct domain *d, const char *why)
         return;
     }
     arch_log("tenant %s: %s\n", d->name, why);
-    record_life(d, RECORD_CRASHED, 0);
+    record_life(d, RECORD_CRASHED, arch_guest_rip());
     domain_end(d, ENDED_KILLED);
 }
 
@@ -91,42 +92,31 @@ static bool vcpus_are_off(const struct domain *d)
     return true;
 }
 
-static void reset_vcpu(struct vcpu *v)
+/* Show nothing where the guest's registered areas were. */
+static void unmap_areas(struct vcpu *v)
 {
-    v->state = VCPU_EMPTY;
-    for (u32 i = 0; i < CALLBACK_COUNT; i++) {
-        v->callback[i].address = 0;
-        v->callback[i].mask_events = false;
-    }
-    for (u32 i = 0; i < 8; i++) {
-        v->debugreg[i] = 0;
-    }
-    v->kernel_sp = 0;
-    v->kernel_ss = 0;
-    v->in_kernel = true;
-    v->nmi_masked = false;
-    v->nmi_pending = 0;
-    v->iopl = 0;
-    v->task_switched = false;
-    v->cr4 = 0;
-    v->fs_base = 0;
-    v->gs_base_kernel = 0;
-    v->gs_base_user = 0;
-    v->kernel_root = mfn(MFN_NONE);
-    v->user_root = mfn(MFN_NONE);
-    v->gdt_frame = mfn(MFN_NONE);
-    v->gdt_entries = 0;
-    v->ldt_frame = mfn(MFN_NONE);
-    v->ldt_entries = 0;
-    v->info = &v->domain->shared->vcpu_info[v->id];
-    v->info_frame = mfn(MFN_NONE);
-    v->pend_sel = 0;
-    v->poll_count = 0;
-    v->batch_open = false;
+    (void)arch_private_map(v, PRIVATE_VCPU_INFO_PAGE, mfn(MFN_NONE));
     for (u32 i = 0; i < 2; i++) {
+        (void)arch_private_map(v, PRIVATE_RUNSTATE_PAGE + i, mfn(MFN_NONE));
+        (void)arch_private_map(v, PRIVATE_TIME_PAGE + i, mfn(MFN_NONE));
         v->runstate_frame[i] = mfn(MFN_NONE);
         v->time_frame[i] = mfn(MFN_NONE);
     }
+    v->info = &v->domain->shared->vcpu_info[v->id];
+    v->info_frame = mfn(MFN_NONE);
+}
+
+/* What core/ keeps of a vCPU; x86/ resets the rest before it is used. */
+static void reset_vcpu(struct vcpu *v)
+{
+    unmap_areas(v);
+    v->state = VCPU_EMPTY;
+    v->in_kernel = true;
+    v->kernel_root = mfn(MFN_NONE);
+    v->user_root = mfn(MFN_NONE);
+    v->pend_sel = 0;
+    v->poll_count = 0;
+    v->batch_open = false;
 }
 
 static void reset_shared(struct domain *d)
@@ -163,9 +153,8 @@ static void start(struct domain *d)
     record_life(d, d->incarnation > 1 ? RECORD_RESTARTED : RECORD_STARTED,
                 d->incarnation);
     arch_log("tenant %s %s: %lu MiB, %u vCPU%s\n", d->name,
-             d->incarnation > 1 ? "restarted" : "started",
-             d->plan->frames >> 8, d->vcpu_count,
-             d->vcpu_count == 1 ? "" : "s");
+             d->incarnation > 1 ? "restarted" : "started", d->plan->frames >> 8,
+             d->vcpu_count, d->vcpu_count == 1 ? "" : "s");
     arch_domain_times(d);
     atomic_store64(&d->state, DOMAIN_RUNNING);
     atomic_store32(&d->vcpu[0].state, VCPU_UP);

@@ -47,9 +47,10 @@ enum frame_type {
 };
 
 enum frame_state { /* of tables */
-    FRAME_SETTLED = 0, /* LIVE for tables; the only state of others */
-    FRAME_VALIDATING = 1,
-    FRAME_RELEASING = 2
+                   FRAME_SETTLED =
+                       0, /* LIVE for tables; the only state of others */
+                   FRAME_VALIDATING = 1,
+                   FRAME_RELEASING = 2
 };
 
 struct frame {

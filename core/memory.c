@@ -80,8 +80,8 @@ static enum rc one_extent(struct domain *d, gva_t at, bool populate)
     return rc;
 }
 
-static s64 reservation(struct hc_call *c, const struct arg_memory_reservation *a,
-                       bool populate)
+static s64 reservation(struct hc_call *c,
+                       const struct arg_memory_reservation *a, bool populate)
 {
     struct domain *d = c->v->domain;
     const u64 start = c->arg[0] >> EXTENT_SHIFT;
@@ -94,8 +94,8 @@ static s64 reservation(struct hc_call *c, const struct arg_memory_reservation *a
     }
     for (u64 i = start; i < a->nr_extents; i++) {
         if (i - start == EXTENTS_A_CALL) {
-            c->arg[0] = (c->arg[0] & ((1u << EXTENT_SHIFT) - 1)) |
-                        i << EXTENT_SHIFT;
+            c->arg[0] =
+                (c->arg[0] & ((1u << EXTENT_SHIFT) - 1)) | i << EXTENT_SHIFT;
             return RC_PREEMPT;
         }
         if (one_extent(d, gva(a->extent_start + i * 8), populate) != RC_OK) {

@@ -103,8 +103,7 @@ s64 hc_mmu_machphys(struct hc_call *c, struct arg_mmu_update *a)
 static void flush_as_asked(const struct domain *d, u64 va, u64 flags)
 {
     const bool others = (flags & ~(u64)UVMF_FLUSH_MASK) != 0;
-    const u64 cpus =
-        others ? atomic_load64(&d->cpus) : 1ull << arch_cpu();
+    const u64 cpus = others ? atomic_load64(&d->cpus) : 1ull << arch_cpu();
 
     if ((flags & UVMF_FLUSH_MASK) == UVMF_TLB_FLUSH) {
         arch_tlb_flush(cpus);

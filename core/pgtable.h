@@ -12,9 +12,9 @@
  *             shares with the domain (shared_info, grant table): not counted.
  *             Cache bits must select write-back.
  *   level n   names a frame that is, or can become, a table of level n-1:
- *             levels strictly descend, so there is no recursion. No large pages.
- *   level 4   slots 256..271 are the hypervisor's: whatever the guest has there
- *             is replaced and never counted.
+ *             levels strictly descend, so there is no recursion. No large
+ * pages. level 4   slots 256..271 are the hypervisor's: whatever the guest has
+ * there is replaced and never counted.
  *
  * The hypervisor adds U (guests run in ring 3) and drops G. An entry that names
  * another domain's frame is only ever made by grant mapping, is not counted

@@ -27,9 +27,14 @@ static void push(struct pgwork *w, u64 table, u32 level, u32 taken)
     w->level = level;
 }
 
-/* Begin to validate m, a PLAIN frame: on the stack, in the window. */
+/* Begin to validate m, a PLAIN frame: on the stack, in the window. A table of
+ * another level can not become one of this (levels descend): RC_EINVAL; other
+ * uses pass: RC_EBUSY. */
 static enum rc enter(struct domain *d, struct frame *f, mfn_t m, u32 level)
 {
+    if (f->type >= FRAME_L1 && f->type <= FRAME_L4) {
+        return RC_EINVAL;
+    }
     pgentry_quarantine(d, f, level);
     const enum rc rc = frame_begin_table(f, level);
 
@@ -117,7 +122,9 @@ static void validate_step(struct domain *d)
     const u64 pte = table[s->taken];
     enum rc rc = RC_OK;
 
-    if (pte_is_present(pte) && !pgentry_is_hv_slot(w->level, s->taken)) {
+    if (!pte_is_present(pte)) {
+        rc = pgentry_check_absent(pte);
+    } else if (!pgentry_is_hv_slot(w->level, s->taken)) {
         rc = w->level == 1 ? pgentry_take_l1(d, pte)
                            : take_upper(d, w->level, pte);
         if (rc == RC_OK || rc == RC_PREEMPT) {
@@ -216,7 +223,8 @@ enum rc pgwalk_ready_for(struct vcpu *v, mfn_t m, u32 level)
         if (rc != RC_OK) {
             return rc;
         }
-        if (w->mode != PGWORK_DONE || (w->top == m.v && w->top_level == level)) {
+        if (w->mode != PGWORK_DONE ||
+            (w->top == m.v && w->top_level == level)) {
             return RC_OK;
         }
         w->mode = PGWORK_IDLE;

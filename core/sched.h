@@ -116,8 +116,8 @@ void sched_left(u32 cpu);
 
 /* v, current, goes to sleep at the next pick, unless woken before. */
 void sched_block(struct vcpu *v);
-/* v, current, lets others run first. */
-void sched_yield(struct vcpu *v);
+/* v, current, lets others run first (the host's libc owns sched_yield). */
+void sched_give_way(struct vcpu *v);
 /* BLOCKED -> RUNNABLE; no wake-up is lost against sched_block. */
 void sched_wake(struct vcpu *v);
 /* v has an event to look at: wake it, or kick the CPU it runs on. */

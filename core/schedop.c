@@ -16,7 +16,7 @@
 
 s64 hc_sched_yield(struct hc_call *c)
 {
-    sched_yield(c->v);
+    sched_give_way(c->v);
     return RC_OK;
 }
 

@@ -137,7 +137,7 @@ void sched_block(struct vcpu *v) RF_UNCHECKED_LOCKS
     arch_resched();
 }
 
-void sched_yield(struct vcpu *v) RF_UNCHECKED_LOCKS
+void sched_give_way(struct vcpu *v) RF_UNCHECKED_LOCKS
 {
     struct sched_cpu *c = sched_lock_unit(v);
 

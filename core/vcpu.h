@@ -40,21 +40,21 @@ struct callback {
 };
 
 struct vcpu {
-    struct domain *domain; /* [I] */
-    vcpuid_t id;           /* [I] */
-    u32 state;             /* [a] enum vcpu_state */
+    struct domain *domain;   /* [I] */
+    vcpuid_t id;             /* [I] */
+    u32 state;               /* [a] enum vcpu_state */
     struct sched_unit sched; /* [s] run queue state, CPU, times */
 
     /* Entry points and modes. */
     struct callback callback[CALLBACK_COUNT];
     u64 kernel_sp; /* stack on entry from user mode */
     u16 kernel_ss;
-    bool in_kernel;   /* guest kernel or guest user mode */
-    bool nmi_masked;  /* inside the NMI handler, until iret */
-    u32 nmi_pending;  /* [a] */
-    u32 iopl;         /* virtual, 0..3 */
+    bool in_kernel;     /* guest kernel or guest user mode */
+    bool nmi_masked;    /* inside the NMI handler, until iret */
+    u32 nmi_pending;    /* [a] */
+    u32 iopl;           /* virtual, 0..3 */
     bool task_switched; /* virtual CR0.TS */
-    u64 cr4;          /* what the guest set of what it may set */
+    u64 cr4;            /* what the guest set of what it may set */
     mfn_t kernel_root;  /* L4 of kernel mode; MFN_NONE before launch */
     mfn_t user_root;    /* L4 of user mode, MFN_NONE for none */
 
@@ -71,14 +71,15 @@ struct vcpu {
     u32 ldt_entries; /* 0..512 */
 
     /* Events and time. */
-    struct vcpu_info *info; /* in shared_info, or in the private area once
-                               registered; use only in the own domain's tables */
-    mfn_t info_frame;       /* registered frame, MFN_NONE for none */
-    u64 pend_sel;   /* [a] selector bits not yet shown to the guest */
-    u32 poll_count; /* [a] ports being polled, 0 not polling */
+    struct vcpu_info
+        *info;        /* in shared_info, or in the private area once
+                         registered; use only in the own domain's tables */
+    mfn_t info_frame; /* registered frame, MFN_NONE for none */
+    u64 pend_sel;     /* [a] selector bits not yet shown to the guest */
+    u32 poll_count;   /* [a] ports being polled, 0 not polling */
     port_t poll_port; /* the port when poll_count is 1 */
     port_t virq_port[VIRQ_COUNT]; /* [e] 0: not bound */
-    mfn_t runstate_frame[2]; /* MFN_NONE: not registered */
+    mfn_t runstate_frame[2];      /* MFN_NONE: not registered */
     u32 runstate_offset;
     mfn_t time_frame[2];
     u32 time_offset;

@@ -142,16 +142,29 @@ static void test_setup_query_version(void **state)
     assert_int_equal(hc_grant_version(&c, &n), RC_EINVAL);
 }
 
+static struct {
+    u32 handle;
+    u64 va;
+} held[64];
+
+static void copy_random(u32 ref, u32 r)
+{
+    const struct arg_gnttab_copy a = { .src_ref = ref,
+                                       .src_dom = g->id,
+                                       .dst_ref = r >> 8 & 7u,
+                                       .dst_dom = g->id,
+                                       .dst_offset = r >> 16 & 4095u,
+                                       .len = r >> 12 & 63u,
+                                       .flags = 3 };
+    (void)copy(&a);
+}
+
 /* Random calls by the mapper while the granter rewrites its entries; at each
  * step all counts are what the records say. */
 static void test_soup(void **state)
 {
     (void)state;
     u64 seed = 4711;
-    struct {
-        u32 handle;
-        u64 va;
-    } held[64];
     u32 count = 0;
     for (u32 n = 0; n < 20000; n++) {
         seed = (seed * 6364136223846793005ull) + 1442695040888963407ull;
@@ -187,17 +200,9 @@ static void test_soup(void **state)
             assert_int_equal(pgtable_write(v, l1, pte_index(va, 1), 0, false),
                              RC_OK);
             break;
-        default: {
-            const struct arg_gnttab_copy a = { .src_ref = ref,
-                                               .src_dom = g->id,
-                                               .dst_ref = r >> 8 & 7u,
-                                               .dst_dom = g->id,
-                                               .dst_offset = r >> 16 & 4095u,
-                                               .len = r >> 12 & 63u,
-                                               .flags = 3 };
-            (void)copy(&a);
+        default:
+            copy_random(ref, r);
             break;
-        }
         }
         if (n % 16 == 0) {
             host_recount(g);

@@ -4,7 +4,6 @@
  */
 #include "tests/host_arch.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,22 +102,6 @@ void arch_relax(void)
     host_fail("a lock is waited for, and there is one thread");
 }
 
-u64 arch_wall_ns(void)
-{
-    return host.now;
-}
-
-u64 arch_random(void)
-{
-    return 4; /* the same each time: tests repeat */
-}
-
-u32 arch_audit_send(const u8 *bytes, u32 count)
-{
-    (void)bytes;
-    return count;
-}
-
 ns_t arch_now(void)
 {
     return host.now;
@@ -192,6 +175,7 @@ static bool guest_copy(u8 *own, u64 va, u64 bytes, bool write)
     if (bytes > 65536) {
         host_fail("copy of more than 64 KiB");
     }
+    host.copies++;
     if (host.fetch_fails_at != 0 && --host.fetch_fails_at == 0) {
         return false;
     }
@@ -269,6 +253,11 @@ void arch_window_map(mfn_t table)
         host_fail("mapped in the window twice");
     }
     window[table.v] = true;
+}
+
+bool arch_l1tf_affected(void)
+{
+    return host.l1tf_affected;
 }
 
 void arch_window_unmap(mfn_t table)
@@ -462,26 +451,4 @@ void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)
 void arch_hypercall_page(mfn_t m)
 {
     (void)m;
-}
-
-/* ---- host -------------------------------------------------------------- */
-
-void arch_log(const char *fmt, ...)
-{
-    (void)fmt;
-    host.log_lines++;
-}
-
-void arch_console_write(domid_t d, const u8 *bytes, u32 count)
-{
-    if (d >= HOST_DOMAINS) {
-        host_fail("console of a domain that is not there");
-    }
-    struct host_console *c = &host.console[d];
-    for (u32 i = 0; i < count; i++) {
-        if (c->count < HOST_CONSOLE_BYTES) {
-            c->bytes[c->count] = bytes[i];
-        }
-        c->count++;
-    }
 }

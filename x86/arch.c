@@ -31,6 +31,11 @@ struct vcpu *arch_current(void)
     return this_cpu()->current;
 }
 
+u64 arch_guest_rip(void)
+{
+    return this_cpu()->current != NULL ? guest_regs()->rip : 0;
+}
+
 void arch_resched(void)
 {
     this_cpu()->resched = 1;

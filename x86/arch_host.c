@@ -7,13 +7,14 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/clock.h"
+#include "x86/cpufeat.h"
 #include "x86/hw.h"
 #include "x86/image.h"
 #include "x86/machine.h"
-#include "x86/cpufeat.h"
 #include "x86/print.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
+#include "x86/walker.h"
 
 ns_t arch_now(void)
 {
@@ -66,19 +67,8 @@ void arch_tlb_flush_page(u64 cpus, u64 va)
 
 void arch_machine_off(u32 code)
 {
+    walker_report();
     machine_off(code);
-}
-
-void arch_audit_write(const u8 *bytes, u32 count)
-{
-    if (serial_is_present(SERIAL_AUDIT)) {
-        serial_write(SERIAL_AUDIT, bytes, count);
-    }
-}
-
-u64 arch_wall_now(void)
-{
-    return clock_wall_base() + clock_now();
 }
 
 void arch_build_digest(u8 digest[32])

@@ -11,16 +11,15 @@
  * Tenants' chunks are taken from the top of memory, the hypervisor's own from
  * the bottom. Runs at boot only, on one CPU, but for private_entry.
  */
+#include "x86/domtables.h"
 #include "core/arch.h"
 #include "core/domain.h"
-#include "x86/domtables.h"
 #include "x86/layout.h"
 #include "x86/memory.h"
 #include "x86/paging.h"
 #include "x86/pte.h"
 
-#define TABLE_FLAGS                                                            \
-    (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY)
+#define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY)
 #define LEAF_FLAGS (TABLE_FLAGS | PTE_NX)
 #define M2P_FLAGS (PTE_PRESENT | PTE_USER | PTE_ACCESSED)
 #define VCPUS_A_TABLE 8u
@@ -96,10 +95,10 @@ mfn_t private_frame(const struct domain *d, u32 vcpu, u32 which)
 
 static void make_vcpu(struct domain *d, u32 n)
 {
-    const u32 own[PRIVATE_FRAMES_PER_VCPU] = {
-        PRIVATE_STATE_PAGE, PRIVATE_TRAPS_PAGE, PRIVATE_LDT_PAGE,
-        PRIVATE_GDT_PAGE
-    };
+    const u32 own[PRIVATE_FRAMES_PER_VCPU] = { PRIVATE_STATE_PAGE,
+                                               PRIVATE_TRAPS_PAGE,
+                                               PRIVATE_LDT_PAGE,
+                                               PRIVATE_GDT_PAGE };
     const u64 read_only = (LEAF_FLAGS & ~PTE_WRITE);
 
     for (u32 i = 0; i < PRIVATE_FRAMES_PER_VCPU; i++) {

@@ -33,7 +33,7 @@ static u32 out_channel = CHANNEL_NONE;
 static u32 in_channel = CHANNEL_NONE;
 static u32 in_escape; /* 0 plain, 1 after ff, 2 after ff hi */
 static u32 in_high;
-static u32 input_waits; /* [a] */
+static u32 input_waits;       /* [a] */
 static char line[LINE_BYTES]; /* without mux: the line being gathered */
 static u32 line_used;
 static domid_t line_of;

@@ -16,50 +16,13 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/pgtable.h"
+#include "x86/context.h"
 #include "x86/hw.h"
 #include "x86/private.h"
 #include "x86/pvcpu.h"
 #include "x86/seg.h"
 
-#define CONTEXT_FPU 0
-#define CONTEXT_REGS 512
-#define CONTEXT_TRAPS 720
-#define CONTEXT_TABLES 4816
-#define CONTEXT_BYTES 5168
-
-#define VGCF_I387_VALID 1u
-#define VGCF_IN_KERNEL 4u
-#define VGCF_FAILSAFE_MASKS 8u
-#define VGCF_SYSCALL_MASKS 16u
 #define TRAPS_AT_ONCE 16u
-
-struct context_regs {
-    u64 flags;
-    u64 r15, r14, r13, r12, rbp, rbx;
-    u64 r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-    u64 error_and_vector;
-    u64 rip;
-    u64 cs; /* and the upcall mask */
-    u64 rflags, rsp, ss, es, ds, fs, gs;
-};
-
-_Static_assert(sizeof(struct context_regs) == 208, "abi");
-_Static_assert(CONTEXT_REGS + sizeof(struct context_regs) == CONTEXT_TRAPS,
-               "abi");
-
-struct context_tables {
-    u64 ldt_base, ldt_entries;
-    u64 gdt_frames[16], gdt_entries;
-    u64 kernel_ss, kernel_sp;
-    u64 ctrlreg[8];
-    u64 debugreg[8];
-    u64 event_address, failsafe_address, syscall_address;
-    u64 vm_assist;
-    u64 fs_base, gs_base_kernel, gs_base_user;
-};
-
-_Static_assert(CONTEXT_TABLES + sizeof(struct context_tables) == CONTEXT_BYTES,
-               "abi");
 
 void vcpustate_start(struct guest_state *s, u64 rip, u64 rsp, u64 start)
 {
@@ -140,7 +103,7 @@ static void take_regs(struct guest_state *s, const struct context_regs *c)
 static enum rc context_ok(const struct context_regs *c,
                           const struct context_tables *t)
 {
-    if ((c->flags & VGCF_IN_KERNEL) == 0 || t->gdt_entries > 512 ||
+    if ((c->flags & CONTEXT_IN_KERNEL) == 0 || t->gdt_entries > 512 ||
         t->ldt_entries != 0) {
         return RC_EINVAL;
     }
@@ -165,10 +128,10 @@ static void take_tables(struct vcpu *v, const struct context_regs *c,
     v->callback[CALLBACK_EVENT].mask_events = true;
     v->callback[CALLBACK_FAILSAFE].address = t->failsafe_address;
     v->callback[CALLBACK_FAILSAFE].mask_events =
-        (c->flags & VGCF_FAILSAFE_MASKS) != 0;
+        (c->flags & CONTEXT_FAILSAFE_MASKS) != 0;
     v->callback[CALLBACK_SYSCALL].address = t->syscall_address;
     v->callback[CALLBACK_SYSCALL].mask_events =
-        (c->flags & VGCF_SYSCALL_MASKS) != 0;
+        (c->flags & CONTEXT_SYSCALL_MASKS) != 0;
     v->kernel_sp = t->kernel_sp;
     v->fs_base = t->fs_base;
     v->gs_base_kernel = t->gs_base_kernel;
@@ -210,7 +173,7 @@ static enum rc initialise(struct vcpu *v, u64 from,
     vcpustate_reset(v);
     vcpustate_start(s, c->rip, c->rsp, c->rsi);
     take_regs(s, c);
-    if ((c->flags & VGCF_I387_VALID) != 0) {
+    if ((c->flags & CONTEXT_I387_VALID) != 0) {
         if (!arch_fetch(image, gva(from + CONTEXT_FPU), sizeof(image))) {
             return RC_EFAULT;
         }

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Simulated CPUs for the scheduler; see host_sim.h.
+ */
+#include "tests/host_sim.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct sim sim;
+
+static struct sim_load *load_of(const struct vcpu *v)
+{
+    return &sim.load[v->id];
+}
+
+void sim_reset(u32 cpu_count)
+{
+    host_reset();
+    memset(sched_cpus, 0, sizeof(sched_cpus));
+    memset(&sim, 0, sizeof(sim));
+    sched_init(cpu_count);
+    sim.cpus = cpu_count;
+    host.now = SECOND;
+}
+
+struct vcpu *sim_add(u32 weight, ns_t burst_ns, ns_t sleep_ns)
+{
+    struct vcpu *v = &sim.vcpu[sim.vcpu_count];
+    v->id = sim.vcpu_count++;
+    v->sched.weight = weight;
+    v->sched.cpu_mask = U64_MAX;
+    load_of(v)->burst_ns = burst_ns;
+    load_of(v)->left = burst_ns;
+    load_of(v)->sleep_ns = sleep_ns;
+    sched_add(v);
+    return v;
+}
+
+void sim_start(void)
+{
+    for (u32 i = 0; i < sim.vcpu_count; i++) {
+        sched_online(&sim.vcpu[i]);
+    }
+}
+
+/* What the vCPUs that wait have waited. */
+static void note_waits(void)
+{
+    for (u32 i = 0; i < sim.vcpu_count; i++) {
+        struct sim_load *l = &sim.load[i];
+        if (sim.vcpu[i].sched.state != SCHED_RUNNABLE ||
+            sim.vcpu[i].sched.parked) {
+            l->wait_since = 0;
+            continue;
+        }
+        if (l->wait_since == 0) {
+            l->wait_since = host.now;
+        }
+        if (host.now - l->wait_since > l->worst_wait) {
+            l->worst_wait = host.now - l->wait_since;
+        }
+    }
+}
+
+/* Charge sim.on[cpu] for what it ran; its burst may be over. */
+static void sim_ran(u32 cpu)
+{
+    struct vcpu *v = sim.on[cpu];
+    if (v == NULL) {
+        return;
+    }
+    struct sim_load *l = load_of(v);
+    const ns_t ran = host.now - sim.ran_from[cpu];
+    sim.ran_from[cpu] = host.now;
+    if (l->burst_ns == 0) {
+        return;
+    }
+    l->left -= ran < l->left ? ran : l->left;
+    if (l->left == 0) {
+        l->left = l->burst_ns;
+        if (l->yields) {
+            sched_give_way(v);
+            return;
+        }
+        sched_block(v);
+        sched_poll_set(v, host.now + l->sleep_ns);
+    }
+}
+
+void sim_pick(u32 cpu)
+{
+    host.cpu = cpu;
+    host.current = sim.on[cpu];
+    host.kicks[cpu] = 0;
+    sim_ran(cpu);
+    sched_timers_run(cpu, host.now);
+    struct vcpu *v = sched_pick(cpu, host.now, &sim.until[cpu]);
+    sim.switches += v != sim.on[cpu];
+    sim.preempted += sim.on[cpu] != NULL && v != sim.on[cpu] &&
+                     sim.on[cpu]->sched.state == SCHED_RUNNABLE;
+    if (v != NULL) {
+        for (u32 i = 0; i < sim.cpus; i++) {
+            assert_true(i == cpu || sim.on[i] != v);
+        }
+        assert_true(sim.until[cpu] > host.now);
+        assert_int_equal(v->sched.state, SCHED_RUNNING);
+    }
+    sim.on[cpu] = v;
+    host.current = v;
+    sim.ran_from[cpu] = host.now;
+    sched_left(cpu);
+}
+
+/* When cpu next has something to do. */
+static ns_t sim_due(u32 cpu)
+{
+    if (host.kicks[cpu] != 0) {
+        return host.now;
+    }
+    ns_t due = sched_next_timer(cpu);
+    due = sim.until[cpu] < due ? sim.until[cpu] : due;
+    if (sim.on[cpu] != NULL && load_of(sim.on[cpu])->burst_ns != 0) {
+        const ns_t end = sim.ran_from[cpu] + load_of(sim.on[cpu])->left;
+        due = end < due ? end : due;
+    }
+    return due;
+}
+
+void sim_run(ns_t duration)
+{
+    const ns_t end = host.now + duration;
+    for (u32 i = 0; i < sim.cpus; i++) {
+        sim_pick(i);
+    }
+    while (host.now < end) {
+        u32 first = 0;
+        for (u32 i = 1; i < sim.cpus; i++) {
+            first = sim_due(i) < sim_due(first) ? i : first;
+        }
+        const ns_t due = sim_due(first);
+        if (due >= end) {
+            break;
+        }
+        host.now = due > host.now ? due : host.now;
+        sim_pick(first);
+        note_waits();
+    }
+    host.now = end;
+    for (u32 i = 0; i < sim.cpus; i++) {
+        sim_pick(i);
+    }
+}
