@@ -16,7 +16,8 @@ K_S := $(sort $(wildcard x86/*.S))
 K_O := $(K_C:%.c=$(B)/k/%.o) $(K_S:%.S=$(B)/k/%.S.o)
 
 K_FLAGS := -I. -O2 -g -ffreestanding -fPIE -mcmodel=small -mno-red-zone \
-	-mgeneral-regs-only -fvisibility=hidden -fomit-frame-pointer \
+	-mgeneral-regs-only -fno-jump-tables -mharden-sls=all \
+	-fvisibility=hidden -fomit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
 	-ffile-prefix-map=$(CURDIR)=. \
 	-fstack-protector-strong -mstack-protector-guard=tls \
@@ -31,12 +32,12 @@ $(B)/k/core/%.o: K_STD := -std=c11
 $(B)/k/policy/%.o: K_STD := -std=c11
 $(B)/k/audit/%.o: K_STD := -std=c11
 
-$(B)/k/%.o: %.c
+$(B)/k/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
 	@$(CC) $(or $(K_STD),-std=gnu11) $(K_FLAGS) $(WARN) -MMD -MP -c $< -o $@
 
-$(B)/k/%.S.o: %.S
+$(B)/k/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	@echo "  AS  $<"
 	@$(CC) $(K_FLAGS) -MMD -MP -c $< -o $@
@@ -49,7 +50,9 @@ $(B)/ringfence.elf: $(K_O) x86/link.lds
 include rf/rf.mk guests/guests.mk tests/tests.mk
 
 # ---- end ---------------------------------------------------------------------
+# What was fetched once is kept: removing it would need the network again.
 clean:
-	rm -rf $(B)
+	@[ ! -d $(B) ] || find $(B) -mindepth 1 -maxdepth 1 ! -name guests \
+		-exec rm -rf {} +
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

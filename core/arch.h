@@ -53,6 +53,9 @@ bool arch_pte_swap(mfn_t table, u32 index, u64 *expected, u64 value);
 /* The same table as an array, for walks; entries change under us only in
  * their accessed and dirty bits. */
 u64 *arch_table(mfn_t table);
+/* The processor may read the cache at the address of an entry that is not
+ * present (L1TF): such an entry must not name memory. */
+bool arch_l1tf_affected(void);
 /* Map a frame that becomes a table in the window; unmap one that ceased. */
 void arch_window_map(mfn_t table);
 void arch_window_unmap(mfn_t table);

@@ -66,12 +66,7 @@ static void refill(struct domain *d, ns_t now)
 
 enum rc console_service_open(struct domain *d)
 {
-    struct frame *f = frame_of(d, d->console_mfn);
-    if (f == NULL) {
-        return RC_EINVAL;
-    }
-    pgentry_quarantine(d, f, FRAME_WRITABLE);
-    const enum rc rc = frame_ref_writable(f);
+    const enum rc rc = pgentry_hold(d, d->console_mfn);
     if (rc != RC_OK) {
         return rc;
     }

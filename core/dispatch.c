@@ -3,6 +3,9 @@
  * From a hypercall to its handler; see dispatch.h. All of it is expanded from
  * the table: row lookup, policy question, typed fetch and store, the call.
  *
+ * Before the handler applies anything, OUT and IO fields are stored once as they
+ * were fetched: where the answer could not be written, nothing happens.
+ *
  * A row that the policy denies to the caller's rights is refused before a byte
  * of its arguments is read, but for the few calls whose sub-operation is in
  * the structure itself.
@@ -26,9 +29,16 @@
 #define SUB_COUNT 16u
 #define ELEMENT_COST 8 /* of the budget; a walk step is 1 */
 
+enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
+
+/* What dispatch needs to know of a row. */
 #define HC_ANY(n, s, w, name, shape, r, o, g, d)                               \
-    [HCROW_##name] = { #name, n, s, HC_##w, shape, RIGHT_##r, POLICY_##o },
-static const struct hc_info info[HCROW_COUNT] = {
+    [HCROW_##name] = { shape, RIGHT_##r, POLICY_##o },
+static const struct {
+    u8 shape;  /* 'R', 'S', 'B' */
+    u8 right;  /* enum right */
+    u8 object; /* enum policy_object */
+} info[HCROW_COUNT] = {
 #include "core/hypercalls.def"
 };
 
@@ -47,11 +57,6 @@ static const u8 where_of[NR_COUNT] = {
 };
 #pragma GCC diagnostic pop
 
-const struct hc_info *hc_info(u32 row)
-{
-    return row < HCROW_COUNT ? &info[row] : &info[HCROW_NONE];
-}
-
 static u32 find(u64 nr, u64 sub)
 {
     if (nr >= NR_COUNT || sub >= SUB_COUNT) {
@@ -67,11 +72,10 @@ static enum rc admit(struct hc_call *c, u32 row, u64 sub)
         record_refusal(c->v, c->nr, sub, RC_ENOSYS);
         return RC_ENOSYS;
     }
-    const struct hc_info *i = &info[row];
     const u64 rights = atomic_load64(&c->v->domain->rights);
 
-    if (policy_decide(rights, (enum right)i->right,
-                      (enum policy_object)i->object) != POLICY_ALLOW) {
+    if (policy_decide(rights, (enum right)info[row].right,
+                      (enum policy_object)info[row].object) != POLICY_ALLOW) {
         record_refusal(c->v, c->nr, sub, RC_EPERM);
         return RC_EPERM;
     }
@@ -91,8 +95,8 @@ static s64 call_one(struct hc_call *c, u32 row)
         struct arg_##a arg;                                                    \
         const gva_t at = gva(c->arg[p]);                                       \
         const enum rc rc = fetch_##a(&arg, at);                                \
-        if (rc != RC_OK) {                                                     \
-            return rc;                                                         \
+        if (rc != RC_OK || store_##a(at, &arg, RC_OK) != RC_OK) {              \
+            return rc != RC_OK ? rc : RC_EFAULT;                               \
         }                                                                      \
         const s64 result = hc_##name(c, &arg);                                 \
         return result < 0 ? result : store_##a(at, &arg, result);              \
@@ -249,8 +253,8 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
     case HCROW_##name: {                                                       \
         struct arg_##a arg;                                                    \
         const enum rc rc = fetch_##a(&arg, gva(at));                           \
-        if (rc != RC_OK) {                                                     \
-            return rc;                                                         \
+        if (rc != RC_OK || store_##a(gva(at), &arg, RC_OK) != RC_OK) {         \
+            return rc != RC_OK ? rc : RC_EFAULT;                               \
         }                                                                      \
         const s64 result = hc_##name(c, &arg);                                 \
         return result < 0 ? result : store_##a(gva(at), &arg, result);         \

@@ -17,19 +17,4 @@ s64 dispatch(struct hc_call *c);
 /* The same for an entry of a multicall: the budget runs on. */
 s64 dispatch_entry(struct hc_call *c);
 
-/* Number, sub-operation and name of a row, for records and manuals. */
-struct hc_info {
-    const char *name;
-    u8 nr;
-    u8 sub;
-    u8 where; /* enum hc_where */
-    u8 shape; /* 'R', 'S', 'B' */
-    u8 right; /* enum right */
-    u8 object;
-};
-
-enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
-
-const struct hc_info *hc_info(u32 row);
-
 #endif

@@ -11,6 +11,7 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/frame.h"
+#include "core/nospec.h"
 #include "core/record.h"
 #include "core/sched.h"
 #include "policy/manifest.h"
@@ -22,7 +23,8 @@ u32 domain_count;
 
 struct domain *domain_by_id(u64 id)
 {
-    return id <= DOMID_MAX ? domain_table[id] : NULL;
+    return id <= DOMID_MAX ? domain_table[index_clamp(id, DOMID_MAX + 1)]
+                           : NULL;
 }
 
 bool domain_is_self(const struct domain *d, u64 id)
@@ -32,12 +34,15 @@ bool domain_is_self(const struct domain *d, u64 id)
 
 struct vcpu *vcpu_of(struct domain *d, u64 id)
 {
-    return id < d->vcpu_count ? &d->vcpu[id] : NULL;
+    return id < d->vcpu_count ? &d->vcpu[index_clamp(id, d->vcpu_count)] : NULL;
 }
 
 void domain_set_m2p(struct domain *d, mfn_t m, u64 pfn_number)
 {
-    d->m2p[m.v - (d->first_chunk << CHUNK_FRAME_BITS)] = pfn_number;
+    const u64 count = (u64)d->chunk_count << CHUNK_FRAME_BITS;
+    const u64 nth = m.v - (d->first_chunk << CHUNK_FRAME_BITS);
+
+    d->m2p[index_clamp(nth, count)] = pfn_number;
 }
 
 static u64 frames_for(u64 bytes)

@@ -17,6 +17,7 @@
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/lock.h"
+#include "core/nospec.h"
 #include "core/vcpu.h"
 
 /* Take evt of two domains in number order; once when they are the same. */
@@ -99,7 +100,7 @@ static struct domain *other_end(struct domain *d, port_t port)
 {
     struct domain *peer = NULL;
     lock_take(&d->evt);
-    const struct evtchn *e = &d->port[port];
+    const struct evtchn *e = &d->port[index_clamp(port, d->port_count)];
     if (e->state == EVTCHN_INTERDOMAIN) {
         peer = domain_by_id(e->peer);
     } else if (e->state == EVTCHN_UNBOUND) {
@@ -112,7 +113,7 @@ static struct domain *other_end(struct domain *d, port_t port)
 /* Locks: evt of d and of peer. */
 static enum rc close_locked(struct domain *d, struct domain *peer, port_t port)
 {
-    struct evtchn *e = &d->port[port];
+    struct evtchn *e = &d->port[index_clamp(port, d->port_count)];
     switch ((enum evtchn_state)e->state) {
     case EVTCHN_FREE:
         return RC_EINVAL;
@@ -250,7 +251,8 @@ s64 hc_evtchn_bind_interdomain(struct hc_call *c,
 static enum rc virq_locked(struct vcpu *v, u32 virq, port_t *port)
 {
     struct domain *d = v->domain;
-    if (v->virq_port[virq] != 0) {
+    u32 *const bound = &v->virq_port[index_clamp(virq, VIRQ_COUNT)];
+    if (*bound != 0) {
         return RC_EEXIST;
     }
     const port_t p = find_free(d);
@@ -259,7 +261,7 @@ static enum rc virq_locked(struct vcpu *v, u32 virq, port_t *port)
     }
     port_open(d, p, EVTCHN_VIRQ, v->id);
     d->port[p].virq = (u8)virq;
-    atomic_store32(&v->virq_port[virq], p);
+    atomic_store32(bound, p);
     *port = p;
     return RC_OK;
 }

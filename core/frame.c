@@ -8,13 +8,17 @@
 
 #include "core/arch.h"
 #include "core/domain.h"
+#include "core/nospec.h"
 
 struct frame *frame_table;
 u64 frame_table_count;
 
 struct frame *frame_at(mfn_t m)
 {
-    return m.v < frame_table_count ? &frame_table[m.v] : NULL;
+    if (m.v >= frame_table_count) {
+        return NULL;
+    }
+    return &frame_table[index_clamp(m.v, frame_table_count)];
 }
 
 bool frame_is_owned(const struct domain *d, mfn_t m)
@@ -30,7 +34,7 @@ struct frame *frame_of(const struct domain *d, mfn_t m)
     if (!frame_is_owned(d, m) || m.v >= frame_table_count) {
         return NULL;
     }
-    struct frame *f = &frame_table[m.v];
+    struct frame *f = &frame_table[index_clamp(m.v, frame_table_count)];
 
     if (f->type == FRAME_FREE || f->type == FRAME_PRIVATE) {
         return NULL;
@@ -96,6 +100,9 @@ void frame_unref_writable(struct frame *f)
 
 enum rc frame_begin_table(struct frame *f, u32 level)
 {
+    if (frame_is_table(f) && f->type != level) {
+        return RC_EINVAL;
+    }
     if (f->type != FRAME_PLAIN || f->refs >= FRAME_COUNT_LIMIT) {
         return RC_EBUSY;
     }

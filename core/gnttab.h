@@ -41,7 +41,6 @@ struct domain;
 
 #define GRANT_FRAMES_MAX 64u
 #define GRANTS_PER_FRAME 512u
-#define MAP_COUNT_MAX 65536u /* map records a domain */
 
 /* [XEN grant_table.h] */
 enum grant_status {

@@ -31,14 +31,14 @@ typedef u32 port_t; /* event channel port, 1..4095 */
 typedef u32 gref_t; /* grant reference, index in the shared table */
 typedef u64 ns_t;   /* nanoseconds since boot, saturating */
 
-#define DOMID_SELF 0x7ff0u    /* [XEN xen.h] */
-#define DOMID_NONE 0xffffu    /* ours: no domain */
-#define DOMID_MAX 1023u       /* highest domain number we assign */
+#define DOMID_SELF 0x7ff0u /* [XEN xen.h] */
+#define DOMID_NONE 0xffffu /* ours: no domain */
+#define DOMID_MAX 1023u    /* highest domain number we assign */
 #define MFN_NONE 0xffffffffffffull
-#define PFN_INVALID U64_MAX   /* what the machine-to-phys view shows for none */
+#define PFN_INVALID U64_MAX /* what the machine-to-phys view shows for none */
 #define NS_NEVER U64_MAX
-#define VCPU_MAX 32u          /* per domain; legacy vcpu_info array size */
-#define CPU_MAX 64u           /* physical CPUs */
+#define VCPU_MAX 32u /* per domain; legacy vcpu_info array size */
+#define CPU_MAX 64u  /* physical CPUs */
 
 static inline mfn_t mfn(u64 v)
 {

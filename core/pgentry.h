@@ -24,6 +24,10 @@ bool pgentry_is_hv_slot(u32 level, u32 index);
 /* What is stored for an entry the guest asked for. */
 u64 pgentry_fix(u64 pte);
 
+/* May the entry, which is not present, be in a table of any level? RC_EINVAL:
+ * its address names memory, and this processor would look there. */
+enum rc pgentry_check_absent(u64 pte) MUST_CHECK;
+
 /* Take, or drop, what an L1 entry holds on the frame it names. */
 enum rc pgentry_take_l1(struct domain *d, u64 pte) MUST_CHECK;
 void pgentry_drop_l1(struct domain *d, u64 pte);
@@ -31,6 +35,11 @@ void pgentry_drop_l1(struct domain *d, u64 pte);
 /* Before a PLAIN frame takes a typed use: wait until no CPU of the domain can
  * use it by a translation of its old use. */
 void pgentry_quarantine(struct domain *d, struct frame *f, u32 type);
+
+/* Take a writable reference on m, memory of d that the hypervisor will write by
+ * its number: it can neither become a table nor leave. RC_EINVAL: not d's;
+ * RC_EBUSY: a table. */
+enum rc pgentry_hold(struct domain *d, mfn_t m) MUST_CHECK;
 
 /* As pgtable_ready, but keep a finished result for (m, level), which a
  * pgtable_get of the same call will claim. */

@@ -16,6 +16,9 @@
  * back at most twice; more means that the guest plays games. */
 #define SWAP_TRIES 4
 
+/* 36 address bits: no processor's cache compares fewer. */
+#define L1TF_FRAME_MASK 0xffffffull
+
 bool pgentry_is_hv_slot(u32 level, u32 index)
 {
     return level == 4 && index >= 256 && index <= 271;
@@ -46,10 +49,30 @@ u64 pgentry_fix(u64 pte)
     return pte_is_present(pte) ? (pte | PTE_USER) & ~PTE_GLOBAL : pte;
 }
 
+/*
+ * The first-level cache may compare fewer address bits than an entry has, so
+ * only the bits that tell memory apart from what is far above count: Linux
+ * stores such addresses inverted. Frame 0 is nobody's.
+ */
+enum rc pgentry_check_absent(u64 pte)
+{
+    if (pte == 0 || !arch_l1tf_affected()) {
+        return RC_OK;
+    }
+    u64 mask = L1TF_FRAME_MASK;
+
+    while (mask <= frame_table_count) {
+        mask = mask << 1 | 1;
+    }
+    const u64 m = pte_mfn(pte).v & mask;
+
+    return m == 0 || m >= frame_table_count ? RC_OK : RC_EINVAL;
+}
+
 enum rc pgentry_take_l1(struct domain *d, u64 pte)
 {
     if (!pte_is_present(pte)) {
-        return RC_OK;
+        return pgentry_check_absent(pte);
     }
     if ((pte & ~PGENTRY_GUEST) != 0) {
         return RC_EINVAL;
@@ -85,6 +108,17 @@ void pgentry_drop_l1(struct domain *d, u64 pte)
     } else {
         frame_unref(f);
     }
+}
+
+enum rc pgentry_hold(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(d, m);
+
+    if (f == NULL) {
+        return RC_EINVAL;
+    }
+    pgentry_quarantine(d, f, FRAME_WRITABLE);
+    return frame_ref_writable(f);
 }
 
 /* True when the change needs no counting: same frame, same right to write. */
@@ -160,6 +194,9 @@ static enum rc write_upper(struct vcpu *v, mfn_t table, u32 level, u32 index,
         return RC_EINVAL;
     }
     if (pte_is_present(pte) && (pte & ~PGENTRY_GUEST) != 0) {
+        return RC_EINVAL;
+    }
+    if (!pte_is_present(pte) && pgentry_check_absent(pte) != RC_OK) {
         return RC_EINVAL;
     }
     if (pte_is_present(pte) && pte_is_present(old) &&

@@ -122,7 +122,9 @@ static void validate_step(struct domain *d)
     const u64 pte = table[s->taken];
     enum rc rc = RC_OK;
 
-    if (pte_is_present(pte) && !pgentry_is_hv_slot(w->level, s->taken)) {
+    if (!pte_is_present(pte)) {
+        rc = pgentry_check_absent(pte);
+    } else if (!pgentry_is_hv_slot(w->level, s->taken)) {
         rc = w->level == 1 ? pgentry_take_l1(d, pte)
                            : take_upper(d, w->level, pte);
         if (rc == RC_OK || rc == RC_PREEMPT) {

@@ -36,7 +36,7 @@ struct pgwork {
     u32 level; /* of step[depth - 1] */
     u32 depth; /* steps in use, 0..4 */
     enum rc result;
-    u64 top;       /* the frame that the work is about */
+    u64 top; /* the frame that the work is about */
     u32 top_level;
     struct pgwork_step step[4];
 };

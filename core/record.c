@@ -31,7 +31,7 @@ static struct audit_meter *meter; /* [I] one a domain, by number */
 static u32 ready;                 /* [a] 1: the log is there */
 static u32 waiting;               /* [a] 1: something is to be sent */
 static u32 sending;               /* [a] a CPU is at it */
-static bool exported; /* there is a port for records; [a] once given up */
+static u32 exported;              /* [a] 1: there is a port for records */
 
 /* By the sending CPU alone: the record that is going out. */
 static struct audit_record out;
@@ -75,9 +75,9 @@ static void append_surely(const struct audit_note *note)
     const ns_t until = arch_now() + PORT_PATIENCE_NS;
 
     while (append(note) != RC_OK) {
-        if (arch_now() > until && exported) {
+        if (arch_now() > until && atomic_load32(&exported) != 0) {
             arch_log("audit: the port takes no records: given up\n");
-            exported = false;
+            atomic_store32(&exported, 0);
         }
         (void)record_drain(1);
         arch_relax();
@@ -188,7 +188,7 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
         audit_init(&audit_log, slots, LOG_SLOTS, boot_id) != RC_OK) {
         arch_panic("record: no room for the log");
     }
-    exported = has_port;
+    atomic_store32(&exported, has_port ? 1 : 0);
     audit_note_init(&note, AUDIT_BOOT);
     note.arg[0] = AUDIT_VERSION;
     note.arg[1] = domains;
@@ -210,8 +210,9 @@ void record_host_end(u32 code)
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);
-    arch_log("audit: %lu records, chain head %lx%lx\n", audit_log.next,
-             record_head_word(0), record_head_word(1));
+    arch_log("audit: %lu records, chain head %016lx%016lx%016lx%016lx\n",
+             audit_log.next, record_head_word(0), record_head_word(1),
+             record_head_word(2), record_head_word(3));
 }
 
 u64 record_head_word(u32 word)
@@ -251,7 +252,7 @@ static bool send_some(u32 max)
         if (!load_next()) {
             return true;
         }
-        while (out_at < out_bytes && exported) {
+        while (out_at < out_bytes && atomic_load32(&exported) != 0) {
             const u8 *bytes = (const u8 *)&out;
             const u32 sent =
                 arch_audit_send(bytes + out_at, out_bytes - out_at);

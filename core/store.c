@@ -33,12 +33,7 @@ _Static_assert(sizeof(struct indices) == 16, "read in one copy");
 
 enum rc store_service_open(struct domain *d)
 {
-    struct frame *f = frame_of(d, d->store_mfn);
-    if (f == NULL) {
-        return RC_EINVAL;
-    }
-    pgentry_quarantine(d, f, FRAME_WRITABLE);
-    const enum rc rc = frame_ref_writable(f);
+    const enum rc rc = pgentry_hold(d, d->store_mfn);
     if (rc != RC_OK) {
         return rc;
     }

@@ -60,7 +60,19 @@ s64 hc_vcpu_up(struct hc_call *c)
     return rc;
 }
 
-/* Returns, into the caller, when the vCPU is brought up again. */
+/* Lock: mm. */
+static bool all_down(const struct domain *d)
+{
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        if (d->vcpu[i].state == VCPU_UP) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns, into the caller, when the vCPU is brought up again. A domain whose
+ * last one goes has nobody to bring it up: it has powered off. */
 s64 hc_vcpu_down(struct hc_call *c)
 {
     struct vcpu *v = target(c);
@@ -69,10 +81,17 @@ s64 hc_vcpu_down(struct hc_call *c)
         return RC_ENOENT;
     }
     lock_take(&v->domain->mm);
-    if (v->state == VCPU_UP) {
+    const bool was_up = v->state == VCPU_UP;
+
+    if (was_up) {
         v->state = VCPU_DOWN;
     }
+    const bool last = was_up && all_down(v->domain);
+
     lock_drop(&v->domain->mm);
+    if (last) {
+        domain_end(v->domain, SHUTDOWN_POWEROFF);
+    }
     sched_offline(v);
     return RC_OK;
 }
@@ -92,14 +111,8 @@ static enum rc hold_page(struct vcpu *caller, u64 va, mfn_t *out)
     if ((pte & wanted) != wanted) {
         return RC_EFAULT;
     }
-    struct frame *f = frame_of(caller->domain, pte_mfn(pte));
-
-    if (f == NULL) {
-        return RC_EINVAL;
-    }
     *out = pte_mfn(pte);
-    pgentry_quarantine(caller->domain, f, FRAME_WRITABLE);
-    return frame_ref_writable(f);
+    return pgentry_hold(caller->domain, *out);
 }
 
 static void drop_pages(mfn_t held[2])
@@ -237,15 +250,12 @@ s64 hc_vcpu_info(struct hc_call *c, struct arg_vcpu_info_place *a)
         return RC_EINVAL;
     }
     lock_take(&v->domain->mm);
-    struct frame *f = frame_of(v->domain, mfn(a->mfn));
-
     if (!is_quiet(c, v)) {
         rc = RC_EBUSY;
-    } else if (v->info_frame.v != MFN_NONE || f == NULL) {
+    } else if (v->info_frame.v != MFN_NONE) {
         rc = RC_EINVAL;
     } else {
-        pgentry_quarantine(v->domain, f, FRAME_WRITABLE);
-        rc = frame_ref_writable(f);
+        rc = pgentry_hold(v->domain, mfn(a->mfn));
     }
     if (rc == RC_OK) {
         u8 *page = arch_private_map(v, PRIVATE_VCPU_INFO_PAGE, mfn(a->mfn));

@@ -32,10 +32,10 @@
 #define MF_OFFSET 4096u
 #define MF_DOMAINS_MAX 1000u
 #define MF_IMAGES_MAX 2000u
-#define MF_NAME_BYTES 32u     /* [a-z0-9-], first a letter, NUL padded */
+#define MF_NAME_BYTES 32u /* [a-z0-9-], first a letter, NUL padded */
 #define MF_CMDLINE_BYTES 1024u
-#define MF_NONE 0xffffffffu   /* no image */
-#define MF_NO_ADDRESS U64_MAX /* no hypercall page */
+#define MF_NONE 0xffffffffu            /* no image */
+#define MF_NO_ADDRESS U64_MAX          /* no hypercall page */
 #define MF_MEMORY_MAX_FRAMES 0x400000u /* 16 GiB a tenant */
 
 enum mf_header_flags {
@@ -48,10 +48,7 @@ enum mf_header_flags {
 
 enum mf_role { MF_ROLE_TENANT = 0, MF_ROLE_COUNT };
 
-enum mf_domain_flags {
-    MF_SEALED = 1,
-    MF_DOMAIN_FLAGS = 1
-};
+enum mf_domain_flags { MF_SEALED = 1, MF_DOMAIN_FLAGS = 1 };
 
 /* What a domain's life-cycle and refusals leave in the log. */
 enum mf_audit { MF_AUDIT_LIFECYCLE = 1, MF_AUDIT_DENY = 2, MF_AUDIT_ALL = 3 };
@@ -75,16 +72,16 @@ struct mf_header {
 
 struct mf_domain {
     char name[MF_NAME_BYTES];
-    u32 role;         /* enum mf_role */
-    u32 flags;        /* enum mf_domain_flags */
-    u64 rights;       /* mask of policy/rights.def, subset of the role's */
-    u64 frames;       /* memory at start, pages: multiple of 256 */
-    u64 frames_max;   /* limit for ballooning, >= frames */
-    u32 vcpus;        /* 1..32 */
-    u32 weight;       /* 1..65535, 256 default */
-    u32 cap_percent;  /* 0 none; 100 = one CPU */
-    u32 audit;        /* enum mf_audit mask */
-    u32 on_poweroff;  /* enum mf_action */
+    u32 role;        /* enum mf_role */
+    u32 flags;       /* enum mf_domain_flags */
+    u64 rights;      /* mask of policy/rights.def, subset of the role's */
+    u64 frames;      /* memory at start, pages: multiple of 256 */
+    u64 frames_max;  /* limit for ballooning, >= frames */
+    u32 vcpus;       /* 1..32 */
+    u32 weight;      /* 1..65535, 256 default */
+    u32 cap_percent; /* 0 none; 100 = one CPU */
+    u32 audit;       /* enum mf_audit mask */
+    u32 on_poweroff; /* enum mf_action */
     u32 on_reboot;
     u32 on_crash;
     u32 console_rate; /* bytes per second, 0 = default */

@@ -128,7 +128,8 @@ static bool module_make(const struct run_options *options,
 
 static void scratch_remove(const char *scratch)
 {
-    static const char *const names[] = { "module", "iso", "gdb.sock" };
+    static const char *const names[] = { "module", "iso", "gdb.sock", "mux.in",
+                                         "mux.out" };
 
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         char *const path = text_format("%s/%s", scratch, names[i]);

@@ -6,11 +6,12 @@
  *   COM2  consoles of all tenants    both ways, framed (rf/mux.h)
  *   COM3  audit records              read only
  *
- * Each line is a socket pair whose other end QEMU inherits, so nothing is left
- * in the file system. One thread, one poll loop (run_loop.c). Two faces show
- * what arrives: run_plain.c prints whole lines with the tenant's name in front
- * and run_type.c types for the absent operator; run_tty.c shows one console at
- * a time. What a tenant printed reaches either only through rf/filter.h.
+ * Each line is a pipe (COM2: two) whose other end QEMU inherits, so nothing is
+ * left in the file system. One thread, one poll loop (run_loop.c). Two faces
+ * show what arrives: run_plain.c prints whole lines with the tenant's name in
+ * front and run_type.c types for the absent operator; run_tty.c shows one
+ * console at a time. What a tenant printed reaches either only through
+ * rf/filter.h.
  */
 #ifndef RF_RUN_H
 #define RF_RUN_H
@@ -56,7 +57,8 @@ struct run_options {
 struct machine {
     pid_t pid;
     int host; /* our ends of the serial lines; -1 once closed */
-    int mux;
+    int mux;  /* what the consoles print */
+    int keys; /* what is typed; blocks never */
     int audit;
     int errors;       /* what QEMU itself complains */
     char scratch[64]; /* folder with module and image */

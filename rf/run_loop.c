@@ -17,7 +17,15 @@
 #define READ_BYTES 4096
 #define IDLE_MS 1000
 
-enum line { LINE_HOST, LINE_MUX, LINE_AUDIT, LINE_ERRORS, LINE_STDIN, LINES };
+enum line {
+    LINE_HOST,
+    LINE_MUX,
+    LINE_AUDIT,
+    LINE_ERRORS,
+    LINE_STDIN,
+    LINE_KEYS,
+    LINES
+};
 
 static volatile sig_atomic_t stop_signal;
 
@@ -60,7 +68,7 @@ bool run_send(struct run *run, u32 channel, const u8 *bytes, size_t count)
 
 static void send_pending(struct run *run)
 {
-    const ssize_t count = write(run->machine.mux, run->out, run->out_bytes);
+    const ssize_t count = write(run->machine.keys, run->out, run->out_bytes);
 
     if (count > 0) {
         run->out_bytes -= (size_t)count;
@@ -146,6 +154,7 @@ static void take(struct run *run, enum line line, const u8 *bytes, size_t count)
         take_errors(bytes, count);
         break;
     case LINE_STDIN:
+    case LINE_KEYS:
     case LINES:
     default:
         take_stdin(run, bytes, count);
@@ -180,8 +189,12 @@ static void read_line(struct run *run, enum line line, int *fd)
 static void run_round(struct run *run, int wait_ms)
 {
     int keys = STDIN_FILENO;
-    int *const fd[LINES] = { &run->machine.host, &run->machine.mux,
-                             &run->machine.audit, &run->machine.errors, &keys };
+    int *const fd[LINES] = { &run->machine.host,
+                             &run->machine.mux,
+                             &run->machine.audit,
+                             &run->machine.errors,
+                             &keys,
+                             &run->machine.keys };
     struct pollfd polls[LINES];
 
     for (int i = 0; i < LINES; i++) {
@@ -190,18 +203,19 @@ static void run_round(struct run *run, int wait_ms)
     if (!run->stdin_is_open) {
         polls[LINE_STDIN].fd = -1;
     }
-    if (run->out_bytes != 0) {
-        polls[LINE_MUX].events |= POLLOUT;
+    polls[LINE_KEYS].events = POLLOUT;
+    if (run->out_bytes == 0) {
+        polls[LINE_KEYS].fd = -1;
     }
     if (poll(polls, LINES, wait_ms) <= 0) {
         return;
     }
-    for (int i = 0; i < LINES; i++) {
+    for (int i = 0; i < LINE_KEYS; i++) {
         if ((polls[i].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0) {
             read_line(run, (enum line)i, fd[i]);
         }
     }
-    if (run->machine.mux >= 0 && run->out_bytes != 0) {
+    if (run->out_bytes != 0 && polls[LINE_KEYS].revents != 0) {
         send_pending(run);
     }
 }

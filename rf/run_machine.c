@@ -2,7 +2,9 @@
 /*
  * The QEMU process of `rf run`: its command line, its birth, its end.
  *
- * QEMU gets three socket ends and a pipe and nothing else of ours; it is
+ * QEMU gets its ends of the pipes and nothing else of ours. Pipes, not sockets:
+ * a serial port writes byte by byte, and a socket holds a few hundred such
+ * writes where a pipe holds 64 KiB; a guest should not wait for us. QEMU is
  * killed by the kernel should rf die first. Its standard input is /dev/null:
  * keys go through rf or nowhere.
  */
@@ -12,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@
 #define OVMF "/usr/share/ovmf/OVMF.fd"
 #define ARGS_MAX 64
 #define STOP_WAIT_MS 3000
+
+/* Pipes between us and QEMU: COM1, COM2 out and in, COM3, complaints. */
+enum line_end { END_HOST, END_MUX, END_KEYS, END_AUDIT, END_ERRORS, LINE_ENDS };
 
 struct command {
     char *arg[ARGS_MAX + 1];
@@ -50,11 +54,32 @@ static void command_free(struct command *command)
     }
 }
 
-static void add_serial(struct command *command, const char *id, int fd)
+/* A line that only speaks. QEMU opens its end anew by name. */
+static void add_serial(struct command *command, const char *id, int output)
 {
     command_add_two(command, "-chardev",
-                    text_format("socket,id=%s,fd=%d", id, fd));
+                    text_format("file,id=%s,path=/dev/fd/%d", id, output));
     command_add_two(command, "-serial", text_format("chardev:%s", id));
+}
+
+/* One that listens, too: QEMU wants two names that differ in their end. */
+static void add_serial_both(struct command *command,
+                            const struct machine *machine)
+{
+    command_add_two(command, "-chardev",
+                    text_format("pipe,id=mux,path=%s/mux", machine->scratch));
+    command_add_two(command, "-serial", text_format("chardev:mux"));
+}
+
+static bool link_end(const struct machine *machine, const char *name, int fd)
+{
+    char *const path = text_format("%s/%s", machine->scratch, name);
+    char *const target = text_format("/dev/fd/%d", fd);
+    const bool good = symlink(target, path) == 0;
+
+    free(path);
+    free(target);
+    return good;
 }
 
 static void add_boot(struct command *command, const struct run_options *options,
@@ -99,8 +124,9 @@ static void add_gdb(struct command *command, const struct machine *machine)
 
 static void command_build(struct command *command,
                           const struct run_options *options,
-                          const struct machine *machine, const int far[3],
-                          const char *module, u32 memory_mib)
+                          const struct machine *machine,
+                          const int far[LINE_ENDS], const char *module,
+                          u32 memory_mib)
 {
     command->count = 0;
     command_add(command, QEMU);
@@ -114,9 +140,9 @@ static void command_build(struct command *command,
     add_cpu(command, options);
     command_add_two(command, "-device",
                     text_format("isa-debug-exit,iobase=0xf4,iosize=4"));
-    add_serial(command, "host", far[0]);
-    add_serial(command, "mux", far[1]);
-    add_serial(command, "audit", far[2]);
+    add_serial(command, "host", far[END_HOST]);
+    add_serial_both(command, machine);
+    add_serial(command, "audit", far[END_AUDIT]);
     add_boot(command, options, module);
     if (options->is_gdb) {
         add_gdb(command, machine);
@@ -152,23 +178,20 @@ static void close_all(const int *fds, size_t count)
     }
 }
 
-/* near[0..2] and far[0..2] are the serial lines, [3] the pipe of complaints.
- * Our ends do not survive exec, QEMU's do. */
-static bool open_lines(int near[4], int far[4])
+/* Our ends do not survive exec, QEMU's do. */
+static bool open_lines(int near[LINE_ENDS], int far[LINE_ENDS])
 {
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < LINE_ENDS; i++) {
         near[i] = -1;
         far[i] = -1;
     }
-    for (int i = 0; i < 4; i++) {
-        int pair[2];
-        const int bad =
-            i < 3 ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair) : pipe(pair);
-        if (bad != 0) {
+    for (int i = 0; i < LINE_ENDS; i++) {
+        int ends[2];
+        if (pipe(ends) != 0) {
             return false;
         }
-        near[i] = pair[0];
-        far[i] = pair[1];
+        near[i] = i == END_KEYS ? ends[1] : ends[0];
+        far[i] = i == END_KEYS ? ends[0] : ends[1];
         fcntl(near[i], F_SETFD, FD_CLOEXEC);
         fcntl(near[i], F_SETFL, O_NONBLOCK);
     }
@@ -195,13 +218,14 @@ bool machine_start(struct machine *machine, const struct run_options *options,
                    const char *module, u32 memory_mib, struct fault *fault)
 {
     struct command command;
-    int near[4];
-    int far[4];
+    int near[LINE_ENDS];
+    int far[LINE_ENDS];
 
-    if (!open_lines(near, far)) {
+    if (!open_lines(near, far) || !link_end(machine, "mux.out", far[END_MUX]) ||
+        !link_end(machine, "mux.in", far[END_KEYS])) {
         const int why = errno;
-        close_all(near, 4);
-        close_all(far, 4);
+        close_all(near, LINE_ENDS);
+        close_all(far, LINE_ENDS);
         return fault_set(fault, "cannot make the serial lines: %s",
                          strerror(why));
     }
@@ -210,18 +234,19 @@ bool machine_start(struct machine *machine, const struct run_options *options,
     const pid_t parent = getpid();
     machine->pid = fork();
     if (machine->pid == 0) {
-        child_exec(&command, far[3], parent);
+        child_exec(&command, far[END_ERRORS], parent);
     }
     command_free(&command);
-    close_all(far, 4);
+    close_all(far, LINE_ENDS);
     if (machine->pid < 0) {
-        close_all(near, 4);
+        close_all(near, LINE_ENDS);
         return fault_set(fault, "cannot start a process: %s", strerror(errno));
     }
-    machine->host = near[0];
-    machine->mux = near[1];
-    machine->audit = near[2];
-    machine->errors = near[3];
+    machine->host = near[END_HOST];
+    machine->mux = near[END_MUX];
+    machine->keys = near[END_KEYS];
+    machine->audit = near[END_AUDIT];
+    machine->errors = near[END_ERRORS];
     return true;
 }
 
@@ -241,8 +266,8 @@ static bool child_ended(pid_t pid, int *status, s64 patience_ms)
 
 int machine_stop(struct machine *machine)
 {
-    const int fds[] = { machine->host, machine->mux, machine->audit,
-                        machine->errors };
+    const int fds[] = { machine->host, machine->mux, machine->keys,
+                        machine->audit, machine->errors };
     /* Lines that are closed already: it is ending by itself. */
     const bool is_ending = machine->host < 0 && machine->mux < 0;
     int status = 0;

@@ -89,7 +89,8 @@ enum {
     R(set_debugreg, __HYPERVISOR_set_debugreg, NONE)                           \
     R(get_debugreg, __HYPERVISOR_get_debugreg, NONE)                           \
     R(update_descriptor, __HYPERVISOR_update_descriptor, NONE)                 \
-    R(decrease_reservation, __HYPERVISOR_memory_op, XENMEM_decrease_reservation) \
+    R(decrease_reservation, __HYPERVISOR_memory_op,                            \
+      XENMEM_decrease_reservation)                                             \
     R(populate_physmap, __HYPERVISOR_memory_op, XENMEM_populate_physmap)       \
     R(memory_map, __HYPERVISOR_memory_op, XENMEM_memory_map)                   \
     R(multicall, __HYPERVISOR_multicall, NONE)                                 \
@@ -105,16 +106,19 @@ enum {
     R(grant_copy, __HYPERVISOR_grant_table_op, GNTTABOP_copy)                  \
     R(grant_query, __HYPERVISOR_grant_table_op, GNTTABOP_query_size)           \
     R(grant_version, __HYPERVISOR_grant_table_op, GNTTABOP_set_version)        \
-    R(assist_pagetables, __HYPERVISOR_vm_assist, VMASST_TYPE_writable_pagetables) \
+    R(assist_pagetables, __HYPERVISOR_vm_assist,                               \
+      VMASST_TYPE_writable_pagetables)                                         \
     R(iret, __HYPERVISOR_iret, NONE)                                           \
     R(vcpu_initialise, __HYPERVISOR_vcpu_op, VCPUOP_initialise)                \
     R(vcpu_up, __HYPERVISOR_vcpu_op, VCPUOP_up)                                \
     R(vcpu_down, __HYPERVISOR_vcpu_op, VCPUOP_down)                            \
     R(vcpu_is_up, __HYPERVISOR_vcpu_op, VCPUOP_is_up)                          \
-    R(vcpu_runstate, __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area) \
+    R(vcpu_runstate, __HYPERVISOR_vcpu_op,                                     \
+      VCPUOP_register_runstate_memory_area)                                    \
     R(vcpu_info, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info)              \
     R(vcpu_send_nmi, __HYPERVISOR_vcpu_op, VCPUOP_send_nmi)                    \
-    R(vcpu_time_area, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area) \
+    R(vcpu_time_area, __HYPERVISOR_vcpu_op,                                    \
+      VCPUOP_register_vcpu_time_memory_area)                                   \
     R(segbase_fs, __HYPERVISOR_set_segment_base, SEGBASE_FS)                   \
     R(segbase_gs_user, __HYPERVISOR_set_segment_base, SEGBASE_GS_USER)         \
     R(segbase_gs_kernel, __HYPERVISOR_set_segment_base, SEGBASE_GS_KERNEL)     \
@@ -139,11 +143,13 @@ enum {
     R(callback_syscall, __HYPERVISOR_callback_op, CALLBACKTYPE_syscall)        \
     R(callback_sysenter, __HYPERVISOR_callback_op, CALLBACKTYPE_sysenter)      \
     R(callback_syscall32, __HYPERVISOR_callback_op, CALLBACKTYPE_syscall32)    \
-    R(evtchn_bind_interdomain, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain) \
+    R(evtchn_bind_interdomain, __HYPERVISOR_event_channel_op,                  \
+      EVTCHNOP_bind_interdomain)                                               \
     R(evtchn_bind_virq, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq)     \
     R(evtchn_close, __HYPERVISOR_event_channel_op, EVTCHNOP_close)             \
     R(evtchn_send, __HYPERVISOR_event_channel_op, EVTCHNOP_send)               \
-    R(evtchn_alloc_unbound, __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound) \
+    R(evtchn_alloc_unbound, __HYPERVISOR_event_channel_op,                     \
+      EVTCHNOP_alloc_unbound)                                                  \
     R(evtchn_bind_ipi, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi)       \
     R(evtchn_bind_vcpu, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_vcpu)     \
     R(evtchn_unmask, __HYPERVISOR_event_channel_op, EVTCHNOP_unmask)           \

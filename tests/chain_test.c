@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "audit/chain.h"
 #include "audit/log.h"
+#include "rf/logreader.h"
 
 enum { RECORDS = 40, SLOTS = 256 };
 

@@ -255,6 +255,11 @@ void arch_window_map(mfn_t table)
     window[table.v] = true;
 }
 
+bool arch_l1tf_affected(void)
+{
+    return host.l1tf_affected;
+}
+
 void arch_window_unmap(mfn_t table)
 {
     (void)entry_at(table, 0);

@@ -61,6 +61,7 @@ struct host {
     /* Called before each read of memory that a guest can write: the place
      * where another CPU of the guest changes it. */
     void (*on_guest_read)(void);
+    bool l1tf_affected; /* arch_l1tf_affected */
     u32 fetch_fails_at; /* the n-th copy from now fails; 0: none */
     u32 copies;         /* copies from and to guest memory */
     u32 x86_calls;      /* handlers of x86/ called: host_calls.c */

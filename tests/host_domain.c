@@ -10,9 +10,9 @@
 #include "core/gnttab.h"
 #include "core/lock.h"
 #include "core/pgtable.h"
-#include "core/recount.h"
 #include "policy/manifest.h"
 #include "tests/host_arch.h"
+#include "tests/host_recount.h"
 #include "x86/pte.h"
 
 static struct mf_domain plans[HOST_DOMAINS];

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "audit/chain.h"
 #include "audit/log.h"
+#include "rf/logreader.h"
 
 enum { SLOTS = 256, POOLS = AUDIT_POOL_LIFE + AUDIT_POOL_STOP };
 

@@ -13,8 +13,8 @@
 #include "core/arch.h"
 #include "core/frame.h"
 #include "core/pgtable.h"
-#include "core/recount.h"
 #include "tests/host_arch.h"
+#include "tests/host_recount.h"
 #include "x86/pte.h"
 
 #define RW (PTE_PRESENT | PTE_WRITE | PTE_USER)
@@ -279,6 +279,42 @@ static void test_random_sequences(void **state)
     }
 }
 
+/* An absent entry names no memory where the processor would look there; what
+ * Linux stores, inverted, stays allowed, and so does zero with flags. */
+static void test_absent_entry_names_no_memory(void **state)
+{
+    (void)state;
+    const u64 victim = pte_make(frame_n(3), PTE_WRITE | PTE_USER);
+    const u64 inverted = ~victim & (PTE_FRAME | PTE_NX);
+    const u64 truncated = victim | 1ull << 50;
+
+    pin(frame_n(0), 1);
+    assert_int_equal(put_entry(frame_n(0), 1, victim), RC_OK);
+    host.l1tf_affected = true;
+    assert_int_equal(put_entry(frame_n(0), 2, victim), RC_EINVAL);
+    assert_int_equal(put_entry(frame_n(0), 2, truncated), RC_EINVAL);
+    assert_int_equal(put_entry(frame_n(0), 2, inverted), RC_OK);
+    assert_int_equal(put_entry(frame_n(0), 3, PTE_WRITE), RC_OK);
+    assert_int_equal(host_table(frame_n(0))[2], inverted);
+    assert_sound();
+}
+
+/* The same for a whole table that is validated, and for upper levels. */
+static void test_absent_entry_is_checked_in_walks(void **state)
+{
+    (void)state;
+    host.l1tf_affected = true;
+    host_table(frame_n(0))[511] = pte_make(frame_n(3), PTE_WRITE);
+    assert_int_equal(get(frame_n(0), 1), RC_EINVAL);
+    assert_int_equal(get(frame_n(0), 4), RC_EINVAL);
+    host_table(frame_n(0))[511] = 0;
+    pin(frame_n(0), 2);
+    assert_int_equal(put_entry(frame_n(0), 7,
+                               PTE_LARGE | PTE_WRITE | pte_make(frame_n(3), 0)),
+                     RC_EINVAL);
+    assert_sound();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +325,8 @@ int main(void)
         cmocka_unit_test_setup(test_failed_validation_leaves_nothing, setup),
         cmocka_unit_test_setup(test_cut_anywhere, setup),
         cmocka_unit_test_setup(test_quarantine_flushes_before_reuse, setup),
+        cmocka_unit_test_setup(test_absent_entry_names_no_memory, setup),
+        cmocka_unit_test_setup(test_absent_entry_is_checked_in_walks, setup),
         cmocka_unit_test_setup(test_random_sequences, setup),
     };
 

@@ -38,7 +38,6 @@
 #define TIMER_TSC_DEADLINE 0x40000u
 #define DIVIDE_BY_1 0xbu
 #define SPURIOUS_ENABLE 0x100u
-#define ICR_NMI 0x400u
 #define ICR_INIT 0x500u
 #define ICR_STARTUP 0x600u
 #define ICR_BUSY 0x1000u
@@ -127,11 +126,6 @@ static void apic_command(u32 apic_id, u32 command)
 void apic_send(u32 apic_id, u32 vector)
 {
     apic_command(apic_id, ICR_ASSERT | vector);
-}
-
-void apic_send_nmi(u32 apic_id)
-{
-    apic_command(apic_id, ICR_ASSERT | ICR_NMI);
 }
 
 void apic_send_init(u32 apic_id)

@@ -18,7 +18,6 @@ u32 apic_self(void);
 void apic_eoi(void);
 /* One interrupt to one CPU, by APIC number. */
 void apic_send(u32 apic_id, u32 vector);
-void apic_send_nmi(u32 apic_id);
 void apic_send_init(u32 apic_id);
 void apic_send_startup(u32 apic_id, u32 page);
 

@@ -38,8 +38,8 @@ void arch_domain_times(struct domain *d)
  * iret keeps rax on the stack instead, and does not come back. */
 void arch_hypercall_page(mfn_t m)
 {
-    static const u8 call[] = { 0x51, 0x41, 0x53, 0xb8, 0,    0,    0,   0,
-                               0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
+    static const u8 call[] = { 0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
+                               0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
     static const u8 iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, NR_IRET,
                                0,    0,    0,    0x0f, 0x05 };
     u8 *page = temp_map(SLOT_PAGE, m);

@@ -7,13 +7,14 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/clock.h"
+#include "x86/cpufeat.h"
 #include "x86/hw.h"
 #include "x86/image.h"
 #include "x86/machine.h"
-#include "x86/cpufeat.h"
 #include "x86/print.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
+#include "x86/walker.h"
 
 ns_t arch_now(void)
 {
@@ -66,6 +67,7 @@ void arch_tlb_flush_page(u64 cpus, u64 va)
 
 void arch_machine_off(u32 code)
 {
+    walker_report();
     machine_off(code);
 }
 

@@ -12,6 +12,7 @@
 #include "x86/layout.h"
 #include "x86/panic.h"
 #include "x86/print.h"
+#include "x86/speculation.h"
 
 #define RFLAGS_STATUS 0x8d5ull    /* CF PF AF ZF SF OF */
 #define RFLAGS_CONTROL 0x47700ull /* TF IF DF IOPL NT AC */
@@ -66,6 +67,7 @@ void cpu_detect(void)
     cr4_pinned |= cpu_features.smap ? CR4_SMAP : 0;
     cr4_pinned |= cpu_features.umip ? CR4_UMIP : 0;
     cr4_pinned |= cpu_features.xsave ? CR4_OSXSAVE : 0;
+    speculation_detect();
 }
 
 void cpu_write_cr4(u64 v)
@@ -113,10 +115,10 @@ u64 cpu_random(void)
 
 void cpu_print(u32 count)
 {
-    host_print("cpu: %u CPU%s,%s%s%s NX%s%s\n", count, count == 1 ? "" : "s",
-               cpu_features.smep ? " SMEP" : "",
-               cpu_features.smap ? " SMAP" : "",
-               cpu_features.umip ? " UMIP" : "",
-               cpu_features.x2apic ? " x2APIC" : " xAPIC",
-               cpu_features.tsc_deadline ? " TSC-deadline" : "");
+    host_print(
+        "cpu: %u CPU%s,%s%s%s NX%s%s%s\n", count, count == 1 ? "" : "s",
+        cpu_features.smep ? " SMEP" : "", cpu_features.smap ? " SMAP" : "",
+        cpu_features.umip ? " UMIP" : "",
+        cpu_features.x2apic ? " x2APIC" : " xAPIC",
+        cpu_features.tsc_deadline ? " TSC-deadline" : "", speculation_text());
 }

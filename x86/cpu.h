@@ -28,21 +28,17 @@ struct cpu {
     struct vcpu *current; /* whose registers are on the stack; NULL: idle */
     u64 zero;
     u64 canary;
-    u32 id;      /* 0..CPU_MAX-1 */
+    u32 id; /* 0..CPU_MAX-1 */
     u32 apic_id;
-    u64 cr3;     /* what the CPU has loaded */
+    u64 cr3; /* what the CPU has loaded */
     u64 cr4;
-    u64 tlb_seen; /* [a] value of the TLB clock at our last full flush */
-    u32 flush_asked; /* [a] 1: another CPU waits for us to flush */
-    u32 kicked;      /* [a] 1: look for work before returning to a guest */
-    u32 resched;     /* 1: pick again before returning to a guest */
-    u32 in_guest_copy;
+    u64 tlb_seen;     /* [a] value of the TLB clock at our last full flush */
+    u32 flush_asked;  /* [a] 1: another CPU waits for us to flush */
+    u32 kicked;       /* [a] 1: look for work before returning to a guest */
+    u32 resched;      /* 1: pick again before returning to a guest */
     ns_t timer_armed; /* deadline programmed, NS_NEVER for none */
     u64 *temp_table;  /* the L1 table behind the temporary slots */
-    u64 irq_count;
-    u64 idle_ns;
     u64 tss[14];      /* hardware TSS, 104 bytes */
-    struct vcpu *fpu_owner; /* whose XSAVE state is in the registers */
 };
 
 _Static_assert(offsetof(struct cpu, self) == CPU_OFF_SELF, "entry.S");

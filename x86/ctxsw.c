@@ -26,6 +26,7 @@
 #include "x86/paging.h"
 #include "x86/private.h"
 #include "x86/smp.h"
+#include "x86/speculation.h"
 
 #define MSR_TSC_AUX 0xc0000103u
 #define CPUID_80000001_D_RDTSCP (1u << 27)
@@ -37,6 +38,8 @@
 /* Per CPU: what the rarely changed registers hold. */
 static u8 debug_live[CPU_MAX];
 static u32 loaded_tsc_aux[CPU_MAX];
+/* Per CPU: whose vCPU ran last. Never read through. */
+static const struct domain *last_domain[CPU_MAX];
 
 static mfn_t root_of_mode(const struct vcpu *v)
 {
@@ -169,6 +172,10 @@ void ctxsw_load(struct vcpu *v, struct regs *r)
     struct cpu *cpu = this_cpu();
     (void)atomic_or64(&v->domain->cpus, 1ull << cpu->id);
     cpu->current = v;
+    if (last_domain[cpu->id] != v->domain) {
+        last_domain[cpu->id] = v->domain;
+        speculation_domain_switch();
+    }
     tlb_load_root(root_of_mode(v).v << PAGE_BITS);
     hw_lgdt(private_va(v, PRIVATE_GDT_PAGE), GDT_LIMIT);
     ctxsw_load_ldt(v);

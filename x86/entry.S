@@ -258,6 +258,7 @@ stack_wipe:
     xorl %eax, %eax
     rep stosq
     ret
+    int3                        /* nothing runs on behind a return */
 
     .section .rodata
     .balign 8

@@ -27,6 +27,7 @@
 #include "x86/hostcon.h"
 #include "x86/hw.h"
 #include "x86/private.h"
+#include "x86/walker.h"
 
 #define RECORDS_A_TURN 4u
 #define IDLE_RETRY_NS 1000000ull
@@ -57,6 +58,7 @@ static void release(struct cpu *cpu, struct regs *r)
     if (v != NULL) {
         ctxsw_save(v, r);
         ctxsw_unload(v, r);
+        walker_check(NULL);
     }
 }
 
@@ -103,11 +105,9 @@ static void idle_turn(struct cpu *cpu)
             arch_timer_arm(soon);
         }
     }
-    const ns_t from = arch_now();
     if (atomic_swap32(&cpu->kicked, 0) == 0 && cpu->resched == 0) {
         hw_sleep();
     }
-    cpu->idle_ns += arch_now() - from;
 }
 
 /* Loop: ends when there is a vCPU to run; each turn sleeps. */
@@ -124,6 +124,7 @@ static void world_switch(struct cpu *cpu, struct regs *r)
         release(cpu, r);
         sched_left(cpu->id);
         ctxsw_load(next, r);
+        walker_check(next->domain);
     } else {
         sched_left(cpu->id);
     }

@@ -78,6 +78,8 @@ bool arch_store(gva_t to, const void *from, u64 bytes)
     if (!range_is_guest(to.v, bytes)) {
         return false;
     }
+    /* A store that is undone may still have fed a later load. */
+    hw_speculation_barrier();
     bool ok = true;
     window_open();
     if ((bytes & 7) == 0 && bytes <= COPY_WORDS_SMALL * 8) {

@@ -34,13 +34,6 @@ static inline u8 hw_in8(u16 port)
     return v;
 }
 
-static inline u16 hw_in16(u16 port)
-{
-    u16 v;
-    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-
 /* count bytes to one port. */
 static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
 {
@@ -57,7 +50,6 @@ static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
 #define MSR_SYSENTER_CS 0x174u
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
-#define MSR_PAT 0x277u
 #define MSR_X2APIC                                                             \
     0x800u /* register r of the local APIC: MSR_X2APIC + r/16                  \
             */
@@ -209,6 +201,14 @@ static inline void hw_load_segments(u64 cs, u32 ss)
                      : "rax", "memory");
 }
 
+/* With a selector that can be written this only sets ZF; processors that say
+ * MD_CLEAR overwrite their buffers too. Its operand must be in memory. */
+static inline void hw_verw(u16 selector)
+{
+    const u16 place = selector;
+    __asm__ volatile("verw %0" : : "m"(place) : "cc", "memory");
+}
+
 /* ---- identification, time, random -------------------------------------- */
 
 struct hw_cpuid {
@@ -287,24 +287,21 @@ static inline void hw_barrier(void)
 
 /* ---- stacks, memory ---------------------------------------------------- */
 
-/* Continue in fn on another stack, for good. fn must not return. */
-static inline void NO_RETURN hw_continue_on(u64 stack_top, void (*fn)(void))
+/* Where start-up goes on (x86/main.c). */
+void main_on_own_stack(void) NO_RETURN;
+
+/* Go on there, on another stack, for good. A call by name: ring 0 has no
+ * indirect branch that a guest could train. */
+static inline void NO_RETURN hw_continue_on(u64 stack_top)
 {
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "xorl %%ebp, %%ebp\n\t"
-                     "call *%1\n\t"
+                     "call main_on_own_stack\n\t"
                      "ud2"
                      :
-                     : "r"(stack_top), "r"(fn)
+                     : "r"(stack_top)
                      : "memory");
     __builtin_unreachable();
-}
-
-static inline u64 hw_read_rbp(void)
-{
-    u64 v;
-    __asm__ volatile("movq %%rbp, %0" : "=r"(v));
-    return v;
 }
 
 /* Eight bytes at a time, then the rest: where the processor has no fast byte

@@ -22,6 +22,7 @@
 #include "x86/print.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
+#include "x86/walker.h"
 
 static const struct mf_header *header_of(const u8 *module)
 {
@@ -126,6 +127,7 @@ void launch_all(const struct mf_header *h)
 {
     const u8 *module = (const u8 *)h - MF_OFFSET;
 
+    walker_enable((h->flags & MF_TEST_WALKER) != 0);
     hostcon_init((h->flags & MF_CONSOLE_MUX) != 0);
     make_frame_table();
     domtables_init(gdt_page_frame());

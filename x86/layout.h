@@ -3,20 +3,20 @@
  * The address space. The ABI gives the hypervisor top-level slots 256..271
  * [XEN arch-x86/xen-x86_64.h]; a guest owns all others.
  *
- *  slot  from                what                               who sees it
- *  256   ffff8000_00000000   M2P: machine-to-phys view          guest, read-only,
- *                            u64 per machine frame              own frames only
- *  257   ffff8080_00000000   PRIVATE: per-vCPU state of the     supervisor, in this
- *                            domain that owns this table        domain's tables only
- *  258   ffff8100_00000000   LINEAR: machine address + base;    supervisor, global
- *                            hypervisor chunks (2 MiB pages)
- *                            and live page tables (4 KiB)
- *  259   ffff8180_00000000   FRAMES: struct frame per frame     supervisor, global
- *  260   ffff8200_00000000   IMAGE: text, rodata, data          supervisor, global
- *  261   ffff8280_00000000   PERCPU: stacks with guard pages,   supervisor, global
- *                            per-CPU block, temporary slots
- *  262   ffff8300_00000000   DEVICE: local APIC, I/O APIC       supervisor, global
- *  263..271                  nothing
+ * slot  from               what                             who sees it
+ * 256   ffff8000_00000000  M2P: machine-to-phys view,       guest, read-only,
+ *                          u64 per machine frame            own frames only
+ * 257   ffff8080_00000000  PRIVATE: per-vCPU state of the   supervisor, in this
+ *                          domain that owns this table      domain's tables
+ * 258   ffff8100_00000000  LINEAR: machine address + base;  supervisor, global
+ *                          hypervisor chunks (2 MiB pages)
+ *                          and live page tables (4 KiB)
+ * 259                      nothing
+ * 260   ffff8200_00000000  IMAGE: text, rodata, data        supervisor, global
+ * 261   ffff8280_00000000  PERCPU: stacks with guard pages, supervisor, global
+ *                          per-CPU block, temporary slots
+ * 262   ffff8300_00000000  DEVICE: local APIC, I/O APIC     supervisor, global
+ * 263..271                 nothing
  *
  * There is no map of tenants' memory: a tenant's frame is in LINEAR only
  * while it is a page table, anything else goes through a temporary slot.
@@ -29,7 +29,6 @@
 #define M2P_SLOT 256u
 #define PRIVATE_SLOT 257u
 #define LINEAR_SLOT 258u
-#define FRAMES_SLOT 259u
 #define IMAGE_SLOT 260u
 #define PERCPU_SLOT 261u
 #define DEVICE_SLOT 262u
@@ -37,11 +36,9 @@
 #define M2P_BASE 0xffff800000000000
 #define PRIVATE_BASE 0xffff808000000000
 #define LINEAR_BASE 0xffff810000000000
-#define FRAMES_BASE 0xffff818000000000
 #define IMAGE_BASE 0xffff820000000000
 #define PERCPU_BASE 0xffff828000000000
 #define DEVICE_BASE 0xffff830000000000
-#define HV_START M2P_BASE
 #define HV_END 0xffff880000000000 /* first address after the hole */
 
 /* The image is linked at IMAGE_BASE + its physical address. */
@@ -100,6 +97,8 @@
 #define SEL_GUEST_CS64 0xe033
 #define SEL_TSS 0xe040
 #define SEL_LDT 0xe050
-#define GDT_HV_FIRST 7168 /* first descriptor index of the hypervisor's page */
+#define GDT_HV_FIRST                                                           \
+    7168 /* first descriptor index of the hypervisor's page                    \
+          */
 
 #endif

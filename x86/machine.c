@@ -65,7 +65,6 @@ static void input_collect(struct cpu *c)
 void irq_timer(void)
 {
     struct cpu *const c = this_cpu();
-    c->irq_count++;
     c->timer_armed = NS_NEVER;
     c->resched = 1;
     if (boot_polls_serial() || serial_is_behind()) {
@@ -77,7 +76,6 @@ void irq_timer(void)
 void irq_serial(void)
 {
     struct cpu *const c = this_cpu();
-    c->irq_count++;
     input_collect(c);
     apic_eoi();
 }

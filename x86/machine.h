@@ -7,9 +7,8 @@
 
 #include "core/base.h"
 
-/* Codes for the emulator's exit device: QEMU ends with (code << 1) | 1. */
-#define EXIT_ALL_OFF 0x10u      /* every tenant has ended by itself */
-#define EXIT_SOME_CRASHED 0x11u /* every tenant has ended, not all so */
+/* Codes for the emulator's exit device: QEMU ends with (code << 1) | 1.
+ * core/domlife.c has those of an end as it should be. */
 #define EXIT_CANNOT_START 0x12u
 #define EXIT_PANIC 0x13u
 

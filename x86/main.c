@@ -22,6 +22,7 @@
 #include "x86/regs.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
+#include "x86/walker.h"
 
 #define BOOT_MAP_BYTES 0x100000000ull /* what the boot tables show */
 #define TRAMPOLINE_FIRST 0x8u
@@ -55,8 +56,6 @@ static u32 trampoline_find(const struct bootinfo *b)
     return 0;
 }
 
-static void main_on_own_stack(void) NO_RETURN;
-
 /* Gives the CPU a canary, so it must not be watched by one itself. */
 __attribute__((no_stack_protector)) void main_early(u32 magic, u32 info)
 {
@@ -85,7 +84,7 @@ __attribute__((no_stack_protector)) void main_early(u32 magic, u32 info)
     struct cpu *const c = percpu_block(0);
     hw_wrmsr(MSR_GS_BASE, (u64)(uintptr_t)c);
     c->canary = canary;
-    hw_continue_on(c->stack_top, main_on_own_stack);
+    hw_continue_on(c->stack_top);
 }
 
 static void route_serial(void)
@@ -96,7 +95,7 @@ static void route_serial(void)
     serial_enable_input();
 }
 
-static void main_on_own_stack(void)
+void main_on_own_stack(void)
 {
     struct cpu *const c = this_cpu();
     cpu_setup();        /* CR4 into the block that stays */
@@ -122,7 +121,7 @@ static void main_on_own_stack(void)
     paging_seal();    /* nothing writes the sealed data again */
     host_print("checked: hypervisor tables, %lu entries, "
                "0 writable and executable\n",
-               paging_verify());
+               walker_verify());
     smp_open();
     cpu_loop();
 }

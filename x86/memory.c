@@ -3,8 +3,8 @@
  * Which chunks are RAM, and the allocator of start-up, a bump pointer in the
  * lowest usable chunks. Two bitmaps: usable (RAM, nobody's), own (ours).
  *
- * All of this runs on the first CPU before the others may call in, except
- * module_release, which runs once after launch.
+ * All of this runs on the first CPU before the others may call in; nothing
+ * after launch.
  */
 #include "x86/memory.h"
 
@@ -25,7 +25,6 @@ static u64 total_chunks SEALED;
 static u64 bump_next, bump_end; /* frames of the chunk being used up */
 static u64 module_start, module_bytes;
 static u32 module_first, module_count;
-static u64 module_ram[64]; /* which of the module's chunks are RAM */
 static const u8 *module_at;
 
 static bool bit_get(const u64 *map, u32 i)
@@ -101,11 +100,6 @@ static void module_note(const struct bootinfo *b)
     module_first = (u32)(module_start / CHUNK_BYTES);
     const u64 last = (module_start + module_bytes - 1) / CHUNK_BYTES;
     module_count = (u32)(last - module_first) + 1;
-    for (u32 i = 0; i < module_count; i++) {
-        if (i / 64 < ARRAY_COUNT(module_ram)) {
-            bit_set(module_ram, i, bit_get(usable, module_first + i));
-        }
-    }
     range_clear(module_start, module_start + module_bytes);
 }
 
@@ -148,11 +142,6 @@ bool memory_is_ram(const struct bootinfo *b, u64 start, u64 bytes)
 u32 memory_chunk_count(void)
 {
     return chunk_count;
-}
-
-bool memory_chunk_usable(u32 chunk)
-{
-    return bit_get(usable, chunk);
 }
 
 bool memory_chunk_is_own(u32 chunk)
@@ -251,27 +240,4 @@ const u8 *module_map(u64 *bytes)
         module_at = at + module_start % CHUNK_BYTES;
     }
     return module_at;
-}
-
-u32 module_chunks(u32 *first)
-{
-    *first = module_first;
-    return module_count;
-}
-
-void module_release(void)
-{
-    if (module_bytes == 0) {
-        return;
-    }
-    paging_unmap_module(module_count);
-    tlb_flush_cpus(smp_all_cpus());
-    for (u32 i = 0; i < module_count; i++) {
-        if (i / 64 < ARRAY_COUNT(module_ram) && bit_get(module_ram, i)) {
-            bit_set(usable, module_first + i, true);
-        }
-    }
-    module_at = NULL;
-    module_bytes = 0;
-    module_count = 0;
 }

@@ -20,8 +20,6 @@ void memory_init(const struct bootinfo *b);
 
 /* One more than the highest chunk that has usable RAM or is ours. */
 u32 memory_chunk_count(void);
-/* The chunk is RAM, and nobody's. */
-bool memory_chunk_usable(u32 chunk);
 /* Usable RAM at start, in MiB. */
 u64 memory_mib(void);
 /* The range is all RAM by the loader's map. */
@@ -42,10 +40,5 @@ bool memory_chunk_is_own(u32 chunk);
 
 /* The module, mapped read-only, and its size; NULL when there is none. */
 const u8 *module_map(u64 *bytes);
-/* The chunks under the module: count, and the first. */
-u32 module_chunks(u32 *first);
-/* Unmap it; its chunks that are all RAM are usable from here. All CPUs flush.
- */
-void module_release(void);
 
 #endif

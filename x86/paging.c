@@ -173,13 +173,6 @@ void paging_map_own_chunk(u32 chunk)
     atomic_store64(e, pte_make(m, DATA_FLAGS | PTE_LARGE));
 }
 
-void paging_unmap_chunk(u32 chunk)
-{
-    u64 *const e = entry_find(linear_va(chunk), 2);
-    CHECK(e != NULL);
-    atomic_store64(e, 0);
-}
-
 void paging_window_prepare(u32 chunk, mfn_t l1_table)
 {
     u64 *const e = entry_find(linear_va(chunk), 2);
@@ -237,11 +230,6 @@ void temp_unmap(u32 slot)
     hw_invlpg(percpu_page(c->id, TEMP_FIRST_PAGE + slot));
 }
 
-bool temp_is_free(u32 slot)
-{
-    return slot < TEMP_SLOTS && this_cpu()->temp_table[slot] == 0;
-}
-
 void *paging_map_device(u64 address, u32 bytes)
 {
     const u64 first = address >> PAGE_BITS;
@@ -267,13 +255,4 @@ const u8 *paging_map_module(u32 first, u32 count)
         *e = pte_make(m, RODATA_FLAGS | PTE_LARGE);
     }
     return (const u8 *)(uintptr_t)MODULE_VA;
-}
-
-void paging_unmap_module(u32 count)
-{
-    for (u32 i = 0; i < count; i++) {
-        u64 *const e = entry_find(MODULE_VA + (u64)i * CHUNK_BYTES, 2);
-        CHECK(e != NULL);
-        *e = 0;
-    }
 }

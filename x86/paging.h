@@ -31,10 +31,9 @@ void paging_seal(void);
 /* The entry for slot (258..262) of a guest's L4, 0 for other slots. */
 u64 paging_hv_slot(u32 slot);
 
-/* Show a chunk of the hypervisor in LINEAR; hide it again (CPUs are to flush).
- * The chunk must be below memory_chunk_count. */
+/* Show a chunk of the hypervisor in LINEAR, for good. The chunk must be below
+ * memory_chunk_count. */
 void paging_map_own_chunk(u32 chunk);
-void paging_unmap_chunk(u32 chunk);
 /* Give a tenant's chunk a window: l1_table is a zeroed frame of ours. */
 void paging_window_prepare(u32 chunk, mfn_t l1_table);
 /* Show frame m of a chunk with a window, or hide it again; hiding flushes it
@@ -52,20 +51,11 @@ static inline void *linear(mfn_t m)
 /* Show m in temporary slot (0..TEMP_SLOTS-1) of this CPU. */
 void *temp_map(u32 slot, mfn_t m);
 void temp_unmap(u32 slot);
-/* The slot shows nothing; for assertions and the test walker. */
-bool temp_is_free(u32 slot);
 
 /* Device registers, uncached. Start-up only. */
 void *paging_map_device(u64 address, u32 bytes);
 /* The module's chunks, read-only. */
 const u8 *paging_map_module(u32 first, u32 count);
-void paging_unmap_module(u32 count);
-
-/* Walk the idle root: entries that map something; panics when one is writable
- * and executable, or open to user mode. */
-u64 paging_verify(void);
-/* Frames shown in LINEAR windows of tenants now (walks; for tests). */
-u64 paging_window_count(void);
 
 /* Per-CPU places. */
 static inline struct cpu *percpu_block(u32 cpu)

@@ -34,24 +34,9 @@ static inline bool pte_is_present(u64 e)
     return (e & PTE_PRESENT) != 0;
 }
 
-static inline bool pte_is_writable(u64 e)
-{
-    return (e & PTE_WRITE) != 0;
-}
-
-static inline bool pte_is_user(u64 e)
-{
-    return (e & PTE_USER) != 0;
-}
-
 static inline bool pte_is_large(u64 e)
 {
     return (e & PTE_LARGE) != 0;
-}
-
-static inline bool pte_is_nx(u64 e)
-{
-    return (e & PTE_NX) != 0;
 }
 
 static inline mfn_t pte_mfn(u64 e)

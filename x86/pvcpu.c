@@ -15,6 +15,7 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
+#include "core/nospec.h"
 #include "core/sched.h"
 #include "x86/hw.h"
 #include "x86/private.h"
@@ -203,7 +204,7 @@ bool pvcpu_read_debug(const struct vcpu *v, u32 n, u64 *value)
     if (i > 7) {
         return false;
     }
-    *value = v->debugreg[i];
+    *value = v->debugreg[index_clamp(i, 8)];
     return true;
 }
 
@@ -215,7 +216,7 @@ enum rc pvcpu_write_debug(struct vcpu *v, u32 n, u64 value)
     if (rc != RC_OK) {
         return rc;
     }
-    v->debugreg[i] = checked;
+    v->debugreg[index_clamp(i, 8)] = checked;
     if (i != 6) {
         ctxsw_load_debug(v);
     }

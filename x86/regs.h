@@ -37,7 +37,7 @@ _Static_assert(sizeof(struct regs) == 168, "entry.S knows this layout");
 #define VEC_KICK 0xf1  /* look at your flags before you return to a guest */
 #define VEC_FLUSH 0xf2 /* a TLB flush was asked of this CPU */
 #define VEC_SERIAL 0xf3
-#define VEC_HALT 0xf4  /* panic elsewhere: stop */
+#define VEC_HALT 0xf4 /* panic elsewhere: stop */
 #define VEC_SPURIOUS 0xff
 
 #endif

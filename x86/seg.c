@@ -18,6 +18,7 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
+#include "core/nospec.h"
 #include "x86/desc.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
@@ -179,14 +180,14 @@ s64 hc_update_descriptor(struct hc_call *c)
 bool seg_is_long(const struct vcpu *v, u64 cs)
 {
     const u32 index = (u32)(cs & 0xffff) >> 3;
+    const u64 at = index_clamp(index, TABLE_ENTRIES);
     if ((cs & 0xffff) == SEL_GUEST_CS64) {
         return true;
     }
     if ((cs & 4) != 0) {
-        return index < v->ldt_entries &&
-               (private_ldt(v)[index] & DESC_LONG) != 0;
+        return index < v->ldt_entries && (private_ldt(v)[at] & DESC_LONG) != 0;
     }
-    return index < v->gdt_entries && (private_gdt(v)[index] & DESC_LONG) != 0;
+    return index < v->gdt_entries && (private_gdt(v)[at] & DESC_LONG) != 0;
 }
 
 /* ---- segment bases ----------------------------------------------------------

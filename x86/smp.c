@@ -199,7 +199,8 @@ void tlb_load_root(u64 cr3)
     atomic_store64(&c->tlb_seen, value);
 }
 
-void tlb_flush_local(void)
+/* Flush everything on this CPU. */
+static void tlb_flush_local(void)
 {
     tlb_load_root(hw_read_cr3());
 }
@@ -285,14 +286,12 @@ void arch_relax(void)
 
 void irq_kick(void)
 {
-    this_cpu()->irq_count++;
     apic_eoi();
 }
 
 void irq_flush(void)
 {
     struct cpu *const c = this_cpu();
-    c->irq_count++;
     apic_eoi();
     tlb_serve(c);
 }

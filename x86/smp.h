@@ -39,8 +39,6 @@ void smp_stop_others(void);
 
 /* Load a root on this CPU: a full flush. */
 void tlb_load_root(u64 cr3);
-/* Flush everything on this CPU. */
-void tlb_flush_local(void);
 /* Flush everything on the CPUs of the mask; returns when all have. */
 void tlb_flush_cpus(u64 cpus);
 /* A moment of the clock: a full flush that begins later has seen more. */

@@ -4,8 +4,8 @@
  * afresh from what holds them, and compared with the frame table. It is the
  * oracle of the unit tests and fuzzers, and of the frame auditor.
  */
-#ifndef CORE_RECOUNT_H
-#define CORE_RECOUNT_H
+#ifndef TESTS_HOST_RECOUNT_H
+#define TESTS_HOST_RECOUNT_H
 
 #include "core/domain.h"
 
@@ -17,11 +17,11 @@ struct recount {
 /* What is wrong with which frame. */
 enum recount_fault {
     RECOUNT_OK,
-    RECOUNT_REFS,     /* reference count differs */
-    RECOUNT_TYPES,    /* type count differs */
-    RECOUNT_STATE,    /* type and counts do not fit together (I1..I4) */
-    RECOUNT_FOREIGN,  /* a table names a frame it may not name */
-    RECOUNT_WRITABLE  /* a page table is mapped writable */
+    RECOUNT_REFS,    /* reference count differs */
+    RECOUNT_TYPES,   /* type count differs */
+    RECOUNT_STATE,   /* type and counts do not fit together (I1..I4) */
+    RECOUNT_FOREIGN, /* a table names a frame it may not name */
+    RECOUNT_WRITABLE /* a page table is mapped writable */
 };
 
 /* Recount d. scratch has one record for each frame of d's chunks and is

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The recount; see recount.h. What holds a frame:
+ * The recount; see host_recount.h. What holds a frame:
  *
  *   an entry of a table (of one on the stack of work: the entries taken)
  *   a pin; a vCPU's root; work that owns a table or an unclaimed result
  *   the rings and areas that the hypervisor writes by number
  *   grants of ours that others have mapped
  */
-#include "core/recount.h"
+#include "tests/host_recount.h"
 
 #include "core/arch.h"
 #include "core/frame.h"
@@ -153,8 +153,9 @@ enum recount_fault recount_domain(struct domain *d, struct recount *scratch,
                                   mfn_t *bad)
 {
     const u64 frames = (u64)d->chunk_count << CHUNK_FRAME_BITS;
-    struct tally t = { d, scratch, d->first_chunk << CHUNK_FRAME_BITS,
-                       RECOUNT_OK, { 0 } };
+    struct tally t = {
+        d, scratch, d->first_chunk << CHUNK_FRAME_BITS, RECOUNT_OK, { 0 }
+    };
 
     for (u64 i = 0; i < frames; i++) {
         scratch[i].refs = 0;
