@@ -38,13 +38,13 @@ void audit_chain(const struct audit_record *r, const u8 prev[SHA256_BYTES],
 
 #define EVENT(number, name, family, arg0, arg1, arg2, doc)                     \
     [number] = AUDIT_##family,
-static const u8 family_of[AUDIT_EVENT_COUNT] = {
+static const u8 families[AUDIT_EVENT_COUNT] = {
 #include "audit/events.def"
 };
 #undef EVENT
 
 enum audit_family audit_event_family(u32 event)
 {
-    return event < AUDIT_EVENT_COUNT ? (enum audit_family)family_of[event]
+    return event < AUDIT_EVENT_COUNT ? (enum audit_family)families[event]
                                      : AUDIT_GUEST;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The chain, for the writer and for any reader (rf/logread.h is ours):
+ * The chain, for the writer and for any reader:
  *
  *     h(n) = SHA-256("RFA1-rec" || h(n - 1) || record n),  h(-1) = 32 zeroes
  *
@@ -20,7 +20,7 @@ void audit_chain(const struct audit_record *r, const u8 prev[SHA256_BYTES],
 /* What the check field of r must hold. */
 u32 audit_check_value(const struct audit_record *r);
 
-/* The family of an event; AUDIT_GUEST for one there is not. */
+/* AUDIT_GUEST for an event there is not. */
 enum audit_family audit_event_family(u32 event);
 
 #endif

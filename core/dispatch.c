@@ -3,6 +3,9 @@
  * From a hypercall to its handler; see dispatch.h. All of it is expanded from
  * the table: row lookup, policy question, typed fetch and store, the call.
  *
+ * Before the handler applies anything, OUT and IO fields are stored once as
+ * they were fetched: where the answer could not be written, nothing happens.
+ *
  * A row that the policy denies to the caller's rights is refused before a byte
  * of its arguments is read, but for the few calls whose sub-operation is in
  * the structure itself.
@@ -92,8 +95,8 @@ static s64 call_one(struct hc_call *c, u32 row)
         struct arg_##a arg;                                                    \
         const gva_t at = gva(c->arg[p]);                                       \
         const enum rc rc = fetch_##a(&arg, at);                                \
-        if (rc != RC_OK) {                                                     \
-            return rc;                                                         \
+        if (rc != RC_OK || store_##a(at, &arg, RC_OK) != RC_OK) {              \
+            return rc != RC_OK ? rc : RC_EFAULT;                               \
         }                                                                      \
         const s64 result = hc_##name(c, &arg);                                 \
         return result < 0 ? result : store_##a(at, &arg, result);              \
@@ -182,14 +185,21 @@ static s64 mmuext_element(struct hc_call *c, u64 at)
     }
 }
 
-static s64 cut(struct hc_call *c, u32 pointer, u64 size, u64 done_now,
-               u64 done_before)
+/* Elements done of a list are taken off its front: pointer, then count. */
+static s64 cut(struct hc_call *c, u32 pointer, u64 size, u64 done)
 {
-    c->arg[pointer] += done_now * size;
-    c->arg[pointer + 1] -= done_now;
+    c->arg[pointer] += done * size;
+    c->arg[pointer + 1] -= done;
+    return RC_PREEMPT;
+}
+
+/* The same for a batch whose done count goes on with the next part. */
+static s64 cut_counted(struct hc_call *c, u64 size, u64 done_now,
+                       u64 done_before)
+{
     c->v->batch_done = done_before + done_now;
     c->v->batch_open = true;
-    return RC_PREEMPT;
+    return cut(c, 0, size, done_now);
 }
 
 /* mmu_update and mmuext_op: (list, count, done *, domain). Stops at the first
@@ -211,21 +221,21 @@ static s64 call_mmu_batch(struct hc_call *c)
     c->arg[1] = count;
     while (i < count && result >= 0) {
         if (v->budget <= 0) {
-            return cut(c, 0, size, i, before);
+            return cut_counted(c, size, i, before);
         }
         v->budget -= ELEMENT_COST;
         const u64 at = c->arg[0] + i * size;
 
         result = c->nr == 1 ? mmu_element(c, at) : mmuext_element(c, at);
         if (result == RC_PREEMPT) {
-            return cut(c, 0, size, i, before);
+            return cut_counted(c, size, i, before);
         }
         if (result >= 0) {
             i++;
         }
     }
     if (result >= 0 && pgtable_continue(v) == RC_PREEMPT) {
-        return cut(c, 0, size, i, before);
+        return cut_counted(c, size, i, before);
     }
     const u32 done = (u32)(before + i);
 
@@ -243,8 +253,8 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
     case HCROW_##name: {                                                       \
         struct arg_##a arg;                                                    \
         const enum rc rc = fetch_##a(&arg, gva(at));                           \
-        if (rc != RC_OK) {                                                     \
-            return rc;                                                         \
+        if (rc != RC_OK || store_##a(gva(at), &arg, RC_OK) != RC_OK) {         \
+            return rc != RC_OK ? rc : RC_EFAULT;                               \
         }                                                                      \
         const s64 result = hc_##name(c, &arg);                                 \
         return result < 0 ? result : store_##a(gva(at), &arg, result);         \
@@ -278,13 +288,13 @@ static s64 call_grant_batch(struct hc_call *c, u32 row)
     }
     for (u64 i = 0; i < c->arg[2]; i++) {
         if (v->budget <= 0) {
-            return cut(c, 1, size, i, 0);
+            return cut(c, 1, size, i);
         }
         v->budget -= 4 * ELEMENT_COST;
         const s64 result = grant_element(c, row, c->arg[1] + i * size);
 
         if (result == RC_PREEMPT) {
-            return cut(c, 1, size, i, 0);
+            return cut(c, 1, size, i);
         }
         if (result < 0) {
             return result;

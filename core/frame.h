@@ -97,8 +97,9 @@ enum rc frame_ref_writable(struct frame *f) MUST_CHECK;
 void frame_unref_writable(struct frame *f);
 
 /* Begin to make a PLAIN frame a table of the level: VALIDATING with one type
- * reference and one reference. RC_EBUSY when it has another use. The caller
- * has made sure of the flush (frame_needs_flush). */
+ * reference and one reference. RC_EINVAL when it is a table of another level,
+ * RC_EBUSY when it has another use. The caller has made sure of the flush
+ * (frame_needs_flush). */
 enum rc frame_begin_table(struct frame *f, u32 level) MUST_CHECK;
 /* VALIDATING -> LIVE. */
 void frame_settle_table(struct frame *f);

@@ -11,6 +11,7 @@
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/frame.h"
+#include "core/pgentry.h"
 #include "core/pgtable.h"
 #include "x86/pte.h"
 
@@ -29,13 +30,22 @@ static u32 target_index(u64 ptr)
     return (u32)(ptr & (PAGE_BYTES - 1)) / 8;
 }
 
-/* A guest in auto-mode writes plain memory by the same call. */
-static enum rc write_plain(const struct frame *f, u64 ptr, u64 value)
+/*
+ * A guest writes plain memory by the same call. That is a use as writable
+ * memory like any other: a processor may still hold an upper entry that names
+ * the frame as the page table it was, and must not walk what is written now.
+ */
+static enum rc write_plain(struct domain *d, struct frame *f, u64 ptr,
+                           u64 value)
 {
-    if (f->type != FRAME_PLAIN && f->type != FRAME_WRITABLE) {
-        return RC_EINVAL;
+    pgentry_quarantine(d, f, FRAME_WRITABLE);
+    const enum rc rc = frame_ref_writable(f);
+
+    if (rc != RC_OK) {
+        return rc;
     }
     arch_frame_write64(target_frame(ptr), target_index(ptr) * 8, value);
+    frame_unref_writable(f);
     return RC_OK;
 }
 
@@ -49,14 +59,14 @@ static enum rc update(struct vcpu *v, u64 ptr, u64 value, bool keep_ad)
         return RC_EINVAL;
     }
     lock_take(&d->mm);
-    const struct frame *f = frame_of(d, m);
+    struct frame *f = frame_of(d, m);
 
     if (f == NULL) {
         rc = RC_EPERM;
     } else if (f->type >= FRAME_L1 && f->type <= FRAME_L4) {
         rc = pgtable_write(v, m, target_index(ptr), value, keep_ad);
     } else {
-        rc = write_plain(f, ptr, value);
+        rc = write_plain(d, f, ptr, value);
     }
     lock_drop(&d->mm);
     return rc;

@@ -27,9 +27,14 @@ static void push(struct pgwork *w, u64 table, u32 level, u32 taken)
     w->level = level;
 }
 
-/* Begin to validate m, a PLAIN frame: on the stack, in the window. */
+/* Begin to validate m, a PLAIN frame: on the stack, in the window. A table of
+ * another level can not become one of this (levels descend): RC_EINVAL; other
+ * uses pass: RC_EBUSY. */
 static enum rc enter(struct domain *d, struct frame *f, mfn_t m, u32 level)
 {
+    if (f->type >= FRAME_L1 && f->type <= FRAME_L4) {
+        return RC_EINVAL;
+    }
     pgentry_quarantine(d, f, level);
     const enum rc rc = frame_begin_table(f, level);
 

@@ -60,7 +60,19 @@ s64 hc_vcpu_up(struct hc_call *c)
     return rc;
 }
 
-/* Returns, into the caller, when the vCPU is brought up again. */
+/* Lock: mm. */
+static bool all_down(const struct domain *d)
+{
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        if (d->vcpu[i].state == VCPU_UP) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns, into the caller, when the vCPU is brought up again. A domain whose
+ * last one goes has nobody to bring it up: it has powered off. */
 s64 hc_vcpu_down(struct hc_call *c)
 {
     struct vcpu *v = target(c);
@@ -69,10 +81,17 @@ s64 hc_vcpu_down(struct hc_call *c)
         return RC_ENOENT;
     }
     lock_take(&v->domain->mm);
-    if (v->state == VCPU_UP) {
+    const bool was_up = v->state == VCPU_UP;
+
+    if (was_up) {
         v->state = VCPU_DOWN;
     }
+    const bool last = was_up && all_down(v->domain);
+
     lock_drop(&v->domain->mm);
+    if (last) {
+        domain_end(v->domain, SHUTDOWN_POWEROFF);
+    }
     sched_offline(v);
     return RC_OK;
 }

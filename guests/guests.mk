@@ -24,7 +24,7 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
-guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf
+guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf $(GUESTS)/attack.elf
 
 # Missing packages first, since nothing builds without them; then a make of
 # its own, which sees them. Only the kernel the two examples need.
@@ -33,3 +33,27 @@ run: deps
 		$(GUESTS)/busybox.cpio.gz
 	@$(B)/rf run --timeout $(or $(TIMEOUT),600) guests/examples/web.cfg \
 		guests/examples/db.cfg
+
+# Guests of ours in C: guests/lib and a folder each.
+GUEST_FLAGS := -I. -std=gnu11 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel \
+	-mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common
+ATTACK_O := $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
+	$(sort $(wildcard guests/lib/*.c guests/attack/*.c)))
+
+$(B)/g/%.c.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	@$(CC) $(GUEST_FLAGS) $(WARN) -MMD -c $< -o $@
+
+$(B)/g/%.S.o: %.S
+	@mkdir -p $(@D)
+	@echo "  AS  $<"
+	@$(CC) $(GUEST_FLAGS) -MMD -c $< -o $@
+
+$(GUESTS)/attack.elf: $(ATTACK_O) guests/lib/guest.lds
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
+		-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+		-Wl,-T,guests/lib/guest.lds -o $@ $(ATTACK_O)

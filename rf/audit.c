@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "rf/logread.h"
+#include "rf/logreader.h"
 #include "rf/rf.h"
 #include "rf/verbs.h"
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "audit/log.h"
-#include "rf/logread.h"
+#include "rf/logreader.h"
 
 enum { RECORDS = 40, SLOTS = 256 };
 

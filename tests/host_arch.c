@@ -175,6 +175,7 @@ static bool guest_copy(u8 *own, u64 va, u64 bytes, bool write)
     if (bytes > 65536) {
         host_fail("copy of more than 64 KiB");
     }
+    host.copies++;
     if (host.fetch_fails_at != 0 && --host.fetch_fails_at == 0) {
         return false;
     }

@@ -63,6 +63,9 @@ struct host {
     void (*on_guest_read)(void);
     bool l1tf_affected; /* arch_l1tf_affected */
     u32 fetch_fails_at; /* the n-th copy from now fails; 0: none */
+    u32 copies;         /* copies from and to guest memory */
+    u32 x86_calls;      /* handlers of x86/ called: host_calls.c */
+    u32 x86_row;        /* the last of them */
 };
 
 extern struct host host;

@@ -43,6 +43,7 @@ struct domain *host_domain(domid_t id, u64 count, u32 vcpus)
         frame_populate(frame_at(host_mfn(d, i)), (u32)i);
     }
     d->frames = count;
+    d->free_head = FRAME_NO_PFN;
     d->incarnation = 1;
     for (u32 i = 0; i < vcpus; i++) {
         struct vcpu *v = &d->vcpu[i];

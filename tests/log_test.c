@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "audit/log.h"
-#include "rf/logread.h"
+#include "rf/logreader.h"
 
 enum { SLOTS = 256, POOLS = AUDIT_POOL_LIFE + AUDIT_POOL_STOP };
 

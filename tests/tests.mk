@@ -7,7 +7,7 @@
 #   boot    tests/boot: the kernel in QEMU
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang format
+.PHONY: test check unit unit-gcc unit-clang unit-cov cov golden boot loc docs help clang format
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -18,7 +18,8 @@ UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 # host's archive comes first, for its stand-ins are weak.
 UNIT_HOST := $(sort $(wildcard tests/host_*.c))
 UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
-	rf/filter.c rf/logread.c x86/decode.c x86/rmw.c x86/cpuid.c x86/acpi.c x86/bootinfo.c)
+	rf/filter.c rf/logreader.c x86/decode.c x86/rmw.c x86/cpuid.c \
+	x86/acpi.c x86/bootinfo.c)
 
 # $(1) name of the compiler's folder, $(2) the compiler
 define unit_rules
@@ -49,6 +50,14 @@ $(eval $(call unit_rules,clang,$(CLANG)))
 .PRECIOUS: $(B)/unit-gcc/%.o $(B)/unit-clang/%.o
 
 unit: unit-gcc unit-clang
+
+# Lines of core/ that the unit tests reach.
+$(eval $(call unit_rules,cov,$(CC) --coverage))
+cov: unit-cov
+	@cd $(B)/unit-cov/core && for f in *.gcda; do \
+		gcov -n $$f 2>/dev/null | grep -A1 "^File 'core/.*\.c'" | \
+		sed "s/^File '//;s/'$$//;s/^Lines executed://" | paste - -; \
+	done
 
 # The second compiler builds the kernel, too.
 clang:
@@ -88,6 +97,7 @@ help:
 	@echo "make test      check, unit, golden and boot, with a sum at the end"
 	@echo "make check     rules of the house"
 	@echo "make unit      unit tests, gcc and clang, sanitized"
+	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
 	@echo "make clang     the kernel by $(CLANG)"

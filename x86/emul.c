@@ -98,6 +98,7 @@ static enum emul_result write_control(struct vcpu *v, struct regs *r,
         return EMUL_DONE;
     case 3: {
         const mfn_t root = mfn((value & PTE_FRAME) >> PAGE_BITS);
+        v->budget = PGTABLE_BUDGET;
         const enum rc rc = pgtable_set_root(v, root, false);
         if (rc == RC_PREEMPT) {
             return EMUL_AGAIN;

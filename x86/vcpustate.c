@@ -226,6 +226,8 @@ s64 hc_vcpu_initialise(struct hc_call *c)
     if (!claim(v)) {
         return RC_EEXIST;
     }
+    /* Its tables are walked on the caller's account. */
+    v->budget = c->v->budget;
     const enum rc rc = initialise(v, from, &regs, &tables);
     atomic_store32(&v->state, rc == RC_OK ? VCPU_DOWN : VCPU_EMPTY);
     return rc;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a stored log: record by record, or the verdict on all of it. Pure
- * functions, hostile input; the chain itself is audit/chain.h, the same file
- * that the kernel writes by.
+ * Reading a stored log: is each record what it should be, and does the chain
+ * of audit/chain.h hold? Pure functions, hostile input. Ring 0 writes and never
+ * reads, so this is the tool's.
  */
-#ifndef RF_LOGREAD_H
-#define RF_LOGREAD_H
+#ifndef RF_LOGREADER_H
+#define RF_LOGREADER_H
 
 #include "audit/chain.h"
 

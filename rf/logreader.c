@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a stored log; see logread.h. */
-#include "rf/logread.h"
+/* The reader of a log; see logreader.h. */
+#include "rf/logreader.h"
 
 void audit_reader_init(struct audit_reader *reader)
 {
