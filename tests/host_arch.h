@@ -56,7 +56,9 @@ struct host {
     u32 time_publishes;
     u32 runstate_publishes;
     u32 log_lines;
-    u64 audit_bytes; /* taken by the audit port */
+    u64 audit_bytes;   /* taken by the audit port */
+    u32 audit_at_most; /* it takes so many at a time; 0: all */
+    bool audit_stuck;  /* it takes none */
     struct host_console console[HOST_DOMAINS];
     /* Called before each read of memory that a guest can write: the place
      * where another CPU of the guest changes it. */
@@ -69,6 +71,10 @@ struct host {
 };
 
 extern struct host host;
+
+/* The first bytes that the audit port took. */
+#define HOST_AUDIT_BYTES 0x100000u
+extern u8 host_audit[HOST_AUDIT_BYTES];
 
 /* Forget everything: a machine after reset. Call it in each test's setup. */
 void host_reset(void);

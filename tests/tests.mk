@@ -7,7 +7,8 @@
 #   boot    tests/boot: the kernel in QEMU
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang unit-cov cov golden boot loc docs help clang format
+.PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang \
+	format unit-cov cov
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -47,7 +48,7 @@ unit-$(1): $(UNIT:%=$(B)/unit-$(1)/%)
 endef
 $(eval $(call unit_rules,gcc,$(CC)))
 $(eval $(call unit_rules,clang,$(CLANG)))
-.PRECIOUS: $(B)/unit-gcc/%.o $(B)/unit-clang/%.o
+.PRECIOUS: $(B)/unit-gcc/%.o $(B)/unit-clang/%.o $(B)/unit-cov/%.o
 
 unit: unit-gcc unit-clang
 

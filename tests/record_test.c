@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What core/ tells the log, as it leaves by the audit port: read back and
+ * verified by the operator's own reader.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/record.h"
+#include "policy/manifest.h"
+#include "rf/logreader.h"
+#include "tests/host_arch.h"
+
+static struct domain *d;
+
+static int setup(void **state)
+{
+    (void)state;
+    static const u8 digest[32] = { 7 };
+    host_reset();
+    record_boot(digest, 2, true);
+    d = host_domain(1, 64, 1);
+    d->audit = MF_AUDIT_ALL;
+    host_run(&d->vcpu[0]);
+    return 0;
+}
+
+static void drain(void)
+{
+    for (u32 i = 0; i < 100000 && !record_drain(3); i++) {
+    }
+    assert_true(record_drain(1));
+    assert_false(record_waiting());
+}
+
+/* Records of the event among those that came out; all of them are sound. */
+static u64 count_of(u16 event)
+{
+    struct audit_reader reader;
+    struct audit_record r;
+    u64 count = 0;
+    u64 at = 0;
+    audit_reader_init(&reader);
+    while (at < host.audit_bytes) {
+        assert_int_equal(
+            audit_next(&reader, host_audit, host.audit_bytes, &at, &r),
+            AUDIT_GOOD);
+        count += r.event == event ? 1 : 0;
+    }
+    return count;
+}
+
+static void test_a_life_is_recorded(void **state)
+{
+    (void)state;
+    record_life(d, RECORD_CREATED, 64);
+    record_life(d, RECORD_STARTED, 1);
+    record_life(d, RECORD_CRASHED, 0x1234);
+    record_life(d, RECORD_SHUTDOWN, ENDED_KILLED);
+    record_life(d, RECORD_RESTARTED, 2);
+    record_life(d, RECORD_DESTROYED, ENDED_KILLED);
+    assert_true(record_waiting());
+    record_host_end(0x11);
+    host.audit_at_most = 7; /* a port that takes few bytes at a time */
+    drain();
+    assert_int_equal(count_of(AUDIT_BOOT), 1);
+    assert_int_equal(count_of(AUDIT_DOMAIN_CREATED), 1);
+    assert_int_equal(count_of(AUDIT_DOMAIN_STARTED), 1);
+    assert_int_equal(count_of(AUDIT_DOMAIN_CRASHED), 1);
+    assert_int_equal(count_of(AUDIT_DOMAIN_SHUTDOWN), 1);
+    assert_int_equal(count_of(AUDIT_DOMAIN_RESTARTED), 1);
+    assert_int_equal(count_of(AUDIT_DOMAIN_DESTROYED), 1);
+    assert_int_equal(count_of(AUDIT_HOST_SHUTDOWN), 1);
+    const struct audit_verdict verdict =
+        audit_verify(host_audit, host.audit_bytes);
+    assert_int_equal(verdict.fault, AUDIT_GOOD);
+    assert_int_equal(verdict.good, 8);
+    assert_true(verdict.is_closed);
+}
+
+/* A68: exact totals, few records. */
+static void test_A68_refusals_are_counted(void **state)
+{
+    (void)state;
+    for (u32 i = 0; i < 20000; i++) {
+        record_refusal(&d->vcpu[0], 200, 0, RC_ENOSYS);
+        host.now += 100;
+    }
+    assert_int_equal(d->refused, 20000);
+    record_host_end(0x10);
+    drain();
+    assert_true(count_of(AUDIT_GUEST_REFUSED) >= 1);
+    assert_true(count_of(AUDIT_GUEST_REFUSED) < 100);
+    assert_true(count_of(AUDIT_REFUSAL_SUMMARY) >= 1);
+    assert_int_equal(audit_verify(host_audit, host.audit_bytes).fault,
+                     AUDIT_GOOD);
+}
+
+static void test_the_manifest_says_what_is_recorded(void **state)
+{
+    (void)state;
+    d->audit = 0;
+    record_life(d, RECORD_STARTED, 1);
+    record_refusal(&d->vcpu[0], 200, 0, RC_ENOSYS);
+    drain();
+    assert_int_equal(count_of(AUDIT_DOMAIN_STARTED), 0);
+    assert_int_equal(count_of(AUDIT_GUEST_REFUSED), 0);
+    assert_int_equal(d->refused, 1);
+}
+
+static void test_each_record_moves_the_head(void **state)
+{
+    (void)state;
+    const u64 before = record_head_word(0);
+    record_life(d, RECORD_STARTED, 1);
+    assert_int_not_equal(record_head_word(0), before);
+    drain();
+    host_audit[host.audit_bytes - 20] ^= 1; /* and a change is seen */
+    assert_int_not_equal(audit_verify(host_audit, host.audit_bytes).fault,
+                         AUDIT_GOOD);
+}
+
+static void test_a_stuck_port_keeps_its_records(void **state)
+{
+    (void)state;
+    host.audit_stuck = true;
+    for (u32 i = 0; i < 100; i++) {
+        record_life(d, RECORD_STARTED, i);
+    }
+    assert_false(record_drain(64));
+    assert_int_equal(host.audit_bytes, 0);
+    host.audit_stuck = false;
+    drain();
+    assert_int_equal(count_of(AUDIT_DOMAIN_STARTED), 100);
+    assert_int_equal(audit_verify(host_audit, host.audit_bytes).fault,
+                     AUDIT_GOOD);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_life_is_recorded),
+        TEST(test_A68_refusals_are_counted),
+        TEST(test_the_manifest_says_what_is_recorded),
+        TEST(test_each_record_moves_the_head),
+        TEST(test_a_stuck_port_keeps_its_records),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
