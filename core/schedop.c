@@ -96,7 +96,9 @@ s64 hc_sched_poll(struct hc_call *c, struct arg_sched_poll *a)
     }
     v->poll_port = a->nr_ports == 1 ? ports[0] : 0;
     sched_block(v);
-    atomic_store32(&v->poll_count, a->nr_ports);
+    /* An exchange, not a store: it must be seen before the ports are looked
+     * at, as the notifier sets a port before it looks here. */
+    (void)atomic_swap32(&v->poll_count, a->nr_ports);
     if (any_pending(v->domain, ports, a->nr_ports) || has_work(v)) {
         atomic_store32(&v->poll_count, 0);
         sched_wake(v);
