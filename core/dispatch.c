@@ -3,8 +3,8 @@
  * From a hypercall to its handler; see dispatch.h. All of it is expanded from
  * the table: row lookup, policy question, typed fetch and store, the call.
  *
- * Before the handler applies anything, OUT and IO fields are stored once as they
- * were fetched: where the answer could not be written, nothing happens.
+ * Before the handler applies anything, OUT and IO fields are stored once as
+ * they were fetched: where the answer could not be written, nothing happens.
  *
  * A row that the policy denies to the caller's rights is refused before a byte
  * of its arguments is read, but for the few calls whose sub-operation is in

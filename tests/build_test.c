@@ -30,8 +30,8 @@ static void check(struct domain *d)
         assert_int_equal(pte_is_present(pte), n < b->end_pfn);
         if (pte_is_present(pte)) {
             assert_int_equal(pte_mfn(pte).v, host_mfn(d, n).v);
-            assert_int_equal(pte_is_writable(pte), !table);
-            assert_true(pte_is_user(pte));
+            assert_int_equal((pte & PTE_WRITE) != 0, !table);
+            assert_true((pte & PTE_USER) != 0);
         }
         const struct frame *f = frame_at(host_mfn(d, n));
         assert_true(table || f->type == FRAME_WRITABLE ||

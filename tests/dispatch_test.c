@@ -5,6 +5,24 @@
  */
 #include "tests/call_fixture.h"
 
+/* The table, as a test sees it. */
+enum { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
+
+struct hc_info {
+    u8 nr, sub, where, right;
+};
+
+static const struct hc_info *hc_info(u32 row)
+{
+#define HC_ANY(n, s, w, name, shape, r, o, g, d)                               \
+    [HCROW_##name] = { n, s, HC_##w, RIGHT_##r },
+    static const struct hc_info table[HCROW_COUNT] = {
+#include "core/hypercalls.def"
+    };
+
+    return &table[row];
+}
+
 static bool in_table(u32 nr, u64 sub)
 {
     for (u32 row = 1; row < HCROW_COUNT; row++) {
@@ -62,7 +80,6 @@ static void test_A59_unknown_pairs(void **state)
     assert_int_equal(call(17, 0x100000000ull, 0, 0, 0), 0x40011);
     assert_int_equal(call(21, 1, 2, 0, 0), RC_ENOSYS); /* disable */
     assert_int_equal(host.x86_calls, 0);
-    assert_int_equal(hc_info(HCROW_COUNT)->right, 0);
 }
 
 static void test_a_field_out_of_range_is_no_call(void **state)

@@ -149,8 +149,13 @@ iret_failed:
     subq $REGS_BYTES, %rsp
     jmp exit_guest
 
-/* #DB has its own stack; one from a guest goes on as any other exception. */
-debug_entry:
+/*
+ * #DB and NMI have their own stacks; one from a guest goes on as any other
+ * exception. It leaves by the one way out, too: the selectors of its frame may
+ * not be good any more, since another vCPU can change the descriptors, and only
+ * there is a fault of IRETQ the guest's.
+ */
+stacked_entry:
     testb $3, FRAME_CS(%rsp)
     jz paranoid_entry
     swapgs
@@ -177,9 +182,9 @@ stub_\n:
     pushq $0
     .endif
     movl $\n, 4(%rsp)
-    .if \n == 1
-    jmp debug_entry
-    .elseif \n == 2 || \n == 8 || \n == 18
+    .if \n == 1 || \n == 2
+    jmp stacked_entry
+    .elseif \n == 8 || \n == 18
     jmp paranoid_entry
     .else
     jmp trap_common

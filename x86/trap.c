@@ -141,6 +141,8 @@ void trap_from_guest(struct regs *r)
     case TRAP_DB:
         trap_debug(v, r);
         return;
+    case TRAP_NMI:
+        return; /* the machine's, and no guest's business */
     default:
         if (!interrupt(r->vector)) {
             bounce_trap(v, r, r->vector, r->error);
