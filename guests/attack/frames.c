@@ -101,16 +101,27 @@ s64 attack_emulated_l2(void)
 
 static u64 own_map[GUESS_FRAMES / 64];
 
+static void own_map_add(u64 frame)
+{
+    if (frame < GUESS_FRAMES) {
+        own_map[frame / 64] |= 1ull << (frame % 64);
+    }
+}
+
+/* This domain's memory, and what the hypervisor shares with it. */
 static void own_map_fill(void)
 {
+    u64 grants[1] = { GUESS_FRAMES };
+    struct arg_gnttab_setup g = { .dom = SELF,
+                                  .nr_frames = 1,
+                                  .frame_list = va_of(grants) };
+    (void)call_grant_setup(&g, 1, NULL);
+    own_map_add(*(volatile u64 *)grants);
+    own_map_add(start_info->shared_info >> PAGE_BITS);
     const u64 *list = (const u64 *)start_info->mfn_list;
     for (u64 i = 0; i < start_info->nr_pages; i++) {
-        if (list[i] < GUESS_FRAMES) {
-            own_map[list[i] / 64] |= 1ull << (list[i] % 64);
-        }
+        own_map_add(list[i]);
     }
-    const u64 s = start_info->shared_info >> PAGE_BITS;
-    own_map[s / 64] |= 1ull << (s % 64);
 }
 
 static bool is_own(u64 frame)
@@ -120,20 +131,12 @@ static bool is_own(u64 frame)
 
 s64 attack_guess_frames(void)
 {
-    struct arg_gnttab_setup g = { .dom = SELF };
-    (void)call_grant_setup(&g, 1, NULL);
     own_map_fill();
     for (u64 m = 0; m < GUESS_FRAMES; m += GUESS_STEP) {
-        if (is_own(m)) {
-            continue;
-        }
-        const s64 rc = map_va(here(), m << PAGE_BITS | P_RO, 0);
-        if (rc == 0) {
-            /* The frames of the grant table may be mapped, and are empty. */
-            continue;
-        }
+        const s64 rc =
+            is_own(m) ? -EBUSY : map_va(here(), m << PAGE_BITS | P_RO, 0);
         if (rc != -EBUSY && rc != -EINVAL) {
-            return (s64)m;
+            return (s64)m + 1;
         }
     }
     return 0;

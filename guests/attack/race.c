@@ -69,7 +69,7 @@ static s64 pin_under_store(void)
         const u64 before = sum(page);
         (void)call_version(0, 0, 0, 0);
         if (sum(page) != before) {
-            return i + 1;
+            return 1;
         }
         rc = mmu_ext(UNPIN, frame, 0);
         if (rc != 0 || map_va(va_of(page), frame << PAGE_BITS | P_RW, 2) != 0) {
