@@ -152,6 +152,7 @@ static s64 update_loop(void)
 
 s64 attack_race_args(void)
 {
+    update.val = frame_of_page(scratch[2]) << PAGE_BITS | P_RO;
     return with_second(rewrite, update_loop);
 }
 
