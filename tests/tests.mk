@@ -7,7 +7,7 @@
 #   boot    tests/boot: the kernel in QEMU
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang format
+.PHONY: test check unit unit-gcc unit-clang unit-cov cov golden boot loc docs help clang format
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -51,6 +51,14 @@ $(eval $(call unit_rules,clang,$(CLANG)))
 
 unit: unit-gcc unit-clang
 
+# Lines of core/ that the unit tests reach.
+$(eval $(call unit_rules,cov,$(CC) --coverage))
+cov: unit-cov
+	@cd $(B)/unit-cov/core && for f in *.gcda; do \
+		gcov -n $$f 2>/dev/null | grep -A1 "^File 'core/.*\.c'" | \
+		sed "s/^File '//;s/'$$//;s/^Lines executed://" | paste - -; \
+	done
+
 # The second compiler builds the kernel, too.
 clang:
 	@$(MAKE) --no-print-directory CC=$(CLANG) B=$(B)/clang \
@@ -89,6 +97,7 @@ help:
 	@echo "make test      check, unit, golden and boot, with a sum at the end"
 	@echo "make check     rules of the house"
 	@echo "make unit      unit tests, gcc and clang, sanitized"
+	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
 	@echo "make clang     the kernel by $(CLANG)"
