@@ -366,24 +366,30 @@ static void xcr1_write(u64 value)
     xsetbv(1, value);
 }
 
+/* A processor without XSAVE says #UD. */
+static s64 refused(s64 r)
+{
+    return r == TRAPPED + UD ? TRAPPED + GP : r;
+}
+
 s64 attack_xcr0_zero(void)
 {
-    return trapped(xcr0_write, 0);
+    return refused(trapped(xcr0_write, 0));
 }
 
 s64 attack_xcr0_avx(void)
 {
-    return trapped(xcr0_write, 5);
+    return refused(trapped(xcr0_write, 5));
 }
 
 s64 attack_xcr0_all(void)
 {
-    return trapped(xcr0_write, U64_MAX);
+    return refused(trapped(xcr0_write, U64_MAX));
 }
 
 s64 attack_xcr1(void)
 {
-    return trapped(xcr1_write, 1);
+    return refused(trapped(xcr1_write, 1));
 }
 
 /* ---- A54: what others left

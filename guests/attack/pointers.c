@@ -370,7 +370,7 @@ s64 attack_yields(void)
 
 s64 attack_other_vcpus(void)
 {
-    return call_vcpu_up(1, 0, 0, 0) == -ENOENT ? call_vcpu_up(U32_MAX, 0, 0, 0)
+    return call_vcpu_up(2, 0, 0, 0) == -ENOENT ? call_vcpu_up(U32_MAX, 0, 0, 0)
                                                : 1;
 }
 
