@@ -36,7 +36,7 @@ struct serial_ring {
 
 static const u16 port_base[SERIAL_PORTS] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
 static bool port_present[SERIAL_PORTS] SEALED;
-static bool port_dead[SERIAL_PORTS]; /* gave up waiting for it */
+static bool port_stuck[SERIAL_PORTS]; /* gave up waiting for it */
 static struct serial_ring ring[SERIAL_PORTS];
 static bool behind; /* first CPU's */
 
@@ -82,18 +82,22 @@ void serial_enable_input(void)
     }
 }
 
+/* Wait for room. A port that had none for READY_TRIES looks is not waited for
+ * again until it has: whoever listens may only be slow. */
 static bool port_wait(u32 port)
 {
-    if (!serial_is_present(port) || port_dead[port]) {
+    if (!serial_is_present(port)) {
         return false;
     }
-    for (u32 i = 0; i < READY_TRIES; i++) {
+    const u32 tries = port_stuck[port] ? 1 : READY_TRIES;
+    for (u32 i = 0; i < tries; i++) {
         if ((hw_in8(port_base[port] + REG_LSR) & LSR_EMPTY) != 0) {
+            port_stuck[port] = false;
             return true;
         }
         hw_pause();
     }
-    port_dead[port] = true;
+    port_stuck[port] = true;
     return false;
 }
 

@@ -7,8 +7,8 @@
  *   2  3e8 irq 4   audit records (manifest flag)
  *   3  2e8 irq 3   unused
  *
- * Output waits for the transmitter in bursts of its FIFO; a transmitter that
- * never gets ready is given up. Input is collected into a small ring per port,
+ * Output waits for the transmitter in bursts of its FIFO; bytes for one that
+ * does not get ready are dropped, until it does. Input is collected into a small ring per port,
  * by interrupt or, without an I/O APIC, at each timer interrupt; when the ring
  * is full the bytes are dropped. Callers serialise writers of one port.
  */
