@@ -84,7 +84,6 @@ static bool run(const struct action *a)
 {
     const s64 got = a->run();
     const bool ok = got == a->expected;
-    restore();
     say("ATTACK ");
     say(a->id);
     say(" expect=");
@@ -98,6 +97,7 @@ static bool run(const struct action *a)
         say(a->what);
         say("\n");
     }
+    restore();
     return ok;
 }
 

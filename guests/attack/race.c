@@ -221,9 +221,18 @@ static s64 segment_flip(void)
     return 0;
 }
 
+static void leave_segments(void)
+{
+    __asm__ volatile("mov %w0, %%ds\n\tmov %w0, %%gs" : : "r"(0));
+    (void)call_set_gdt(0, 0, 0, 0);
+}
+
 s64 attack_race_segment(void)
 {
-    return with_second(use_segment, segment_flip);
+    const s64 r = with_second(use_segment, segment_flip);
+    second_run(leave_segments);
+    second_stop();
+    return r;
 }
 
 /* ---- the other vCPU comes and goes
@@ -277,10 +286,18 @@ static s64 roots_both(void)
     return 0;
 }
 
+static void root_back(void)
+{
+    (void)mmu_ext(NEW_BASEPTR, table_of(va_of(scratch[0]), 4), 0);
+}
+
 s64 attack_race_roots(void)
 {
     (void)copy_root(5);
     const s64 r = with_second(roots_other, roots_both);
+    root_back();
+    second_run(root_back); /* wherever an exception may have left it */
+    second_stop();
     (void)mmu_ext(UNPIN, frame_of_page(scratch[5]), 0);
     return r != 0 ? r : page_protect(scratch[5], P_RW);
 }
