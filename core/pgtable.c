@@ -10,6 +10,7 @@
 
 #include "core/arch.h"
 #include "core/pgentry.h"
+#include "x86/layout.h"
 #include "x86/pte.h"
 
 /* Tries of an exchange against the processor, which sets A and D behind our
@@ -21,7 +22,7 @@
 
 bool pgentry_is_hv_slot(u32 level, u32 index)
 {
-    return level == 4 && index >= 256 && index <= 271;
+    return level == 4 && index >= HV_FIRST_SLOT && index <= HV_LAST_SLOT;
 }
 
 static bool domain_shares(const struct domain *d, mfn_t m)

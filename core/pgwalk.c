@@ -14,6 +14,7 @@
 #include "core/arch.h"
 #include "core/pgentry.h"
 #include "core/pgtable.h"
+#include "x86/layout.h"
 #include "x86/pte.h"
 
 static void push(struct pgwork *w, u64 table, u32 level, u32 taken)
@@ -143,6 +144,11 @@ static void leave_released(struct pgwork *w)
 {
     const mfn_t m = mfn(w->step[w->depth - 1].table);
 
+    if (w->level == 4) { /* the guest gets the frame back without them */
+        for (u32 i = HV_FIRST_SLOT; i <= HV_LAST_SLOT; i++) {
+            arch_pte_write(m, i, 0);
+        }
+    }
     arch_window_unmap(m);
     frame_end_table(frame_at(m));
     w->depth--;
