@@ -164,6 +164,25 @@ static enum rc take_traps(struct vcpu *v, u64 from)
     return RC_OK;
 }
 
+/* Both roots, or neither: a refused kernel root gives the user root back. */
+static enum rc take_roots(struct vcpu *v, const struct context_tables *t)
+{
+    const u64 user = t->ctrlreg[1] >> PAGE_BITS;
+    enum rc rc = RC_OK;
+    if (user != 0) {
+        rc = pgtable_set_root(v, mfn(user), true);
+    }
+    if (rc != RC_OK) {
+        return rc;
+    }
+    rc = pgtable_set_root(v, mfn(t->ctrlreg[3] >> PAGE_BITS), false);
+    if (rc != RC_OK && rc != RC_PREEMPT && user != 0 &&
+        pgtable_set_root(v, mfn(MFN_NONE), true) == RC_PREEMPT) {
+        return RC_PREEMPT; /* once more, to the same end */
+    }
+    return rc;
+}
+
 static enum rc initialise(struct vcpu *v, u64 from,
                           const struct context_regs *c,
                           const struct context_tables *t)
@@ -185,12 +204,9 @@ static enum rc initialise(struct vcpu *v, u64 from,
     }
     if (rc == RC_OK) {
         take_tables(v, c, t);
-        const u64 user = t->ctrlreg[1] >> PAGE_BITS;
-        rc = user == 0 ? RC_OK : pgtable_set_root(v, mfn(user), true);
+        rc = take_roots(v, t);
     }
-    return rc == RC_OK
-               ? pgtable_set_root(v, mfn(t->ctrlreg[3] >> PAGE_BITS), false)
-               : rc;
+    return rc;
 }
 
 /* One caller at a time fills in a vCPU, and nobody starts it meanwhile. */
