@@ -8,9 +8,10 @@
  *   3  2e8 irq 3   unused
  *
  * Output waits for the transmitter in bursts of its FIFO; bytes for one that
- * does not get ready are dropped, until it does. Input is collected into a small ring per port,
- * by interrupt or, without an I/O APIC, at each timer interrupt; when the ring
- * is full the bytes are dropped. Callers serialise writers of one port.
+ * does not get ready are dropped, until it does. Input is collected into a
+ * small ring per port, by interrupt or, without an I/O APIC, at each timer
+ * interrupt; when the ring is full the bytes are dropped. Callers serialise
+ * writers of one port.
  */
 #ifndef X86_SERIAL_H
 #define X86_SERIAL_H
