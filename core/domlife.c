@@ -55,13 +55,13 @@ static const char *reason_text(u32 reason)
 
 void domain_end(struct domain *d, u32 reason)
 {
-    u64 expected = DOMAIN_RUNNING;
-
-    if (!atomic_cas64(&d->state, &expected, DOMAIN_ENDING)) {
+    if (atomic_load64(&d->state) != DOMAIN_RUNNING ||
+        atomic_swap32(&d->end_claimed, 1) != 0) {
         return;
     }
-    d->end_reason = reason;
     record_life(d, RECORD_SHUTDOWN, reason);
+    d->end_reason = reason;
+    atomic_store64(&d->state, DOMAIN_ENDING);
     arch_log("tenant %s ended: %s\n", d->name, reason_text(reason));
     if (!ended_well(reason)) {
         atomic_add32(&crashes, 1);
@@ -156,6 +156,7 @@ static void start(struct domain *d)
              d->incarnation > 1 ? "restarted" : "started", d->plan->frames >> 8,
              d->vcpu_count, d->vcpu_count == 1 ? "" : "s");
     arch_domain_times(d);
+    atomic_store32(&d->end_claimed, 0);
     atomic_store64(&d->state, DOMAIN_RUNNING);
     atomic_store32(&d->vcpu[0].state, VCPU_UP);
     sched_online(&d->vcpu[0]);
@@ -266,8 +267,7 @@ static void host_end(void)
 
     arch_log("all tenants have ended\n");
     record_host_end(code);
-    while (!record_drain(64)) {
-    }
+    record_flush();
     arch_machine_off(code);
 }
 

@@ -23,6 +23,8 @@
 
 #define LOG_SLOTS 1024u
 #define PORT_PATIENCE_NS 5000000000ull
+/* All slots at 115,200 baud take 23 s. */
+#define FLUSH_PATIENCE_NS 30000000000ull
 #define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
 
 static struct lock log_lock;
@@ -68,19 +70,24 @@ static enum rc append(const struct audit_note *note)
     return rc;
 }
 
-/* A record that must be there before what it announces. A port that takes
- * nothing for PORT_PATIENCE_NS is given up, in so many words. */
+/* One turn of waiting for the port. One that has not taken what it should by
+ * then is given up, in so many words. */
+static void wait_for_port(ns_t until)
+{
+    if (arch_now() > until && atomic_swap32(&exported, 0) != 0) {
+        arch_log("audit: the port takes no records: given up\n");
+    }
+    arch_relax();
+}
+
+/* A record that must be there before what it announces. */
 static void append_surely(const struct audit_note *note)
 {
     const ns_t until = arch_now() + PORT_PATIENCE_NS;
 
     while (append(note) != RC_OK) {
-        if (arch_now() > until && atomic_load32(&exported) != 0) {
-            arch_log("audit: the port takes no records: given up\n");
-            atomic_store32(&exported, 0);
-        }
+        wait_for_port(until);
         (void)record_drain(1);
-        arch_relax();
     }
 }
 
@@ -280,4 +287,13 @@ bool record_drain(u32 max)
     }
     atomic_store32(&sending, 0);
     return empty;
+}
+
+void record_flush(void)
+{
+    const ns_t until = arch_now() + FLUSH_PATIENCE_NS;
+
+    while (!record_drain(64)) {
+        wait_for_port(until);
+    }
 }

@@ -39,4 +39,8 @@ bool record_waiting(void);
  * left. Any CPU; takes the log's lock. */
 bool record_drain(u32 max);
 
+/* Send all that is left, before the host ends; a port that does not take it in
+ * half a minute is given up. */
+void record_flush(void);
+
 #endif
