@@ -58,6 +58,7 @@ void cpu_detect(void)
     cpu_features.fsgsbase = bit(l7.b, 0);
     cpu_features.xsave = bit(l1.c, 26);
     cpu_features.rdrand = bit(l1.c, 30);
+    cpu_features.mca = bit(l1.d, 14);
     cpu_features.x2apic = bit(l1.c, 21);
     cpu_features.tsc_deadline = bit(l1.c, 24);
     cpu_features.invariant_tsc = bit(e7.d, 8);

@@ -8,7 +8,7 @@
 #include "core/base.h"
 
 struct cpu_features {
-    bool smep, smap, umip, fsgsbase, xsave, rdrand;
+    bool smep, smap, umip, fsgsbase, xsave, rdrand, mca;
     bool x2apic, tsc_deadline, invariant_tsc;
     u32 physical_bits;
 };

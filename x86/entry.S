@@ -150,7 +150,7 @@ iret_failed:
     jmp exit_guest
 
 /*
- * #DB and NMI have their own stacks; one from a guest goes on as any other
+ * #DB, NMI and #MC have their own stacks; one from a guest goes on as any other
  * exception. It leaves by the one way out, too: the selectors of its frame may
  * not be good any more, since another vCPU can change the descriptors, and only
  * there is a fault of IRETQ the guest's.
@@ -182,9 +182,9 @@ stub_\n:
     pushq $0
     .endif
     movl $\n, 4(%rsp)
-    .if \n == 1 || \n == 2
+    .if \n == 1 || \n == 2 || \n == 18
     jmp stacked_entry
-    .elseif \n == 8 || \n == 18
+    .elseif \n == 8
     jmp paranoid_entry
     .else
     jmp trap_common

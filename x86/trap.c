@@ -9,7 +9,8 @@
  * From ring 0 there may come: an interrupt while the CPU sleeps in the idle
  * loop; a fault of an instruction that the fixup table knows; an NMI; a #DB
  * that the guest's debug registers or MOV SS caused on our side, which is
- * dropped (XSA-260). Anything else is our mistake.
+ * dropped (XSA-260); a machine check that has harmed nothing. Anything else is
+ * our mistake, or the end.
  */
 #include "core/abi.h"
 #include "core/arch.h"
@@ -17,6 +18,7 @@
 #include "x86/entry.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
+#include "x86/mce.h"
 #include "x86/panic.h"
 #include "x86/private.h"
 
@@ -110,6 +112,18 @@ static void trap_debug(struct vcpu *v, struct regs *r)
     bounce_trap(v, r, TRAP_DB, 0);
 }
 
+/* While a guest ran: what is lost was its own. */
+static void trap_machine_check(struct vcpu *v, const struct regs *r)
+{
+    const enum mce_damage damage = mce_look();
+    if (damage == MCE_FATAL) {
+        panic_regs("machine check", r);
+    }
+    if (damage == MCE_LOST) {
+        domain_crash(v->domain, "machine check");
+    }
+}
+
 void trap_from_guest(struct regs *r)
 {
     /* Before anything can fault. */
@@ -143,6 +157,9 @@ void trap_from_guest(struct regs *r)
         return;
     case TRAP_NMI:
         return; /* the machine's, and no guest's business */
+    case TRAP_MC:
+        trap_machine_check(v, r);
+        return;
     default:
         if (!interrupt(r->vector)) {
             bounce_trap(v, r, r->vector, r->error);
@@ -162,7 +179,10 @@ void trap_from_host(struct regs *r)
     case TRAP_DF:
         panic_regs("double fault", r);
     case TRAP_MC:
-        panic_regs("machine check", r);
+        if (mce_look() != MCE_CORRECTED) {
+            panic_regs("machine check", r);
+        }
+        return;
     default:
         break;
     }
