@@ -27,7 +27,9 @@
 
 #define NR_COUNT 34u
 #define SUB_COUNT 16u
-#define ELEMENT_COST 8 /* of the budget; a walk step is 1 */
+/* Of the budget; a walk step is 1. */
+#define ELEMENT_COST 8
+#define LONG_COST 60
 
 enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
 
@@ -35,7 +37,7 @@ enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
 #define HC_ANY(n, s, w, name, shape, r, o, g, d)                               \
     [HCROW_##name] = { shape, RIGHT_##r, POLICY_##o },
 static const struct {
-    u8 shape;  /* 'R', 'S', 'B' */
+    u8 shape;  /* 'R', 'S', 'B'; 'r', 's': long */
     u8 right;  /* enum right */
     u8 object; /* enum policy_object */
 } info[HCROW_COUNT] = {
@@ -325,6 +327,9 @@ s64 dispatch_entry(struct hc_call *c)
 
     if (rc != RC_OK) {
         return rc;
+    }
+    if (info[row].shape >= 'a') {
+        c->v->budget -= LONG_COST;
     }
     return info[row].shape == 'B' ? call_grant_batch(c, row) : call_one(c, row);
 }

@@ -13,26 +13,9 @@
 #include "core/dispatch.h"
 #include "core/domain.h"
 
-#define ENTRY_COST 4
-#define LONG_ENTRY_COST 64
+#define ENTRY_COST 4 /* of the budget; long calls take more, see dispatch.c */
 #define NR_MULTICALL 13u
 #define NR_IRET 23u
-
-/* What an entry takes of the budget: the calls that go through a whole table
- * of ports, traps or frames are long ones. */
-static s32 entry_cost(u64 op)
-{
-    switch (op) {
-    case 0:  /* set_trap_table */
-    case 12: /* memory_op */
-    case 18: /* console_io */
-    case 24: /* vcpu_op */
-    case 32: /* event_channel_op */
-        return LONG_ENTRY_COST;
-    default:
-        return ENTRY_COST;
-    }
-}
 
 static s64 cut(struct hc_call *c, u64 done)
 {
@@ -75,7 +58,7 @@ s64 hc_multicall(struct hc_call *c)
         if (!arch_fetch(&e, gva(at), sizeof(e))) {
             return RC_EFAULT;
         }
-        v->budget -= entry_cost(e.op);
+        v->budget -= ENTRY_COST;
         const s64 result = call_entry(v, &e, &inner);
 
         if (result == RC_PREEMPT) {

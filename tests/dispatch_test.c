@@ -285,6 +285,21 @@ static void test_a_long_multicall_is_cut_between_entries(void **state)
     assert_int_equal(e[399].result, 0x40011);
 }
 
+/* A call that may go through a whole table takes more: 40 are as many cuts as
+ * hundreds of short ones. Port 0 is no port. */
+static void test_a_multicall_of_long_calls_is_cut_sooner(void **state)
+{
+    (void)state;
+    struct multicall_entry *e = host_guest(0x20000);
+    for (u32 i = 0; i < 40; i++) {
+        make_entry(&e[i], 32, 4, GUEST(0x1f000), 0, 0);
+    }
+    memset(host_guest(0x1f000), 0, 8);
+    assert_int_equal(call(NR_MULTICALL, GUEST(0x20000), 40, 0, 0), RC_OK);
+    assert_int_equal((s64)e[39].result, RC_EINVAL);
+    assert_true(cuts >= 3);
+}
+
 /* ---- copies that fail ---------------------------------------------------- */
 
 struct faulty {
@@ -398,6 +413,7 @@ int main(void)
         TEST(test_multicall_stores_results),
         TEST(test_multicall_goes_on_inside_an_entry),
         TEST(test_a_long_multicall_is_cut_between_entries),
+        TEST(test_a_multicall_of_long_calls_is_cut_sooner),
         TEST(test_A56_every_copy_may_fail),
         TEST(test_only_out_fields_are_stored),
         TEST(test_version_and_features),
