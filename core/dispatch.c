@@ -10,9 +10,10 @@
  * of its arguments is read, but for the few calls whose sub-operation is in
  * the structure itself.
  *
- * Batches are cut when the vCPU's budget is used up. What has been done by
- * then is remembered in the vCPU (batch_done); the rest of the state is in the
- * rewritten arguments, which are checked afresh.
+ * Batches are cut when the vCPU's budget is used up. The state is in the
+ * rewritten arguments, which are checked afresh; the elements done of a batch
+ * of mmu_update or mmuext_op stand above the 31 bits of its count, and bit 31
+ * says that they do. A guest that writes them itself misleads itself only.
  */
 #include "core/dispatch.h"
 
@@ -27,6 +28,8 @@
 
 #define NR_COUNT 34u
 #define SUB_COUNT 16u
+#define COUNT_MAX 0x7fffffffull
+#define COUNT_IS_CUT 0x80000000ull
 /* Of the budget; a walk step is 1. */
 #define ELEMENT_COST 8
 #define LONG_COST 60
@@ -196,12 +199,11 @@ static s64 cut(struct hc_call *c, u32 pointer, u64 size, u64 done)
 }
 
 /* The same for a batch whose done count goes on with the next part. */
-static s64 cut_counted(struct hc_call *c, u64 size, u64 done_now,
-                       u64 done_before)
+static s64 cut_counted(struct hc_call *c, u64 size, u64 done, u64 before)
 {
-    c->v->batch_done = done_before + done_now;
-    c->v->batch_open = true;
-    return cut(c, 0, size, done_now);
+    (void)cut(c, 0, size, done);
+    c->arg[1] |= COUNT_IS_CUT | (before + done) << 32;
+    return RC_PREEMPT;
 }
 
 /* mmu_update and mmuext_op: (list, count, done *, domain). Stops at the first
@@ -211,12 +213,11 @@ static s64 call_mmu_batch(struct hc_call *c)
     struct vcpu *v = c->v;
     const u64 size = c->nr == 1 ? sizeof(struct arg_mmu_update)
                                 : sizeof(struct arg_mmuext_op);
-    const u64 before = v->batch_open ? v->batch_done : 0;
-    const u64 count = c->arg[1] & 0x7fffffff;
+    const u64 count = c->arg[1] & COUNT_MAX;
+    const u64 before = (c->arg[1] & COUNT_IS_CUT) != 0 ? c->arg[1] >> 32 : 0;
     s64 result = RC_OK;
     u64 i = 0;
 
-    v->batch_open = false;
     if (!domain_is_self(v->domain, c->arg[3])) {
         return RC_EPERM;
     }
@@ -285,7 +286,7 @@ static s64 call_grant_batch(struct hc_call *c, u32 row)
     struct vcpu *v = c->v;
     const u64 size = grant_element_bytes(row);
 
-    if (c->arg[2] > 0x7fffffff) {
+    if (c->arg[2] > COUNT_MAX) {
         return RC_EINVAL;
     }
     for (u64 i = 0; i < c->arg[2]; i++) {

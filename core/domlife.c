@@ -116,7 +116,6 @@ static void reset_vcpu(struct vcpu *v)
     v->user_root = mfn(MFN_NONE);
     v->pend_sel = 0;
     v->poll_count = 0;
-    v->batch_open = false;
 }
 
 static void reset_shared(struct domain *d)

@@ -85,9 +85,7 @@ struct vcpu {
     u32 time_offset;
     struct vcpu_runstate_info runstate;
 
-    s32 budget;     /* page-table entries this call may still visit */
-    u64 batch_done; /* elements done of an interrupted batch */
-    bool batch_open;
+    s32 budget; /* page-table entries this call may still visit */
 };
 
 /* The vCPU of d with that number, or NULL. */
