@@ -21,7 +21,6 @@
 
 #define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE */
 #define OPCODE_INT 0xcdu
-#define ERROR_IDT 2u
 #define ERROR_EXTERNAL 1u
 #define PIT_FIRST 0x40u
 #define PIT_LAST 0x42u

@@ -50,6 +50,7 @@
     (RFLAGS_TF | RFLAGS_RF | RFLAGS_NT | RFLAGS_VM | RFLAGS_AC | RFLAGS_IOPL)
 
 #define SELECTOR_RPL 3u
+#define ERROR_IDT 2u /* in an error code: it names a vector */
 #define FPU_AREA_BYTES 3840u
 
 /* Page 0 of the private area. */

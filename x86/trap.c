@@ -112,6 +112,21 @@ static void trap_debug(struct vcpu *v, struct regs *r)
     bounce_trap(v, r, TRAP_DB, 0);
 }
 
+/* INT3 and INTO come by gates that are open to ring 3: whether a program may
+ * use them is for the guest's trap table to say. If not, #GP at the
+ * instruction, of one byte or, as INT n, of two. */
+static void trap_software(struct vcpu *v, struct regs *r)
+{
+    u8 last = 0;
+    if (v->in_kernel || bounce_may_raise(v, r->vector)) {
+        bounce_trap(v, r, r->vector, 0);
+        return;
+    }
+    const bool read = arch_fetch(&last, gva(r->rip - 1), 1);
+    r->rip -= read && last == r->vector ? 2 : 1;
+    bounce_trap(v, r, TRAP_GP, r->vector << 3 | ERROR_IDT);
+}
+
 /* While a guest ran: what is lost was its own. */
 static void trap_machine_check(struct vcpu *v, const struct regs *r)
 {
@@ -154,6 +169,10 @@ void trap_from_guest(struct regs *r)
         return;
     case TRAP_DB:
         trap_debug(v, r);
+        return;
+    case TRAP_BP:
+    case TRAP_OF:
+        trap_software(v, r);
         return;
     case TRAP_NMI:
         return; /* the machine's, and no guest's business */

@@ -309,6 +309,7 @@ s64 trapped_in_user(void (*f)(void))
 void program_sysenter(void);
 void program_syscall(void);
 void program_lret(void);
+void program_int3(void);
 __asm__(".text\n"
         ".globl program_sysenter\n"
         "program_sysenter: sysenter\n\t"
@@ -319,7 +320,24 @@ __asm__(".text\n"
         ".globl program_lret\n"
         "program_lret: pushq $0xe008\n\t"
         "pushq $0\n\t"
-        "lretq\n");
+        "lretq\n"
+        ".globl program_int3\n"
+        "program_int3: int3\n\t"
+        "ud2\n");
+
+/* The fault is the instruction's: rip names it, the error code the vector. */
+s64 attack_user_int3(void)
+{
+    struct trap_info t[2] = {
+        { .vector = 3, .cs = CS_KERNEL, .address = trap_stubs[3] }
+    };
+    (void)call_set_trap_table(va_of(t), 0, 0, 0);
+    const s64 r = trapped_in_user(program_int3);
+    traps_setup();
+    return trap_seen.rip != (u64)(uintptr_t)program_int3 ? 1
+           : trap_seen.error != (3 << 3 | 2)             ? 2
+                                                         : r;
+}
 
 /* A processor without the instruction in this mode says #UD. */
 s64 attack_user_sysenter(void)
