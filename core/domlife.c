@@ -212,6 +212,7 @@ static bool step_ending(struct domain *d)
         atomic_store64(&d->state, DOMAIN_ENDED);
         return true;
     }
+    record_life(d, RECORD_DESTROYED, d->end_reason);
     d->build.phase = BUILD_FRAMES;
     d->build.next = 0;
     atomic_store64(&d->state, DOMAIN_SCRUBBING);
@@ -228,7 +229,6 @@ static bool step_scrubbing(struct domain *d)
         }
         return true;
     }
-    record_life(d, RECORD_DESTROYED, d->end_reason);
     atomic_store64(&d->state, DOMAIN_ENDED);
     return true;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/record.h"
+#include "rf/logreader.h"
 #include "tests/life_fixture.h"
 
 /* A turn of CPU 0. */
@@ -93,6 +94,43 @@ static void test_end_scrubs_every_frame(void **state)
     assert_int_equal(other->state, DOMAIN_RUNNING);
     host_recount(other);
     assert_ptr_equal(host.current->domain, other);
+}
+
+static bool has_record(u16 event)
+{
+    struct audit_reader reader;
+    struct audit_record r;
+    u64 at = 0;
+    bool found = false;
+    while (!record_drain(64)) {
+    }
+    audit_reader_init(&reader);
+    while (audit_next(&reader, host_audit, host.audit_bytes, &at, &r) ==
+               AUDIT_GOOD &&
+           at <= host.audit_bytes && !found) {
+        found = r.event == event;
+    }
+    return found;
+}
+
+/* No frame is taken back before the log says so. */
+static void test_destruction_is_recorded_before_it_begins(void **state)
+{
+    (void)state;
+    static const u8 digest[32] = { 7 };
+    struct domain *other = NULL;
+    struct domain *d = pair(&other);
+    record_boot(digest, 2, true);
+    d->audit = MF_AUDIT_LIFECYCLE;
+    domain_end(d, SHUTDOWN_POWEROFF);
+    run_cpu();
+    assert_false(has_record(AUDIT_DOMAIN_DESTROYED));
+    for (u32 i = 0; i < 100 && d->state == DOMAIN_ENDING; i++) {
+        (void)domain_work();
+    }
+    assert_int_equal(d->state, DOMAIN_SCRUBBING);
+    assert_true(has_record(AUDIT_DOMAIN_DESTROYED));
+    finish();
 }
 
 static void test_nothing_is_touched_while_a_vcpu_runs(void **state)
@@ -239,6 +277,7 @@ int main(void)
         TEST(test_the_host_ends_with_the_last_tenant), /* counts crashes */
         TEST(test_building_does_not_run),
         TEST(test_end_scrubs_every_frame),
+        TEST(test_destruction_is_recorded_before_it_begins),
         TEST(test_nothing_is_touched_while_a_vcpu_runs),
         TEST(test_restart_begins_afresh),
         TEST(test_actions),
