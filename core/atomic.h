@@ -68,6 +68,12 @@ static inline void atomic_store8(u8 *p, u8 v)
     __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
 }
 
+static inline bool atomic_cas32(u32 *p, u32 *expected, u32 want)
+{
+    return __atomic_compare_exchange_n(p, expected, want, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 /* True and *p = want when *p was *expected; else *expected = *p. */
 static inline bool atomic_cas64(u64 *p, u64 *expected, u64 want)
 {

@@ -17,13 +17,14 @@ void lock_take(struct lock *l) RF_UNCHECKED_LOCKS
     }
 }
 
+bool lock_try(struct lock *l) RF_UNCHECKED_LOCKS
+{
+    u32 serving = atomic_load32(&l->serving);
+    return atomic_cas32(&l->next, &serving, serving + 1);
+}
+
 void lock_drop(struct lock *l) RF_UNCHECKED_LOCKS
 {
     /* Only the holder writes serving. */
     atomic_store32(&l->serving, l->serving + 1);
-}
-
-bool lock_is_held(const struct lock *l)
-{
-    return atomic_load32(&l->serving) != atomic_load32(&l->next);
 }

@@ -32,9 +32,9 @@ struct RF_LOCK_TYPE lock {
 };
 
 void lock_take(struct lock *l) RF_TAKES(l);
+/* Take it if it is free; for a panic, whose other CPUs may have stopped while
+ * they held or awaited it. */
+bool lock_try(struct lock *l) MUST_CHECK;
 void lock_drop(struct lock *l) RF_DROPS(l);
-
-/* True while somebody holds it; for assertions only. */
-bool lock_is_held(const struct lock *l);
 
 #endif

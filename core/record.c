@@ -22,6 +22,7 @@
 #include "policy/manifest.h"
 
 #define LOG_SLOTS 1024u
+#define PANIC_PATIENCE_NS 100000000ull
 #define PORT_PATIENCE_NS 5000000000ull
 /* All slots at 115,200 baud take 23 s. */
 #define FLUSH_PATIENCE_NS 30000000000ull
@@ -287,6 +288,48 @@ bool record_drain(u32 max)
     }
     atomic_store32(&sending, 0);
     return empty;
+}
+
+/* One turn of waiting for what another CPU may have stopped with. */
+static bool has_patience(ns_t until)
+{
+    arch_relax();
+    return arch_now() <= until;
+}
+
+bool record_panic(u64 rip)
+{
+    struct audit_note note;
+
+    if (atomic_load32(&ready) == 0) {
+        return true;
+    }
+    const ns_t until = arch_now() + PANIC_PATIENCE_NS;
+
+    while (atomic_swap32(&sending, 1) != 0) {
+        if (!has_patience(until)) {
+            return false;
+        }
+    }
+    while (!lock_try(&log_lock)) {
+        if (!has_patience(until)) {
+            return false;
+        }
+    }
+    audit_note_init(&note, AUDIT_PANIC);
+    note.arg[0] = rip;
+    const struct audit_now now = now_here();
+    const enum rc rc = audit_append(&audit_log, &now, &note);
+
+    lock_drop(&log_lock);
+    const ns_t end = arch_now() + FLUSH_PATIENCE_NS;
+
+    while (!send_some(1)) {
+        if (!has_patience(end)) {
+            return false;
+        }
+    }
+    return rc == RC_OK;
 }
 
 void record_flush(void)

@@ -39,6 +39,12 @@ bool record_waiting(void);
  * left. Any CPU; takes the log's lock. */
 bool record_drain(u32 max);
 
+/* The last record of a host that stops because of itself, where it did, and all
+ * before it, by polling: for the one CPU that is left. False: the log was in
+ * use by a CPU that has stopped, or the port does not take it in half a minute.
+ */
+bool record_panic(u64 rip) MUST_CHECK;
+
 /* Send all that is left, before the host ends; a port that does not take it in
  * half a minute is given up. */
 void record_flush(void);

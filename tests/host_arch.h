@@ -59,6 +59,7 @@ struct host {
     u64 audit_bytes;   /* taken by the audit port */
     u32 audit_at_most; /* it takes so many at a time; 0: all */
     bool audit_stuck;  /* it takes none */
+    bool may_wait;     /* arch_relax lets a millisecond pass */
     struct host_console console[HOST_DOMAINS];
     /* Called before each read of memory that a guest can write: the place
      * where another CPU of the guest changes it. */

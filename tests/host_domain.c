@@ -120,6 +120,11 @@ void host_recount(struct domain *d)
     }
 }
 
+static bool is_held(const struct lock *l)
+{
+    return atomic_load32(&l->serving) != atomic_load32(&l->next);
+}
+
 u32 host_locks_held(void)
 {
     u32 held = 0;
@@ -128,10 +133,10 @@ u32 host_locks_held(void)
         if (d == NULL) {
             continue;
         }
-        held += lock_is_held(&d->mm) ? 1 : 0;
-        held += lock_is_held(&d->evt) ? 1 : 0;
-        held += lock_is_held(&d->con.lock) ? 1 : 0;
-        held += lock_is_held(&d->store.lock) ? 1 : 0;
+        held += is_held(&d->mm) ? 1 : 0;
+        held += is_held(&d->evt) ? 1 : 0;
+        held += is_held(&d->con.lock) ? 1 : 0;
+        held += is_held(&d->store.lock) ? 1 : 0;
     }
     return held;
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -141,6 +143,39 @@ static void test_a_stuck_port_keeps_its_records(void **state)
                      AUDIT_GOOD);
 }
 
+/* The last record comes after all others; a log that a stopped CPU holds is
+ * left alone, in bounded time. */
+static void test_a_panic_is_the_last_record(void **state)
+{
+    (void)state;
+    record_life(d, RECORD_STARTED, 1);
+    host.audit_at_most = 7;
+    host.may_wait = true;
+    assert_true(record_panic(0x1234));
+    assert_int_equal(count_of(AUDIT_DOMAIN_STARTED), 1);
+    assert_int_equal(count_of(AUDIT_PANIC), 1);
+    assert_int_equal(audit_verify(host_audit, host.audit_bytes).fault,
+                     AUDIT_GOOD);
+    assert_false(record_panic(0x1234)); /* the sender never comes back */
+    assert_int_equal(count_of(AUDIT_PANIC), 1);
+}
+
+/* In a child: a process has one panic. */
+static void test_a_panic_does_not_wait_for_the_port_for_ever(void **state)
+{
+    (void)state;
+    int status = 0;
+    const pid_t child = fork();
+    if (child == 0) {
+        host.audit_stuck = true;
+        host.may_wait = true;
+        const ns_t before = host.now;
+        _exit(!record_panic(0x1234) && host.now - before > 1000000000 ? 7 : 8);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 7 << 8);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -151,6 +186,8 @@ int main(void)
         TEST(test_the_manifest_says_what_is_recorded),
         TEST(test_each_record_moves_the_head),
         TEST(test_a_stuck_port_keeps_its_records),
+        TEST(test_a_panic_does_not_wait_for_the_port_for_ever),
+        TEST(test_a_panic_is_the_last_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
