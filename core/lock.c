@@ -27,3 +27,8 @@ bool lock_is_held(const struct lock *l)
 {
     return atomic_load32(&l->serving) != atomic_load32(&l->next);
 }
+
+u32 lock_turn(const struct lock *l)
+{
+    return atomic_load32(&l->serving);
+}

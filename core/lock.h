@@ -37,4 +37,7 @@ void lock_drop(struct lock *l) RF_DROPS(l);
 /* True while somebody holds it; for assertions only. */
 bool lock_is_held(const struct lock *l);
 
+/* The holder's ticket: each taker's is one more than the one's before. */
+u32 lock_turn(const struct lock *l);
+
 #endif
