@@ -147,7 +147,6 @@ void auditor_exit(struct domain *d)
         recount_begin(&pass, d);
         rc = RC_PREEMPT;
         while (rc == RC_PREEMPT) {
-            arch_relax(); /* others' flushes must not wait for all of it */
             rc = recount_slice(&pass);
         }
     }
