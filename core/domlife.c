@@ -11,6 +11,7 @@
  */
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/auditor.h"
 #include "core/domain.h"
 #include "core/frame.h"
 #include "core/pgtable.h"
@@ -48,6 +49,8 @@ static const char *reason_text(u32 reason)
         return "crash (its kernel panicked)";
     case ENDED_KILLED:
         return "stopped by the hypervisor";
+    case ENDED_FROZEN:
+        return "frozen";
     default:
         return "unknown reason";
     }
@@ -61,7 +64,8 @@ void domain_end(struct domain *d, u32 reason)
     }
     record_life(d, RECORD_SHUTDOWN, reason);
     d->end_reason = reason;
-    atomic_store64(&d->state, DOMAIN_ENDING);
+    atomic_store64(&d->state,
+                   reason == ENDED_FROZEN ? DOMAIN_FROZEN : DOMAIN_ENDING);
     arch_log("tenant %s ended: %s\n", d->name, reason_text(reason));
     if (!ended_well(reason)) {
         atomic_add32(&crashes, 1);
@@ -265,6 +269,7 @@ static void host_end(void)
         atomic_load32(&crashes) == 0 ? CODE_ALL_OFF : CODE_SOME_CRASHED;
 
     arch_log("all tenants have ended\n");
+    auditor_report();
     record_host_end(code);
     record_flush();
     arch_machine_off(code);
@@ -283,8 +288,10 @@ static bool step_all(void)
         more = step(d) || more;
         const u64 state = atomic_load64(&d->state);
 
-        alive = alive || state != DOMAIN_ENDED;
-        pending = pending || (state != DOMAIN_ENDED && state != DOMAIN_RUNNING);
+        const bool over = state == DOMAIN_ENDED || state == DOMAIN_FROZEN;
+
+        alive = alive || !over;
+        pending = pending || (!over && state != DOMAIN_RUNNING);
     }
     if (!alive && domain_count != 0) {
         host_end();

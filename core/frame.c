@@ -42,7 +42,7 @@ struct frame *frame_of(const struct domain *d, mfn_t m)
     return f;
 }
 
-static bool frame_is_table(const struct frame *f)
+bool frame_is_table(const struct frame *f)
 {
     return f->type >= FRAME_L1 && f->type <= FRAME_L4;
 }

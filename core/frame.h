@@ -83,6 +83,9 @@ bool frame_is_owned(const struct domain *d, mfn_t m);
  * PRIVATE), else NULL. */
 struct frame *frame_of(const struct domain *d, mfn_t m);
 
+/* It has the type of a page table, of whatever level. */
+bool frame_is_table(const struct frame *f);
+
 /* A PLAIN frame that shall become type was used otherwise before: the CPUs of
  * its domain must flush first (arch_tlb_flush_since with f->stamp). */
 bool frame_needs_flush(const struct frame *f, u32 type);

@@ -137,6 +137,24 @@ void record_life(const struct domain *d, enum record_life what, u64 detail)
     append_surely(&note);
 }
 
+void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
+                  u64 found)
+{
+    struct audit_note note;
+
+    if (atomic_load32(&ready) == 0) {
+        return;
+    }
+    audit_note_init(&note, AUDIT_FRAME_FAULT);
+    note.target = d->id;
+    note.target_incarnation = d->incarnation;
+    note.arg[0] = fault;
+    note.arg[1] = where;
+    note.arg[2] = expected << 32 | (found & U32_MAX);
+    name_field(&note, d);
+    append_surely(&note);
+}
+
 void record_refusal(struct vcpu *v, u32 nr, u64 sub, enum rc why)
 {
     struct domain *d = v->domain;
