@@ -32,7 +32,7 @@ s64 trapped(void (*f)(u64), u64 argument);
  * exception or a system call. */
 s64 trapped_in_user(void (*f)(void));
 
-#define ACTION(id, name, expected, what) s64 attack_##name(void);
+#define ACTION(id, name, ...) s64 attack_##name(void);
 #include "guests/attack/actions.def"
 #undef ACTION
 #define MODE(name, what) void mode_##name(void);

@@ -17,7 +17,8 @@ struct action {
 };
 
 static const struct action actions[] = {
-#define ACTION(id, name, expected, what) { id, attack_##name, expected, what },
+#define ACTION(id, name, expected, xsa, what)                                  \
+    { id, attack_##name, expected, what },
 #include "guests/attack/actions.def"
 #undef ACTION
 };
