@@ -12,6 +12,7 @@
 
 #define EPERM 1
 #define ENOENT 2
+#define ESRCH 3
 #define EFAULT 14
 #define EBUSY 16
 #define EEXIST 17
@@ -19,6 +20,7 @@
 #define ENOSPC 28
 #define ENOSYS 38
 #define TRAPPED 1000
+#define NO_HELPER (-8888) /* the helper that an action needs did not come */
 
 /* Scratch pages of the vCPU that asks, PAGES of them: mapped writable, zero, at
  * the start of each action. What an action needs to keep goes there or on the
@@ -66,7 +68,9 @@ u32 action_company(const struct action *a);
 bool action_run(const struct action *a, bool is_open, const char *place);
 /* `ATTACK A17.1 expect=0 got=0 ok`, and what it cost. */
 void action_report(const struct action *a, u64 started_ns, bool ok);
-/* Does only=PREFIX of the command line mean this one? */
+/* Is there all it needs? */
+bool action_possible(const struct action *a);
+/* That, and does only=PREFIX of the command line mean it? */
 bool action_wanted(const struct action *a);
 /* The kernel's count of refusals, at this action: a call that is refused and
  * stands in the audit log. With marks=1 in the command line. */

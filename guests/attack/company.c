@@ -71,7 +71,7 @@ static const struct action *choose(bool may_be_alone)
     if ((flags & ALONE) != 0 && !may_be_alone) {
         return NULL;
     }
-    if (!action_wanted(a) && is_soup) {
+    if (!(is_soup ? action_wanted(a) : action_possible(a))) {
         return NULL;
     }
     return (flags & SELDOM) != 0 && (word >> 32) % 64 != 0 ? NULL : a;

@@ -6,7 +6,8 @@
  *     race=VCPUS seed=N rounds=N    the same, while other vCPUs run others
  *     soup=VCPUS seed=N steps=N from=N    in random order, on all vCPUs
  *     mode=NAME                     one of modes.def, which ends the domain
- *     role=helper peer=DOMID        helps the domain with that number (peer.c)
+ *     role=helper                   helps the attacker that has helper=yes
+ * (peer.h)
  *
  * only=PREFIX limits all of these to actions whose id begins so, marks=1 has
  * each action marked in the audit log (run.c), connect=1 says that the file of
@@ -17,6 +18,7 @@
  * and at the end `ATTACK done: N ok, N failed`.
  */
 #include "guests/attack/attack.h"
+#include "guests/attack/peer.h"
 #include "guests/lib/refusals.h"
 
 struct mode {
@@ -75,6 +77,9 @@ static void say_end(u32 count)
 
 void guest_main(void)
 {
+    if (text_equal(option("role"), "helper")) {
+        peer_serve();
+    }
     const u64 seed = option_number("seed", 1);
     const u32 race = (u32)option_number("race", 0);
     const u32 soup = (u32)option_number("soup", 0);
@@ -96,4 +101,5 @@ void guest_main(void)
     } else {
         say_end(single_run());
     }
+    peer_quit();
 }

@@ -34,6 +34,13 @@ const struct action actions[] = {
 #undef ACTION
 };
 
+static const bool paired[ACTIONS] = {
+#define ACTION(id, name, ...) false,
+#define PAIR(id, name, ...) true,
+#include "guests/attack/actions.def"
+#undef ACTION
+};
+
 const u32 action_count = ACTIONS;
 u32 failures;
 
@@ -41,9 +48,9 @@ static const struct {
     s64 number;
     const char *name;
 } errors[] = {
-    { EPERM, "EPERM" },   { ENOENT, "ENOENT" }, { EFAULT, "EFAULT" },
-    { EBUSY, "EBUSY" },   { EEXIST, "EEXIST" }, { EINVAL, "EINVAL" },
-    { ENOSPC, "ENOSPC" }, { ENOSYS, "ENOSYS" },
+    { EPERM, "EPERM" },   { ENOENT, "ENOENT" }, { ESRCH, "ESRCH" },
+    { EFAULT, "EFAULT" }, { EBUSY, "EBUSY" },   { EEXIST, "EEXIST" },
+    { EINVAL, "EINVAL" }, { ENOSPC, "ENOSPC" }, { ENOSYS, "ENOSYS" },
 };
 
 u32 action_company(const struct action *a)
@@ -146,8 +153,16 @@ void action_report(const struct action *a, u64 started_ns, bool ok)
     say("\n");
 }
 
+bool action_possible(const struct action *a)
+{
+    return !paired[a - actions] || option("helper")[0] != '\0';
+}
+
 bool action_wanted(const struct action *a)
 {
+    if (!action_possible(a)) {
+        return false;
+    }
     const char *only = option("only");
     u32 i = 0;
     while (only[i] != '\0' && only[i] == a->id[i]) {
