@@ -13,6 +13,7 @@
 #define NEW_BASEPTR 5u
 #define DATA_RING3 0x00cff3000000ffffull
 #define ROUNDS 1500u
+#define ROUNDS_NS 1000000000ull
 
 static u64 va_of(const volatile void *p)
 {
@@ -57,7 +58,9 @@ static s64 pin_under_store(void)
 {
     const u64 frame = frame_of_page(scratch[1]);
     const volatile u64 *page = (const volatile u64 *)(void *)scratch[1];
-    for (u32 i = 0; i < ROUNDS; i++) {
+    /* Each round waits for the other vCPU's CPU to flush. */
+    const u64 until = time_ns() + ROUNDS_NS;
+    for (u32 i = 0; i < ROUNDS && time_ns() < until; i++) {
         /* No flush is asked for. */
         s64 rc = map_va(va_of(page), frame << PAGE_BITS | P_RO, 0);
         if (rc == 0) {
