@@ -130,6 +130,11 @@ static void test_levels_descend(void **state)
                          RC_OK);
     assert_int_not_equal(put_entry(frame_n(4), 9, pte_make(frame_n(2), RO)),
                          RC_OK);
+    /* The same in a table that is yet to be one. */
+    for (u64 level = 2; level <= 4; level++) {
+        raw(20, 0, pte_make(frame_n(level), RO));
+        assert_int_equal(get(frame_n(20), (u32)level), RC_EINVAL);
+    }
     host_recount(d);
 }
 
@@ -182,15 +187,19 @@ static void test_cut_anywhere(void **state)
         setup(NULL);
         make_tree();
         enum rc rc = RC_PREEMPT;
+        u32 parts = 0;
 
         while (rc == RC_PREEMPT) {
             v->budget = slice;
+            parts++;
             rc = get(frame_n(4), 4);
             if (rc == RC_PREEMPT) { /* else the test holds a reference */
                 host_recount(d);
             }
         }
         assert_int_equal(rc, RC_OK);
+        /* A table takes a step for every eight entries at least. */
+        assert_true(parts * (u32)slice >= 4 * TABLE_ENTRIES / 8);
         assert_int_equal(frame_pin(frame_at(frame_n(4))), RC_OK);
         v->budget = slice;
         lock_take(&d->mm);
@@ -213,6 +222,7 @@ static void test_quarantine_flushes_before_reuse(void **state)
     make_tree();
     pin(frame_n(4), 4);
     d->cpus = 3;
+    arch_tlb_flush(d->cpus); /* one from before does not count */
     const u64 before = host.flushes;
 
     assert_int_equal(put_entry(frame_n(1), 0, 0), RC_OK);
@@ -220,6 +230,15 @@ static void test_quarantine_flushes_before_reuse(void **state)
     /* frame 10 was writable: it must be flushed before it is a table. */
     assert_int_equal(get(frame_n(10), 1), RC_OK);
     assert_int_equal(host.flushes, before + 1);
+    /* And again before it is writable, when it is a table no more. */
+    arch_tlb_flush(d->cpus);
+    lock_take(&d->mm);
+    pgtable_put(v, frame_n(10));
+    lock_drop(&d->mm);
+    assert_int_equal(host.flushes, before + 2);
+    assert_int_equal(put_entry(frame_n(1), 0, pte_make(frame_n(10), RW)),
+                     RC_OK);
+    assert_int_equal(host.flushes, before + 3);
 }
 
 /* Random writes, pins and unpins by an attacker with 24 frames. */

@@ -334,9 +334,9 @@ s64 attack_user_int3(void)
     (void)call_set_trap_table(va_of(t), 0, 0, 0);
     const s64 r = trapped_in_user(program_int3);
     traps_setup();
-    return trap_seen.rip != (u64)(uintptr_t)program_int3 ? 1
-           : trap_seen.error != (3 << 3 | 2)             ? 2
-                                                         : r;
+    return room()->seen.rip != (u64)(uintptr_t)program_int3 ? 1
+           : room()->seen.error != (3 << 3 | 2)             ? 2
+                                                            : r;
 }
 
 /* A processor without the instruction in this mode says #UD. */

@@ -370,8 +370,9 @@ s64 attack_yields(void)
 
 s64 attack_other_vcpus(void)
 {
-    return call_vcpu_up(VCPUS, 0, 0, 0) == -ENOENT ? call_vcpu_up(U32_MAX, 0, 0, 0)
-                                               : 1;
+    return call_vcpu_up(VCPUS, 0, 0, 0) == -ENOENT
+               ? call_vcpu_up(U32_MAX, 0, 0, 0)
+               : 1;
 }
 
 s64 attack_console_bad(void)
