@@ -14,6 +14,7 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/gntuse.h"
+#include "core/mem.h"
 #include "core/pgentry.h"
 #include "x86/pte.h"
 
@@ -21,15 +22,14 @@ enum { CLEAR, TABLES, HOLDERS, GRANTS, FREE_LIST, COMPARE, PORTS, DONE };
 
 void recount_begin(struct recount *r, struct domain *d)
 {
-    const struct recount fresh = { .holds = r->holds,
-                                   .d = d,
-                                   .state = atomic_load64(&d->state),
-                                   .first = d->first_chunk << CHUNK_FRAME_BITS,
-                                   .frames = (u64)d->chunk_count
-                                             << CHUNK_FRAME_BITS,
-                                   .other = d->id };
+    const struct recount fresh = { .holds = r->holds, .d = d };
 
     *r = fresh;
+    r->state = atomic_load64(&d->state);
+    r->first = d->first_chunk << CHUNK_FRAME_BITS;
+    r->frames = (u64)d->chunk_count << CHUNK_FRAME_BITS;
+    r->frame = &frame_table[r->first];
+    r->other = d->id;
 }
 
 const char *recount_text(enum recount_fault fault)
@@ -51,11 +51,19 @@ static void fail(struct recount *r, enum recount_fault fault, u64 where,
     }
 }
 
+/* The record of m if it is memory of the domain, else NULL. */
+static const struct frame *own(const struct recount *r, mfn_t m)
+{
+    const u64 n = m.v - r->first;
+
+    return n < r->frames && frame_is_memory(&r->frame[n]) ? &r->frame[n] : NULL;
+}
+
 /* Something holds m (MFN_NONE: nothing), which is to be memory of the domain:
  * so many references, of which so many are typed. */
 static void hold(struct recount *r, mfn_t m, u32 refs, u32 types)
 {
-    if (frame_of(r->d, m) != NULL) {
+    if (own(r, m) != NULL) {
         r->holds[m.v - r->first].refs += refs;
         r->holds[m.v - r->first].types += types;
     } else if (m.v != MFN_NONE) {
@@ -63,12 +71,12 @@ static void hold(struct recount *r, mfn_t m, u32 refs, u32 types)
     }
 }
 
+/* A chunk at a time. */
 static bool step_clear(struct recount *r)
 {
-    const struct recount_holds none = { 0, 0 };
-
-    r->holds[r->next] = none;
-    r->next++;
+    memset(&r->holds[r->next], 0, CHUNK_FRAMES * sizeof(r->holds[0]));
+    r->cost += CHUNK_FRAMES - 1;
+    r->next += CHUNK_FRAMES;
     return r->next == r->frames;
 }
 
@@ -90,17 +98,15 @@ static bool is_mapping(struct recount *r, mfn_t table, u32 index, u64 pte)
     return false;
 }
 
-static void count_entry(struct recount *r, mfn_t table, u32 index, u64 pte)
+/* A present entry of the table, which is of that level. */
+static void count_entry(struct recount *r, mfn_t table, u32 level, u32 index,
+                        u64 pte)
 {
-    const u32 level = frame_at(table)->type;
     const mfn_t m = pte_mfn(pte);
-    const struct frame *f = frame_of(r->d, m);
+    const struct frame *f = own(r, m);
     const u32 typed = level > 1 || (pte & PTE_WRITE) != 0 ? 1 : 0;
     const u32 type = level > 1 ? level - 1 : FRAME_WRITABLE;
 
-    if (!pte_is_present(pte) || pgentry_is_hv_slot(level, index)) {
-        return;
-    }
     if ((pte & (~PGENTRY_GUEST | PTE_USER | PTE_GLOBAL)) != PTE_USER) {
         fail(r, RECOUNT_ENTRY, table.v, index, pte);
     }
@@ -116,9 +122,9 @@ static void count_entry(struct recount *r, mfn_t table, u32 index, u64 pte)
 }
 
 /* Entries of the table that hold what they name. */
-static u32 taken(const struct domain *d, mfn_t m)
+static u32 taken(const struct domain *d, const struct frame *f, mfn_t m)
 {
-    if (frame_at(m)->state == FRAME_SETTLED) {
+    if (f->state == FRAME_SETTLED) {
         return TABLE_ENTRIES;
     }
     for (u32 i = 0; i < d->work.depth; i++) {
@@ -129,21 +135,25 @@ static u32 taken(const struct domain *d, mfn_t m)
     return 0; /* and nothing holds it: found when it is compared */
 }
 
-/* A step is an entry; of a frame that is no table, the frame. */
+/* A table, as far as the slice goes, or a frame that is none. Zero entries are
+ * passed eight at a time. */
 static bool step_tables(struct recount *r)
 {
     const mfn_t m = mfn(r->first + r->next / TABLE_ENTRIES);
-    const u32 i = (u32)(r->next % TABLE_ENTRIES);
+    const struct frame *f = &r->frame[m.v - r->first];
+    const u32 end = frame_is_table(f) ? taken(r->d, f, m) : 0;
+    const u64 *table = end != 0 ? arch_table(m) : NULL;
+    u32 i = (u32)(r->next % TABLE_ENTRIES);
 
-    if (!frame_is_table(frame_at(m)) || i >= taken(r->d, m)) {
-        r->next += TABLE_ENTRIES - i;
-    } else {
-        const u64 *table = arch_table(m);
+    for (; i < end && r->cost + 1 < RECOUNT_SLICE; r->cost++) {
         const u32 zeroes = pgentry_zero_run(table, i);
 
-        count_entry(r, m, i, table[i]);
-        r->next += zeroes != 0 ? zeroes : 1;
+        if (pte_is_present(table[i]) && !pgentry_is_hv_slot(f->type, i)) {
+            count_entry(r, m, f->type, i, table[i]);
+        }
+        i += zeroes != 0 ? zeroes : 1;
     }
+    r->next += (i < end ? i : TABLE_ENTRIES) - r->next % TABLE_ENTRIES;
     return r->next == r->frames * TABLE_ENTRIES;
 }
 
@@ -266,12 +276,12 @@ static bool step_free_list(struct recount *r)
         return true;
     }
     if (at >= r->frames || r->free == r->frames ||
-        frame_at(mfn(r->first + at))->type != FRAME_FREE) {
+        r->frame[at].type != FRAME_FREE) {
         fail(r, RECOUNT_FREE_LIST, r->first + at, 0, r->free);
         return true;
     }
     r->free++;
-    r->next = frame_at(mfn(r->first + at))->pfn;
+    r->next = r->frame[at].pfn;
     return false;
 }
 
@@ -297,21 +307,21 @@ static bool step_compare(struct recount *r)
         }
         return true;
     }
-    const mfn_t m = mfn(r->first + r->next);
-    const struct frame *f = frame_at(m);
+    const u64 m = r->first + r->next;
+    const struct frame *f = &r->frame[r->next];
     const u32 refs = r->holds[r->next].refs + f->pinned;
     const u32 types = r->holds[r->next].types + f->pinned;
-    const bool is_memory = frame_of(d, m) != NULL;
+    const bool is_memory = frame_is_memory(f);
     const u64 word = is_memory ? f->pfn : PFN_INVALID;
 
     if (f->refs != refs) {
-        fail(r, RECOUNT_REFS, m.v, refs, f->refs);
+        fail(r, RECOUNT_REFS, m, refs, f->refs);
     } else if (f->types != types) {
-        fail(r, RECOUNT_TYPES, m.v, types, f->types);
+        fail(r, RECOUNT_TYPES, m, types, f->types);
     } else if (!state_ok(f)) {
-        fail(r, RECOUNT_STATE, m.v, types, f->type);
+        fail(r, RECOUNT_STATE, m, types, f->type);
     } else if (d->m2p[r->next] != word) {
-        fail(r, RECOUNT_M2P, m.v, word, d->m2p[r->next]);
+        fail(r, RECOUNT_M2P, m, word, d->m2p[r->next]);
     }
     r->memory += is_memory ? 1 : 0;
     r->free -= f->type == FRAME_FREE ? 1 : 0;

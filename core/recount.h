@@ -42,7 +42,7 @@
 
 #include "core/domain.h"
 
-#define RECOUNT_SLICE 4096u
+#define RECOUNT_SLICE 1024u
 
 #define RECOUNT_FAULTS(FAULT)                                                  \
     FAULT(NONE)                                                                \
@@ -72,6 +72,7 @@ struct recount {
     struct domain *d;            /* NULL: no pass is open */
     u64 state;                   /* of the domain when the pass began */
     u64 first, frames;           /* of its chunks */
+    const struct frame *frame;   /* their records */
     u32 turn;                    /* ticket of mm in the last slice */
     u32 phase;
     u64 next;               /* step of the phase */
