@@ -11,11 +11,12 @@
  * but where no CPU is ever idle nothing is looked at.
  *
  * With the test mode, a domain is recounted whole at the end of its hypercalls:
- * of every one with up to 4 MiB of frames a thousand, see auditor_exit.
+ * of each one if it has up to 2,048 frames, else of one in frames / 16.
  *
  * A domain with a fault is frozen, with a record and a line that say why: its
- * vCPUs never run again, its memory and counts stay as they were found. Of a
- * grant, the other end is frozen, too. The host and all others go on. Those who
+ * vCPUs never run again, its memory and counts stay as they were found (its
+ * console ring apart: output is brought out). Of a grant, the other end is
+ * frozen, too. The host and all others go on. Those who
  * granted frames to a frozen domain wait for them when they end.
  *
  * Memory: 8 bytes for each frame of the largest domain, taken at boot.

@@ -28,8 +28,3 @@ void lock_drop(struct lock *l) RF_UNCHECKED_LOCKS
     /* Only the holder writes serving. */
     atomic_store32(&l->serving, l->serving + 1);
 }
-
-u32 lock_turn(const struct lock *l)
-{
-    return atomic_load32(&l->serving);
-}

@@ -36,7 +36,4 @@ void lock_take(struct lock *l) RF_TAKES(l);
  * they held or awaited it. */
 bool lock_try(struct lock *l) MUST_CHECK;
 void lock_drop(struct lock *l) RF_DROPS(l);
-
-/* The holder's ticket: each taker's is one more than the one's before. */
-u32 lock_turn(const struct lock *l);
 #endif

@@ -122,14 +122,14 @@ static void count_entry(struct recount *r, mfn_t table, u32 level, u32 index,
 }
 
 /* Entries of the table that hold what they name. */
-static u32 taken(const struct domain *d, const struct frame *f, mfn_t m)
+static u32 taken(const struct pgwork *w, const struct frame *f, mfn_t m)
 {
     if (f->state == FRAME_SETTLED) {
         return TABLE_ENTRIES;
     }
-    for (u32 i = 0; i < d->work.depth; i++) {
-        if (d->work.step[i].table == m.v) {
-            return d->work.step[i].taken;
+    for (u32 i = 0; i < w->depth && i < ARRAY_COUNT(w->step); i++) {
+        if (w->step[i].table == m.v) {
+            return w->step[i].taken;
         }
     }
     return 0; /* and nothing holds it: found when it is compared */
@@ -141,11 +141,12 @@ static bool step_tables(struct recount *r)
 {
     const mfn_t m = mfn(r->first + r->next / TABLE_ENTRIES);
     const struct frame *f = &r->frame[m.v - r->first];
-    const u32 end = frame_is_table(f) ? taken(r->d, f, m) : 0;
+    const u32 end = frame_is_table(f) ? taken(&r->d->work, f, m) : 0;
     const u64 *table = end != 0 ? arch_table(m) : NULL;
     u32 i = (u32)(r->next % TABLE_ENTRIES);
 
-    for (; i < end && r->cost + 1 < RECOUNT_SLICE; r->cost++) {
+    for (; i < end && i < TABLE_ENTRIES && r->cost + 1 < RECOUNT_SLICE;
+         r->cost++) {
         const u32 zeroes = pgentry_zero_run(table, i);
 
         if (pte_is_present(table[i]) && !pgentry_is_hv_slot(f->type, i)) {
@@ -165,7 +166,7 @@ static bool step_holders(struct recount *r)
     if (w->mode == PGWORK_DONE && w->result == RC_OK) {
         hold(r, mfn(w->top), 1, 1);
     }
-    for (u32 i = 0; i < w->depth; i++) {
+    for (u32 i = 0; i < w->depth && i < ARRAY_COUNT(w->step); i++) {
         hold(r, mfn(w->step[i].table), 1, 1);
     }
     for (u32 i = 0; i < d->vcpu_count; i++) {
@@ -247,13 +248,14 @@ static bool step_grants(struct recount *r)
         }
     } else if (ref < (u64)d->grants.frame_max * GRANTS_PER_FRAME) {
         const struct active_grant *a = &d->grants.active[ref];
-        const u32 uses = a->readers + a->writers;
+        const bool used = (a->readers | a->writers) != 0;
 
-        if (uses != 0 && !check_use(r, d, ref, domain_by_id(a->user))) {
+        if (used && !check_use(r, d, ref, domain_by_id(a->user))) {
             return false;
         }
-        hold(r, mfn(uses != 0 ? a->frame : MFN_NONE), uses, a->writers);
-        r->uses += uses;
+        hold(r, mfn(used ? a->frame : MFN_NONE), a->readers + a->writers,
+             a->writers);
+        r->uses += (u64)a->readers + a->writers;
     } else {
         if (r->uses != d->grants.uses) {
             fail(r, RECOUNT_GRANT, ref, r->uses, d->grants.uses);
@@ -430,7 +432,7 @@ enum rc recount_slice(struct recount *r) RF_UNCHECKED_LOCKS
 
     gntuse_lock_two(d, other);
     lock_take(&d->evt);
-    const u32 turn = lock_turn(&d->mm);
+    const u32 turn = d->mm.serving; /* our own ticket */
 
     if (atomic_load64(&d->state) == r->state &&
         (r->phase == CLEAR || turn == r->turn + 1)) {

@@ -253,6 +253,10 @@ static void test_grants(void **state)
     DAMAGE(m, t->granter, 7, "GRANT", 9);
     DAMAGE(g, t->readonly, 1, "GRANT", 9);
     DAMAGE(g, g->grants.uses, 2, "GRANT", 1024);
+    a->readers = 0xffffffff; /* their sum is 0 */
+    finds(g, "GRANT", 9);
+    a->readers = 0;
+    sound();
     /* An orphan; and a use that no record stands behind. */
     struct maptrack *spare = &m->map[1];
     const struct maptrack was = *spare;
