@@ -17,7 +17,7 @@
 
 static u32 busy; /* [a] */
 static struct recount pass;
-static ns_t touched; /* last slice of the pass */
+static ns_t began, touched; /* the pass; its last slice */
 static u64 passes, faults;
 
 static bool at_exits; /* [I] */
@@ -57,7 +57,7 @@ static void conclude(enum rc rc, ns_t now)
     const bool is_lost = rc == RC_EAGAIN;
 
     d->recount_lost = is_lost ? d->recount_lost + 1 : 0;
-    d->recount_at = now + AUDITOR_PAUSE_NS;
+    d->recount_at = now + AUDITOR_PAUSE_NS + AUDITOR_SHARE * (now - began);
     if (is_lost && d->recount_lost < AUDITOR_PATIENCE) {
         d->recount_at = now + AUDITOR_RETRY_NS;
     } else if (is_lost && d->recount_lost < 2 * AUDITOR_PATIENCE) {
@@ -89,6 +89,7 @@ static ns_t choose(ns_t now)
         }
         if (d->recount_at <= now) {
             recount_begin(&pass, d);
+            began = now;
             return now;
         }
         soonest = d->recount_at < soonest ? d->recount_at : soonest;
@@ -143,6 +144,7 @@ void auditor_exit(struct domain *d)
     }
     enum rc rc = RC_EAGAIN;
 
+    began = arch_now();
     for (u32 i = 0; i < AUDITOR_PATIENCE && rc == RC_EAGAIN; i++) {
         recount_begin(&pass, d);
         rc = RC_PREEMPT;

@@ -3,12 +3,15 @@
  * The frame auditor: whom the recount looks at, when, and what comes of it.
  *
  * A CPU with no vCPU to run recounts the running domains, one at a time, a
- * slice at a time; each is due a second after its last pass. One that changed
- * under a pass is due again after AUDITOR_RETRY_NS. When AUDITOR_PATIENCE
- * passes on end were lost its vCPUs are held: for one undisturbed pass, whose
- * last slice frees them, or for as many tries again, but never longer than
- * AUDITOR_HOLD_NS after a slice. So a domain cannot stay unseen by being busy;
- * but where no CPU is ever idle nothing is looked at.
+ * slice at a time; each is due AUDITOR_PAUSE_NS, and AUDITOR_SHARE times what
+ * its last pass took, after that pass. One that changed under a pass is due
+ * again after AUDITOR_RETRY_NS. When AUDITOR_PATIENCE passes on end were lost,
+ * its vCPUs are held while the next goes on: each slice keeps them for
+ * AUDITOR_HOLD_NS. After as many tries again, which only others that use its
+ * grants or a CPU that is not idle can spoil, it is let go. So a domain cannot
+ * stay unseen for more than ten seconds by being busy, and being held costs it
+ * one part in AUDITOR_SHARE at most; but where no CPU is ever idle nothing is
+ * looked at.
  *
  * With the test mode, a domain is recounted whole at the end of its hypercalls:
  * of each one if it has up to 2,048 frames, else of one in frames / 16.
@@ -30,7 +33,8 @@
 struct domain;
 
 #define AUDITOR_PAUSE_NS 1000000000ull
-#define AUDITOR_RETRY_NS 50000000ull
+#define AUDITOR_SHARE 64u
+#define AUDITOR_RETRY_NS 500000000ull
 #define AUDITOR_PATIENCE 16u
 #define AUDITOR_HOLD_NS 10000000ull
 
