@@ -6,6 +6,8 @@
  */
 #include "guests/attack/peer.h"
 
+#include "guests/lib/refusals.h"
+
 #define DOMS 16u    /* domain numbers that are tried */
 #define REF_MAIL 8u /* + the helper's number */
 #define REF_NEVER 511u
@@ -326,6 +328,8 @@ void peer_serve(void)
             say("ATTACK helper: an unmapping FAILED\n");
         }
     }
-    say("ATTACK helper: done\n");
+    say("ATTACK helper: done\nATTACK refusals ");
+    refusals_say();
+    say("\n");
     guest_end(SHUTDOWN_POWEROFF);
 }
