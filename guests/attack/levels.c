@@ -4,6 +4,7 @@
  * that leave. A06, A10, A11, A15..A18, A62.
  */
 #include "guests/attack/attack.h"
+#include "guests/lib/smp.h"
 
 #define UVMF_INVLPG 2u
 #define PIN_L1 0u
@@ -341,4 +342,47 @@ s64 attack_balloon_twice(void)
         p2m[pfn] = list[0];
     }
     return gone == 1 && got == 1 ? 0 : gone * 100 + got;
+}
+
+/* ---- R18: such work, while another vCPU uses what is half done -------------
+ */
+
+static void use_deep(void)
+{
+    const u64 root = frame_of_page(scratch[4]);
+    const u64 l2 = frame_of_page(scratch[2]);
+    (void)mmu_ext(PIN_L3, frame_of_page(scratch[3]), 0);
+    (void)mmu_ext(PIN_L4, root, 0);
+    (void)mmu_write((l2 << PAGE_BITS) + 511 * 8, 0);
+    (void)mmu_write((l2 << PAGE_BITS) + 511 * 8,
+                    frame_of_page(scratch[1]) << PAGE_BITS | P_TABLE);
+    (void)page_protect(scratch[1], P_RW);
+    (void)page_protect(scratch[1], P_RO);
+    (void)mmu_ext(UNPIN, root, 0);
+    (void)mmu_ext(UNPIN, frame_of_page(scratch[3]), 0);
+}
+
+s64 attack_race_deep(void)
+{
+    const u64 root = frame_of_page(scratch[4]);
+    const u64 end = time_ns() + 1500000000ull;
+    s64 r = second_start();
+    if (r != 0) {
+        return r;
+    }
+    build_deep();
+    second_run(use_deep);
+    for (u32 i = 0; i < 300 && time_ns() < end; i++) {
+        (void)mmu_ext(PIN_L4, root, 0);
+        (void)page_protect(scratch[2], P_RW);
+        (void)page_protect(scratch[2], P_RO);
+        (void)mmu_ext(UNPIN, root, 0);
+    }
+    second_stop();
+    (void)mmu_ext(UNPIN, root, 0);
+    (void)mmu_ext(UNPIN, frame_of_page(scratch[3]), 0);
+    for (u32 level = 4; level >= 1; level--) {
+        r = page_protect(scratch[level], P_RW) != 0 ? level : r;
+    }
+    return r;
 }
