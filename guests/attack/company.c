@@ -184,10 +184,23 @@ static void soup_turn(void)
     pause_some(chance());
 }
 
+/* How often each ran, but for what the race itself says. */
+static void say_ran(void)
+{
+    for (u32 i = 0; i < action_count; i++) {
+        if (ran[i] != 0) {
+            say("ATTACK ran ");
+            say(actions[i].id);
+            say(" ");
+            say_dec((s64)ran[i]);
+            say("\n");
+        }
+    }
+}
+
 void soup_run(u32 vcpus, u64 seed, u64 steps, u64 from)
 {
     u64 told = time_ns();
-    u32 kinds = 0;
     if (vcpus_start(vcpus) != 0) {
         failures++;
         say("ATTACK FAILED: no such vCPUs\n");
@@ -207,12 +220,5 @@ void soup_run(u32 vcpus, u64 seed, u64 steps, u64 from)
     }
     others_stop();
     tell(steps);
-    for (u32 i = 0; i < action_count; i++) {
-        kinds += ran[i] != 0 ? 1 : 0;
-    }
-    say("ATTACK soup kinds=");
-    say_dec(kinds);
-    say(" of=");
-    say_dec(action_count);
-    say("\n");
+    say_ran();
 }

@@ -77,6 +77,7 @@ static void say_end(u32 count)
 
 void guest_main(void)
 {
+    may_connect = option_number("connect", 0) != 0;
     if (text_equal(option("role"), "helper")) {
         peer_serve();
     }
@@ -89,7 +90,6 @@ void guest_main(void)
     for (u32 i = 0; option("mode")[i] != '\0'; i++) {
         mode[i] = option("mode")[i];
     }
-    may_connect = option_number("connect", 0) != 0;
     if (mode[0] != '\0') {
         mode_run(mode);
     } else if (race != 0) {

@@ -6,6 +6,8 @@
  */
 #include "guests/attack/peer.h"
 
+#include "guests/lib/refusals.h"
+
 #define DOMS 16u    /* domain numbers that are tried */
 #define REF_MAIL 8u /* + the helper's number */
 #define REF_NEVER 511u
@@ -17,6 +19,7 @@
 struct mail {
     volatile u32 attacker, helper; /* domain numbers; 0: not met */
     volatile u32 port, stop, quit;
+    volatile u32 served; /* attackers that the helper has seen the end of */
     volatile u32 asked, done; /* calls */
     over_there *volatile f;
     volatile u64 arg[3];
@@ -87,6 +90,11 @@ u32 peer_attacker(void)
 u32 peer_helper(void)
 {
     return page.mail.helper;
+}
+
+u32 peer_served(void)
+{
+    return page.mail.served;
 }
 
 u32 peer_port(void)
@@ -286,6 +294,11 @@ static bool attacker_gone(u32 dom)
            STATUS_BAD_DOMAIN;
 }
 
+bool peer_attacker_gone(void)
+{
+    return attacker_gone(page.mail.attacker);
+}
+
 /* Until the attacker says so, or is no more. */
 static void serve(void)
 {
@@ -300,32 +313,44 @@ static void serve(void)
             idle = 1;
         } else if (port == 0 && page.mail.port != 0) {
             port = bind();
-        } else if (idle % 100 == 0 && attacker_gone(dom)) {
+        }
+        if (idle % 100 == 0 && attacker_gone(dom)) {
             break;
         }
         sleep_ms(port);
     }
 }
 
-void peer_serve(void)
+static void unmap_kept(void)
 {
-    const u64 end = time_ns() + 3 * PATIENCE;
-    for (u32 i = 0; i < WINDOW_PAGES; i++) {
-        (void)map_va(va_of(window[i]), 0, 2);
-    }
-    (void)map_va(va_of(&page), 0, 2);
-    while (time_ns() < end) {
-        if (find_attacker()) {
-            serve();
-            break;
-        }
-        sleep_ms(0);
-    }
     for (u32 i = 0; i < HANDLES; i++) {
         if (kept[i].used && unmap_at(kept[i].va, kept[i].handle) != 0) {
             say("ATTACK helper: an unmapping FAILED\n");
         }
     }
-    say("ATTACK helper: done\n");
+}
+
+void peer_serve(void)
+{
+    u64 end = time_ns() + 3 * PATIENCE;
+    bool quit = false;
+    for (u32 i = 0; i < WINDOW_PAGES; i++) {
+        (void)map_va(va_of(window[i]), 0, 2);
+    }
+    (void)map_va(va_of(&page), 0, 2);
+    for (u32 served = 0; !quit && time_ns() < end;) {
+        if (!find_attacker()) {
+            sleep_ms(0);
+            continue;
+        }
+        page.mail.served = served++;
+        serve();
+        quit = page.mail.quit != 0;
+        unmap_kept();
+        end = time_ns() + 3 * PATIENCE;
+    }
+    say("ATTACK helper: done\nATTACK refusals ");
+    refusals_say();
+    say("\n");
     guest_end(SHUTDOWN_POWEROFF);
 }

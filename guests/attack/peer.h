@@ -49,6 +49,9 @@ u32 peer_helper(void);
 /* The attacker's port to the helper. */
 u32 peer_port(void);
 
+/* How often the helper has seen an attacker end. */
+u32 peer_served(void);
+
 /* The attacker's grant table: offer a frame to the helper; take it back. */
 void grant_to_peer(u32 ref, u64 frame, u32 flags);
 void grant_raw(u32 ref, u64 word);
@@ -60,5 +63,7 @@ s64 peer_map(u64 ref, u64 flags, u64 slot);
 /* Give it back; the status. */
 s64 peer_unmap(u64 handle, u64 slot, u64 unused);
 u8 *peer_window(u64 slot);
+/* The attacker's domain does not run any more. */
+bool peer_attacker_gone(void);
 
 #endif

@@ -360,7 +360,8 @@ s64 attack_timers(void)
 
 s64 attack_yields(void)
 {
-    for (u32 i = 0; i < 20000; i++) {
+    const u64 until = time_ns() + 500000000;
+    for (u32 i = 0; i < 20000 && time_ns() < until; i++) {
         if (call_sched_yield(0, 0, 0, 0) != 0) {
             return 1;
         }

@@ -54,7 +54,7 @@ void vcpu_loop(void)
     for (;;) {
         void (*const f)(void) = order->wanted;
         own->pages = f != NULL ? order->pages : own->own;
-        own->may_fault = f != NULL && order->may_fault;
+        own->may_fault = order->may_fault;
         __atomic_store_n(&order->running, f, __ATOMIC_SEQ_CST);
         if (f != NULL) {
             f();
@@ -95,11 +95,15 @@ s64 vcpus_start(u32 count)
     return rc;
 }
 
+/* What a vCPU may meet after it has stopped is what it might meet before: it
+ * may still hold a segment that is gone. */
 static void order_all(void (*f)(void), u8 (*pages)[PAGE_BYTES], bool may_fault)
 {
     for (u32 i = 1; i < vcpu_count; i++) {
-        orders[i].may_fault = may_fault;
-        orders[i].pages = pages != NULL ? pages : rooms[i].own;
+        if (f != NULL) {
+            orders[i].may_fault = may_fault;
+            orders[i].pages = pages != NULL ? pages : rooms[i].own;
+        }
         __atomic_store_n(&orders[i].wanted, f, __ATOMIC_SEQ_CST);
     }
     for (u32 i = 1; i < vcpu_count; i++) {
