@@ -100,6 +100,7 @@ static void fill_note(struct audit_record *r, const struct audit_note *note)
     r->event = (u16)note->event;
     r->decision = (u8)note->decision;
     r->result = note->result;
+    r->reason = note->reason;
     r->actor = note->actor;
     r->actor_vcpu = note->actor_vcpu;
     r->actor_kernel = note->actor_kernel;

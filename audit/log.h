@@ -56,6 +56,7 @@ struct audit_note {
     enum audit_event event;
     enum audit_decision decision;
     s32 result;
+    u32 reason;
     u16 actor; /* AUDIT_NOBODY: the host */
     u16 actor_vcpu;
     bool actor_kernel;

@@ -77,7 +77,7 @@ struct audit_record {
     u64 corr; /* outcome: seq of the intent */
     u64 arg[3];
     u32 check;
-    u32 zero;
+    u32 reason; /* refusal: enum policy_verdict */
     u8 prev[32];
     u8 field[AUDIT_FIELD_ROOM];
 };

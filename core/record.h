@@ -7,9 +7,17 @@
 #define CORE_RECORD_H
 
 #include "core/domain.h"
+#include "policy/policy.h"
 
-/* A tenant's call was refused: counted exactly, sampled into the log. */
-void record_refusal(struct vcpu *v, u32 nr, u64 sub, enum rc why);
+/* A tenant's call was refused: counted exactly, sampled into the log. What the
+ * tenant is told. */
+enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub,
+                       enum policy_verdict why);
+/* When counts that no record shows are due; NS_NEVER: there are none. */
+ns_t record_summaries_at(void);
+/* Show them, when that is so; those of a domain at most once a second. Any CPU;
+ * takes the log's lock. */
+void record_summaries(ns_t now);
 
 enum record_life {
     RECORD_CREATED,

@@ -6,6 +6,7 @@
 #include "audit/sha256.h"
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/record.h"
 #include "x86/clock.h"
 #include "x86/cpufeat.h"
 #include "x86/hw.h"
@@ -26,9 +27,11 @@ void arch_kick(u32 cpu)
     smp_kick(cpu);
 }
 
+/* Never later than the log wants to be looked at. */
 void arch_timer_arm(ns_t deadline)
 {
-    timer_arm(deadline);
+    const ns_t log = record_summaries_at();
+    timer_arm(deadline < log ? deadline : log);
 }
 
 u64 arch_tlb_stamp(void)

@@ -74,6 +74,7 @@ static enum host_work host_work(struct cpu *cpu, struct regs *r)
     const ns_t now = arch_now();
     bool waits = false;
     hostcon_work();
+    record_summaries(now);
     if (record_waiting()) {
         waits = !record_drain(RECORDS_A_TURN);
     }
