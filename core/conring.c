@@ -37,6 +37,26 @@ struct indices {
 
 _Static_assert(sizeof(struct indices) == 16, "read in one copy");
 
+/* [a] Domains whose bytes were left in the ring for want of tokens. */
+static u64 waiting[(DOMID_MAX + 1) / 64];
+
+static bool is_waiting(u32 id)
+{
+    return (atomic_load64(&waiting[id / 64]) >> id % 64 & 1) != 0;
+}
+
+/* Lock: con.lock. */
+static void set_waiting(const struct domain *d, bool waits)
+{
+    const u64 bit = 1ull << d->id % 64;
+
+    if (waits) {
+        (void)atomic_or64(&waiting[d->id / 64], bit);
+    } else {
+        (void)atomic_and64(&waiting[d->id / 64], ~bit);
+    }
+}
+
 /* ---- limits ------------------------------------------------------------ */
 
 /* Add the tokens of the time since they were last added; the bucket holds
@@ -75,7 +95,7 @@ enum rc console_service_open(struct domain *d)
     con->frame = d->console_mfn;
     con->tokens = CONSOLE_BURST;
     con->filled = arch_now();
-    atomic_store32(&con->waiting, 0);
+    set_waiting(d, false);
     atomic_store32(&con->state, CONRING_OPEN);
     lock_drop(&con->lock);
     return RC_OK;
@@ -89,7 +109,7 @@ void console_service_close(struct domain *d)
     const mfn_t frame = con->frame;
     con->frame = mfn(MFN_NONE);
     atomic_store32(&con->state, CONRING_CLOSED);
-    atomic_store32(&con->waiting, 0);
+    set_waiting(d, false);
     lock_drop(&con->lock);
     struct frame *f = held ? frame_at(frame) : NULL;
     if (f != NULL) {
@@ -103,7 +123,7 @@ void console_service_close(struct domain *d)
 static void break_ring(struct domain *d)
 {
     atomic_store32(&d->con.state, CONRING_BROKEN);
-    atomic_store32(&d->con.waiting, 0);
+    set_waiting(d, false);
     d->con.broken_count++;
     arch_log("domain %u: console ring closed: indices out of range\n",
              (u32)d->id);
@@ -158,7 +178,7 @@ static bool drain(struct domain *d, ns_t now)
     }
     con->tokens -= sent;
     con->out_bytes += sent;
-    atomic_store32(&con->waiting, sent < there ? 1 : 0);
+    set_waiting(d, sent < there);
     if (sent == 0) {
         return false;
     }
@@ -183,11 +203,18 @@ void console_service_notify(struct domain *d)
     serve(d, arch_now());
 }
 
-void console_service_poll(struct domain *d, ns_t now)
+bool console_service_poll(ns_t now)
 {
-    if (atomic_load32(&d->con.waiting) != 0) {
-        serve(d, now);
+    bool waits = false;
+    for (u32 i = 0; i <= domain_count; i++) {
+        if (atomic_load64(&waiting[i / 64]) == 0) {
+            i |= 63; /* none of this word's domains */
+        } else if (is_waiting(i)) {
+            serve(domain_table[i], now);
+            waits = is_waiting(i) || waits;
+        }
     }
+    return waits;
 }
 
 /* Lock: con.lock. */

@@ -89,11 +89,7 @@ static enum host_work host_work(struct cpu *cpu, struct regs *r)
         }
         waits = waits || domain_work_wanted();
     }
-    for (u32 i = 1; i <= domain_count; i++) {
-        struct domain *d = domain_table[i];
-        console_service_poll(d, now);
-        waits = waits || atomic_load32(&d->con.waiting) != 0;
-    }
+    waits = console_service_poll(now) || waits;
     return waits ? WORK_WAITS : WORK_NONE;
 }
 
