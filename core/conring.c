@@ -18,7 +18,6 @@
 #include "core/domain.h"
 #include "core/frame.h"
 #include "core/pgentry.h"
-#include "core/vcpu.h"
 #include "core/xen.h"
 
 #define IN_BYTES 1024u

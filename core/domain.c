@@ -9,8 +9,6 @@
 #include "core/domain.h"
 
 #include "core/arch.h"
-#include "core/atomic.h"
-#include "core/frame.h"
 #include "core/nospec.h"
 #include "core/record.h"
 #include "core/sched.h"

@@ -12,8 +12,6 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
-#include "core/frame.h"
-#include "core/pgtable.h"
 #include "core/record.h"
 #include "core/sched.h"
 #include "policy/manifest.h"

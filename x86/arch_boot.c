@@ -7,8 +7,6 @@
 #include "core/domain.h"
 #include "core/mem.h"
 #include "x86/clock.h"
-#include "x86/domtables.h"
-#include "x86/machine.h"
 #include "x86/paging.h"
 #include "x86/private.h"
 

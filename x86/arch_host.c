@@ -5,7 +5,6 @@
  */
 #include "audit/sha256.h"
 #include "core/arch.h"
-#include "core/atomic.h"
 #include "core/record.h"
 #include "x86/clock.h"
 #include "x86/cpufeat.h"

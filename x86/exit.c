@@ -22,8 +22,6 @@
 #include "core/domain.h"
 #include "core/record.h"
 #include "core/sched.h"
-#include "x86/cpufeat.h"
-#include "x86/entry.h"
 #include "x86/hostcon.h"
 #include "x86/hw.h"
 #include "x86/private.h"

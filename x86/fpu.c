@@ -12,7 +12,6 @@
  * as the area has room for. The mask is the same on all CPUs, chosen on the
  * first one. Without XSAVE: FXSAVE.
  */
-#include "core/arch.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
 #include "x86/private.h"

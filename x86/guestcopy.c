@@ -13,7 +13,6 @@
  * again (no double fetch).
  */
 #include "core/arch.h"
-#include "x86/hw.h"
 #include "x86/hwfault.h"
 #include "x86/private.h"
 

@@ -6,7 +6,6 @@
  */
 #include "x86/launch.h"
 
-#include "core/arch.h"
 #include "core/domain.h"
 #include "core/frame.h"
 #include "core/record.h"

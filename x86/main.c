@@ -3,7 +3,6 @@
  * The ordered list of what start-up does. Three parts: on the boot tables; on
  * the first CPU's own stack and the idle root; on each further CPU.
  */
-#include "core/mem.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/boot.h"

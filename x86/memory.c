@@ -13,7 +13,6 @@
 #include "x86/paging.h"
 #include "x86/panic.h"
 #include "x86/print.h"
-#include "x86/smp.h"
 
 #define WORDS (MEMORY_CHUNKS_MAX / 64)
 #define BOOT_LIMIT_CHUNK 2048u /* 4 GiB: what the boot tables map */

@@ -15,7 +15,6 @@
 #include "x86/image.h"
 #include "x86/memory.h"
 #include "x86/panic.h"
-#include "x86/print.h"
 #include "x86/pte.h"
 #include "x86/smp.h"
 

@@ -6,7 +6,6 @@
 #include "x86/print.h"
 
 #include "core/lock.h"
-#include "x86/hw.h"
 #include "x86/machine.h"
 #include "x86/serial.h"
 #include "x86/smp.h"

@@ -15,10 +15,8 @@
 #include "x86/hw.h"
 #include "x86/image.h"
 #include "x86/paging.h"
-#include "x86/panic.h"
 #include "x86/print.h"
 #include "x86/regs.h"
-#include "x86/serial.h"
 
 #define START_WAIT_NS 1000000000ull
 #define STOP_WAIT_TURNS 1000000u
