@@ -143,6 +143,6 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan)
     if (id > domain_count) {
         domain_count = id;
     }
-    record_life(d, RECORD_CREATED, plan->frames);
+    record_life(d, AUDIT_DOMAIN_CREATED, plan->frames);
     return RC_OK;
 }

@@ -57,7 +57,7 @@ void domain_end(struct domain *d, u32 reason)
         atomic_swap32(&d->end_claimed, 1) != 0) {
         return;
     }
-    record_life(d, RECORD_SHUTDOWN, reason);
+    record_life(d, AUDIT_DOMAIN_SHUTDOWN, reason);
     d->end_reason = reason;
     atomic_store64(&d->state, DOMAIN_ENDING);
     arch_log("tenant %s ended: %s\n", d->name, reason_text(reason));
@@ -76,7 +76,7 @@ void domain_crash(struct domain *d, const char *why)
         return;
     }
     arch_log("tenant %s: %s\n", d->name, why);
-    record_life(d, RECORD_CRASHED, arch_guest_rip());
+    record_life(d, AUDIT_DOMAIN_CRASHED, arch_guest_rip());
     domain_end(d, ENDED_KILLED);
 }
 
@@ -147,8 +147,9 @@ static enum rc begin(struct domain *d)
 
 static void start(struct domain *d)
 {
-    record_life(d, d->incarnation > 1 ? RECORD_RESTARTED : RECORD_STARTED,
-                d->incarnation);
+    record_life(
+        d, d->incarnation > 1 ? AUDIT_DOMAIN_RESTARTED : AUDIT_DOMAIN_STARTED,
+        d->incarnation);
     arch_log("tenant %s %s: %lu MiB, %u vCPU%s\n", d->name,
              d->incarnation > 1 ? "restarted" : "started", d->plan->frames >> 8,
              d->vcpu_count, d->vcpu_count == 1 ? "" : "s");
@@ -210,7 +211,7 @@ static bool step_ending(struct domain *d)
         atomic_store64(&d->state, DOMAIN_ENDED);
         return true;
     }
-    record_life(d, RECORD_DESTROYED, d->end_reason);
+    record_life(d, AUDIT_DOMAIN_DESTROYED, d->end_reason);
     d->build.phase = BUILD_FRAMES;
     d->build.next = 0;
     atomic_store64(&d->state, DOMAIN_SCRUBBING);

@@ -48,7 +48,7 @@ static struct audit_now now_here(void)
     return now;
 }
 
-static void name_field(struct audit_note *note, const struct domain *d)
+static void name_field(struct audit_record *note, const struct domain *d)
 {
     u32 length = 0;
 
@@ -60,7 +60,7 @@ static void name_field(struct audit_note *note, const struct domain *d)
     }
 }
 
-static enum rc append(const struct audit_note *note)
+static enum rc append(const struct audit_record *note)
 {
     const struct audit_now now = now_here();
 
@@ -83,7 +83,7 @@ static void wait_for_port(ns_t until)
 }
 
 /* A record that must be there before what it announces. */
-static void append_surely(const struct audit_note *note)
+static void append_surely(const struct audit_record *note)
 {
     const ns_t until = arch_now() + PORT_PATIENCE_NS;
 
@@ -93,37 +93,19 @@ static void append_surely(const struct audit_note *note)
     }
 }
 
-static enum audit_event event_of(enum record_life what)
+void record_life(const struct domain *d, enum audit_event what, u64 detail)
 {
-    switch (what) {
-    case RECORD_CREATED:
-        return AUDIT_DOMAIN_CREATED;
-    case RECORD_STARTED:
-        return AUDIT_DOMAIN_STARTED;
-    case RECORD_SHUTDOWN:
-        return AUDIT_DOMAIN_SHUTDOWN;
-    case RECORD_CRASHED:
-        return AUDIT_DOMAIN_CRASHED;
-    case RECORD_RESTARTED:
-        return AUDIT_DOMAIN_RESTARTED;
-    default:
-        return AUDIT_DOMAIN_DESTROYED;
-    }
-}
-
-void record_life(const struct domain *d, enum record_life what, u64 detail)
-{
-    struct audit_note note;
+    struct audit_record note;
 
     /* Without record_boot there is no log: so in unit tests, never in the
      * kernel, where it comes before the first domain. */
     if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
         return;
     }
-    audit_note_init(&note, event_of(what));
+    audit_note_init(&note, what);
     note.target = d->id;
     note.target_incarnation = d->incarnation;
-    if (what == RECORD_CRASHED) {
+    if (what == AUDIT_DOMAIN_CRASHED) {
         const struct vcpu *v = arch_current();
 
         note.arg[0] = ENDED_KILLED;
@@ -143,7 +125,7 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
     const enum rc rc = why == POLICY_DENY_NO_SUCH_CALL ? RC_ENOSYS : RC_EPERM;
     struct domain *d = v->domain;
     const struct audit_now now = now_here();
-    struct audit_note note;
+    struct audit_record note;
 
     (void)atomic_add64(&d->refused, 1);
     if ((d->audit & MF_AUDIT_DENY) == 0 || atomic_load32(&ready) == 0) {
@@ -203,7 +185,7 @@ void record_summaries(ns_t now)
 
 void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
 {
-    struct audit_note note;
+    struct audit_record note;
     mfn_t ignored;
     u8 boot_id[16];
     u8 build[32];
@@ -238,7 +220,7 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
 
 void record_host_end(u32 code)
 {
-    struct audit_note note;
+    struct audit_record note;
 
     write_summaries(true);
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
@@ -325,7 +307,7 @@ static bool has_patience(ns_t until)
 
 bool record_panic(u64 rip)
 {
-    struct audit_note note;
+    struct audit_record note;
 
     if (atomic_load32(&ready) == 0) {
         return true;

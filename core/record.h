@@ -6,6 +6,7 @@
 #ifndef CORE_RECORD_H
 #define CORE_RECORD_H
 
+#include "audit/record.h"
 #include "core/domain.h"
 #include "policy/policy.h"
 
@@ -19,17 +20,9 @@ ns_t record_summaries_at(void);
  * takes the log's lock. */
 void record_summaries(ns_t now);
 
-enum record_life {
-    RECORD_CREATED,
-    RECORD_STARTED,
-    RECORD_SHUTDOWN, /* detail: reason */
-    RECORD_CRASHED,  /* detail: address of the instruction, if known */
-    RECORD_RESTARTED,
-    RECORD_DESTROYED
-};
-
-/* A step of a domain's life, written before it takes effect. */
-void record_life(const struct domain *d, enum record_life what, u64 detail);
+/* A step of a domain's life, AUDIT_DOMAIN_*, written before it takes effect.
+ * detail: its first argument; of a crash the address of the instruction. */
+void record_life(const struct domain *d, enum audit_event what, u64 detail);
 
 /* The host itself. record_boot comes first, at boot: the log's memory, its
  * first record. has_port: there is a serial port for records. */

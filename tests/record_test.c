@@ -63,12 +63,12 @@ static u64 count_of(u16 event)
 static void test_a_life_is_recorded(void **state)
 {
     (void)state;
-    record_life(d, RECORD_CREATED, 64);
-    record_life(d, RECORD_STARTED, 1);
-    record_life(d, RECORD_CRASHED, 0x1234);
-    record_life(d, RECORD_SHUTDOWN, ENDED_KILLED);
-    record_life(d, RECORD_RESTARTED, 2);
-    record_life(d, RECORD_DESTROYED, ENDED_KILLED);
+    record_life(d, AUDIT_DOMAIN_CREATED, 64);
+    record_life(d, AUDIT_DOMAIN_STARTED, 1);
+    record_life(d, AUDIT_DOMAIN_CRASHED, 0x1234);
+    record_life(d, AUDIT_DOMAIN_SHUTDOWN, ENDED_KILLED);
+    record_life(d, AUDIT_DOMAIN_RESTARTED, 2);
+    record_life(d, AUDIT_DOMAIN_DESTROYED, ENDED_KILLED);
     assert_true(record_waiting());
     record_host_end(0x11);
     host.audit_at_most = 7; /* a port that takes few bytes at a time */
@@ -136,7 +136,7 @@ static void test_the_manifest_says_what_is_recorded(void **state)
 {
     (void)state;
     d->audit = 0;
-    record_life(d, RECORD_STARTED, 1);
+    record_life(d, AUDIT_DOMAIN_STARTED, 1);
     (void)record_refusal(&d->vcpu[0], 200, 0, POLICY_DENY_NO_SUCH_CALL);
     drain();
     assert_int_equal(count_of(AUDIT_DOMAIN_STARTED), 0);
@@ -148,7 +148,7 @@ static void test_each_record_moves_the_head(void **state)
 {
     (void)state;
     const u64 before = record_head_word(0);
-    record_life(d, RECORD_STARTED, 1);
+    record_life(d, AUDIT_DOMAIN_STARTED, 1);
     assert_int_not_equal(record_head_word(0), before);
     drain();
     host_audit[host.audit_bytes - 20] ^= 1; /* and a change is seen */
@@ -161,7 +161,7 @@ static void test_a_stuck_port_keeps_its_records(void **state)
     (void)state;
     host.audit_stuck = true;
     for (u32 i = 0; i < 100; i++) {
-        record_life(d, RECORD_STARTED, i);
+        record_life(d, AUDIT_DOMAIN_STARTED, i);
     }
     assert_false(record_drain(64));
     assert_int_equal(host.audit_bytes, 0);
@@ -177,7 +177,7 @@ static void test_a_stuck_port_keeps_its_records(void **state)
 static void test_a_panic_is_the_last_record(void **state)
 {
     (void)state;
-    record_life(d, RECORD_STARTED, 1);
+    record_life(d, AUDIT_DOMAIN_STARTED, 1);
     host.audit_at_most = 7;
     host.may_wait = true;
     assert_true(record_panic(0x1234));
