@@ -7,6 +7,8 @@
  */
 #include "x86/clock.h"
 
+#include "core/arch.h"
+#include "core/record.h"
 #include "x86/apic.h"
 #include "x86/cpufeat.h"
 #include "x86/hw.h"
@@ -120,7 +122,7 @@ static u64 scale(u64 delta)
     return (d >> 32) * tsc_mul + ((d & U32_MAX) * tsc_mul >> 32);
 }
 
-ns_t clock_now(void)
+ns_t arch_now(void)
 {
     const u64 t = hw_rdtsc();
     return t > tsc_base ? scale(t - tsc_base) : 0;
@@ -137,6 +139,11 @@ void clock_scale(u32 *mul, s8 *shift, u64 *base, u64 *ns_base)
 u64 clock_wall_base(void)
 {
     return wall_base;
+}
+
+u64 arch_wall_ns(void)
+{
+    return wall_base + arch_now();
 }
 
 u64 clock_tsc_khz(void)
@@ -216,7 +223,7 @@ void clock_init(void)
     measure();
     scale_choose();
     tsc_base = hw_rdtsc();
-    wall_base = wall_read() - clock_now();
+    wall_base = wall_read() - arch_now();
     clock_setup();
 }
 
@@ -233,9 +240,12 @@ static u64 ns_to_ticks(u64 ns, u64 hz)
     return ns / NS_PER_S * hz + ns % NS_PER_S * (hz / 1000) / (NS_PER_S / 1000);
 }
 
-void timer_arm(ns_t deadline)
+/* Never later than the log wants to be looked at. */
+void arch_timer_arm(ns_t wanted)
 {
     struct cpu *const c = this_cpu();
+    const ns_t log = record_summaries_at();
+    const ns_t deadline = wanted < log ? wanted : log;
     c->timer_armed = deadline;
     if (deadline == NS_NEVER) {
         if (cpu_features.tsc_deadline) {
@@ -245,7 +255,7 @@ void timer_arm(ns_t deadline)
         }
         return;
     }
-    const ns_t now = clock_now();
+    const ns_t now = arch_now();
     u64 left = deadline > now ? deadline - now : 0;
     /* Not further than a second: a far deadline interrupts early and is armed
      * again. */

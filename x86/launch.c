@@ -6,6 +6,8 @@
  */
 #include "x86/launch.h"
 
+#include "audit/sha256.h"
+#include "core/arch.h"
 #include "core/domain.h"
 #include "core/frame.h"
 #include "core/record.h"
@@ -15,6 +17,7 @@
 #include "x86/desc_tables.h"
 #include "x86/domtables.h"
 #include "x86/hostcon.h"
+#include "x86/image.h"
 #include "x86/machine.h"
 #include "x86/memory.h"
 #include "x86/paging.h"
@@ -77,6 +80,12 @@ static void create_all(const u8 *module)
                          p->frames >> 8);
         }
     }
+}
+
+void arch_build_digest(u8 digest[32])
+{
+    sha256(image_text_start, (u64)(image_seal_start - image_text_start),
+           digest);
 }
 
 const struct mf_header *launch_check(void)

@@ -11,6 +11,7 @@
  */
 #include "x86/paging.h"
 
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/image.h"
 #include "x86/memory.h"
@@ -148,7 +149,7 @@ void paging_load_idle(void)
 void paging_seal(void)
 {
     map_image_part(image_seal_start, image_data_start, RODATA_FLAGS);
-    tlb_flush_cpus(smp_all_cpus());
+    arch_tlb_flush(smp_all_cpus());
 }
 
 u64 paging_hv_slot(u32 slot)

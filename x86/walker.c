@@ -31,6 +31,7 @@
  */
 #include "x86/walker.h"
 
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/domtables.h"
 #include "x86/hw.h"
@@ -66,8 +67,8 @@ void walker_enable(bool on)
 static void wrong(const struct walker *w, const char *what, u64 e)
 {
     if (atomic_add64(&strays, 1) == 0) {
-        host_print("walker: slot %u shows %s: frame %lx at %lx, entry %lx\n",
-                   pte_index(w->va, 4), what, pte_mfn(e).v, w->va, e);
+        arch_log("walker: slot %u shows %s: frame %lx at %lx, entry %lx\n",
+                 pte_index(w->va, 4), what, pte_mfn(e).v, w->va, e);
     }
 }
 
@@ -361,9 +362,9 @@ void walker_check(const struct domain *d)
 void walker_report(void)
 {
     if (enabled) {
-        host_print("walker: %lu world switches, %lu entries walked, "
-                   "%lu tenant frames beyond page tables\n",
-                   atomic_load64(&switches), atomic_load64(&entries),
-                   atomic_load64(&strays));
+        arch_log("walker: %lu world switches, %lu entries walked, "
+                 "%lu tenant frames beyond page tables\n",
+                 atomic_load64(&switches), atomic_load64(&entries),
+                 atomic_load64(&strays));
     }
 }
