@@ -12,6 +12,7 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
+#include "core/mem.h"
 #include "core/record.h"
 #include "core/sched.h"
 #include "policy/manifest.h"
@@ -116,25 +117,13 @@ static void reset_vcpu(struct vcpu *v)
     v->poll_count = 0;
 }
 
-static void reset_shared(struct domain *d)
-{
-    u8 *const bytes = (u8 *)d->shared;
-
-    for (u32 i = 0; i < PAGE_BYTES; i++) {
-        bytes[i] = 0;
-    }
-    for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
-        d->shared->vcpu_info[i].upcall_mask = 1;
-    }
-    for (u32 i = 0; i < PORT_WORDS; i++) {
-        d->shared->evtchn_mask[i] = U64_MAX;
-    }
-}
-
 /* Bring the record to the state before its first instruction. */
 static enum rc begin(struct domain *d)
 {
-    reset_shared(d);
+    memset(d->shared, 0, PAGE_BYTES);
+    for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
+        d->shared->vcpu_info[i].upcall_mask = 1;
+    }
     for (u32 i = 0; i < d->vcpu_count; i++) {
         reset_vcpu(&d->vcpu[i]);
     }

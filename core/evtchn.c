@@ -20,25 +20,6 @@
 #include "core/nospec.h"
 #include "core/vcpu.h"
 
-/* Take evt of two domains in number order; once when they are the same. */
-static void lock_two(struct domain *a, struct domain *b) RF_UNCHECKED_LOCKS
-{
-    struct domain *first = a->id <= b->id ? a : b;
-    struct domain *second = a->id <= b->id ? b : a;
-    lock_take(&first->evt);
-    if (second != first) {
-        lock_take(&second->evt);
-    }
-}
-
-static void drop_two(struct domain *a, struct domain *b) RF_UNCHECKED_LOCKS
-{
-    lock_drop(&a->evt);
-    if (a != b) {
-        lock_drop(&b->evt);
-    }
-}
-
 /* Lowest FREE port, 0 when there is none. Lock: evt of d. */
 static port_t find_free(const struct domain *d)
 {
@@ -149,9 +130,9 @@ static enum rc close_locked(struct domain *d, struct domain *peer, port_t port)
 static enum rc port_close(struct domain *d, port_t port)
 {
     struct domain *peer = other_end(d, port);
-    lock_two(d, peer);
+    lock_take_two(&d->evt, &peer->evt);
     const enum rc rc = close_locked(d, peer, port);
-    drop_two(d, peer);
+    lock_drop_two(&d->evt, &peer->evt);
     return rc;
 }
 
@@ -238,9 +219,9 @@ s64 hc_evtchn_bind_interdomain(struct hc_call *c,
         return RC_ESRCH;
     }
     port_t local = 0;
-    lock_two(d, peer);
+    lock_take_two(&d->evt, &peer->evt);
     const enum rc rc = interdomain_locked(d, peer, a->remote_port, &local);
-    drop_two(d, peer);
+    lock_drop_two(&d->evt, &peer->evt);
     if (rc == RC_OK) {
         a->local_port = local;
     }

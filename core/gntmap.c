@@ -135,9 +135,9 @@ s64 hc_grant_map(struct hc_call *c, struct arg_gnttab_map *a)
         a->status = GRANT_BAD_DOMAIN;
         return RC_OK;
     }
-    gntuse_lock_two(d, granter);
+    lock_take_two(&d->mm, &granter->mm);
     a->status = (s16)map_locked(c->v, granter, a);
-    gntuse_drop_two(d, granter);
+    lock_drop_two(&d->mm, &granter->mm);
     return RC_OK;
 }
 
@@ -212,9 +212,9 @@ s64 hc_grant_unmap(struct hc_call *c, struct arg_gnttab_unmap *a)
         a->status = GRANT_BAD_HANDLE;
         return RC_OK;
     }
-    gntuse_lock_two(d, granter);
+    lock_take_two(&d->mm, &granter->mm);
     a->status = (s16)unmap_locked(d, granter, a);
-    gntuse_drop_two(d, granter);
+    lock_drop_two(&d->mm, &granter->mm);
     return RC_OK;
 }
 
@@ -226,9 +226,9 @@ bool gnttab_unmap_all(struct domain *d, u32 budget)
         struct domain *granter =
             t->state == MAPTRACK_MAPPED ? domain_by_id(t->granter) : NULL;
         if (granter != NULL) {
-            gntuse_lock_two(d, granter);
+            lock_take_two(&d->mm, &granter->mm);
             unmap_record(d, granter, t);
-            gntuse_drop_two(d, granter);
+            lock_drop_two(&d->mm, &granter->mm);
         }
         d->grants.end_next++;
     }

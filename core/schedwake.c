@@ -70,14 +70,14 @@ static void start_placed(struct sched_cpu *c, struct vcpu *v,
         lock_drop(&c->lock);
     } else {
         lock_drop(&c->lock);
-        sched_lock_pair(home, target);
+        lock_take_two(&sched_cpus[home].lock, &sched_cpus[target].lock);
         /* If it changed meanwhile, somebody else has done what we wanted, or
          * something later than it. */
         if (v->sched.cpu == home && v->sched.state == state &&
             c->leaving != v) {
             pick = start(target, v, arch_now());
         }
-        sched_drop_pair(home, target);
+        lock_drop_two(&sched_cpus[home].lock, &sched_cpus[target].lock);
     }
     if (pick) {
         call(target);

@@ -479,18 +479,3 @@ const char *manifest_error_text(enum mf_error error)
         return "it is wrong in a way that has no name";
     }
 }
-
-enum mf_where manifest_error_where(enum mf_error error)
-{
-    switch (error) {
-#define MF_ERROR(name, where, text)                                            \
-    case MF_ERROR_##name:                                                      \
-        return MF_IN_##where;
-#include "policy/manifest_errors.def"
-#undef MF_ERROR
-    case MF_GOOD:
-    case MF_ERROR_COUNT:
-    default:
-        return MF_IN_HEADER;
-    }
-}

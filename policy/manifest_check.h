@@ -25,8 +25,6 @@ enum mf_error {
 };
 #undef MF_ERROR
 
-enum mf_where { MF_IN_HEADER, MF_IN_DOMAIN, MF_IN_IMAGE };
-
 struct manifest_fault {
     enum mf_error error;
     u32 index; /* of the domain record or image; 0 for the header */
@@ -43,8 +41,5 @@ bool manifest_check_image(const u8 *module,
 
 /* One line that can follow "damaged boot module: "; never NULL. */
 const char *manifest_error_text(enum mf_error error);
-
-/* What the index of such a fault counts. */
-enum mf_where manifest_error_where(enum mf_error error);
 
 #endif

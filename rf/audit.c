@@ -16,6 +16,7 @@
 
 #include "policy/policy.h"
 #include "rf/logreader.h"
+#include "rf/policytext.h"
 #include "rf/rf.h"
 #include "rf/verbs.h"
 

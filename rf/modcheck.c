@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "policy/manifest_check.h"
+#include "rf/policytext.h"
 #include "rf/rf.h"
 
 static bool module_check_bytes(const u8 *module, u64 bytes, struct fault *fault)

@@ -17,6 +17,7 @@
 #include "audit/sha256.h"
 #include "policy/manifest_check.h"
 #include "policy/policy.h"
+#include "rf/policytext.h"
 
 enum { DOMAINS = 2, IMAGES = 3, MODULE_BYTES = 12 * 4096 };
 
