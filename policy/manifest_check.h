@@ -17,13 +17,22 @@
 #include "core/base.h"
 #include "policy/manifest.h"
 
-#define MF_ERROR(name, where, text) MF_ERROR_##name,
+#define MF_ERROR(name, where, wrong, text) MF_ERROR_##name,
 enum mf_error {
     MF_GOOD = 0,
 #include "policy/manifest_errors.def"
     MF_ERROR_COUNT
 };
 #undef MF_ERROR
+
+/* The groups of checks. */
+enum mf_where {
+    MF_IN_SIZES,
+    MF_IN_HEADER,
+    MF_IN_DOMAIN,
+    MF_IN_IMAGE,
+    MF_IN_DIGESTS
+};
 
 struct manifest_fault {
     enum mf_error error;

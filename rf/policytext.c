@@ -34,7 +34,7 @@ const char *policy_right_name(u32 bit)
 enum mf_where manifest_error_where(enum mf_error error)
 {
     switch (error) {
-#define MF_ERROR(name, where, text)                                            \
+#define MF_ERROR(name, where, wrong, text)                                     \
     case MF_ERROR_##name:                                                      \
         return MF_IN_##where;
 #include "policy/manifest_errors.def"

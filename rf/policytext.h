@@ -14,7 +14,6 @@ const char *policy_reason(enum policy_verdict verdict);
 /* Name of a right as in rights.def, or NULL when there is none of that bit. */
 const char *policy_right_name(u32 bit);
 
-enum mf_where { MF_IN_HEADER, MF_IN_DOMAIN, MF_IN_IMAGE };
 /* What the index of such a fault counts. */
 enum mf_where manifest_error_where(enum mf_error error);
 
