@@ -31,6 +31,7 @@ static u32 tsc_mul SEALED;
 static s8 tsc_shift SEALED;
 static u64 apic_hz SEALED;
 static u64 wall_base SEALED;
+static bool rtc_is_bcd SEALED;
 
 struct sample {
     u64 tsc;
@@ -153,29 +154,17 @@ u64 clock_tsc_khz(void)
 
 /* ---- real-time clock --------------------------------------------------- */
 
-struct rtc {
-    u8 second, minute, hour, day, month, year, century;
-};
-
-static u8 rtc_read(u8 reg)
+static u8 rtc_raw(u8 reg)
 {
     hw_out8(0x70, reg);
     return hw_in8(0x71);
 }
 
-static struct rtc rtc_read_all(void)
+/* A register of two decimal digits. */
+static u64 rtc_read(u8 reg)
 {
-    for (u32 i = 0; i < 100000 && (rtc_read(0x0a) & 0x80) != 0; i++) {
-        hw_pause(); /* an update is in progress */
-    }
-    const struct rtc r = { rtc_read(0), rtc_read(2), rtc_read(4),   rtc_read(7),
-                           rtc_read(8), rtc_read(9), rtc_read(0x32) };
-    return r;
-}
-
-static u64 from_bcd(u8 v, bool bcd)
-{
-    return bcd ? (u64)(v >> 4) * 10 + (v & 15) : v;
+    const u8 v = rtc_raw(reg);
+    return rtc_is_bcd ? (u64)(v >> 4) * 10 + (v & 15) : v;
 }
 
 /* Days from 1970-01-01 of a date of the Gregorian calendar: years begin in
@@ -188,31 +177,26 @@ static u64 days_from_date(u64 year, u64 month, u64 day)
     return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
 }
 
+static u64 rtc_seconds(void)
+{
+    for (u32 i = 0; i < 100000 && (rtc_raw(0x0a) & 0x80) != 0; i++) {
+        hw_pause(); /* an update is in progress */
+    }
+    const u64 days =
+        days_from_date(2000 + rtc_read(9), rtc_read(8), rtc_read(7));
+    return days * 86400 + rtc_read(4) * 3600 + rtc_read(2) * 60 + rtc_read(0);
+}
+
+/* Until two readings agree: the clock may count between two registers. A clock
+ * of 24 hours and of this century. */
 static u64 wall_read(void)
 {
-    struct rtc r = rtc_read_all();
-    for (u32 i = 0; i < 10; i++) {
-        const struct rtc again = rtc_read_all();
-        if (again.second == r.second && again.minute == r.minute &&
-            again.hour == r.hour) {
-            break;
-        }
-        r = again;
+    rtc_is_bcd = (rtc_raw(0x0b) & 4) == 0;
+    u64 seconds = rtc_seconds();
+    for (u32 i = 0; i < 10 && rtc_seconds() != seconds; i++) {
+        seconds = rtc_seconds();
     }
-    const u8 mode = rtc_read(0x0b);
-    const bool bcd = (mode & 4) == 0;
-    u64 hour = from_bcd(r.hour & 0x7f, bcd);
-    if ((mode & 2) == 0) { /* 12-hour clock */
-        hour = hour % 12 + ((r.hour & 0x80) != 0 ? 12 : 0);
-    }
-    const u64 century = from_bcd(r.century, bcd);
-    const u64 year = (century >= 19 && century <= 29 ? century : 20) * 100 +
-                     from_bcd(r.year, bcd);
-    const u64 days =
-        days_from_date(year, from_bcd(r.month, bcd), from_bcd(r.day, bcd));
-    return (days * 86400 + hour * 3600 + from_bcd(r.minute, bcd) * 60 +
-            from_bcd(r.second, bcd)) *
-           NS_PER_S;
+    return seconds * NS_PER_S;
 }
 
 /* ---- set-up, timer ----------------------------------------------------- */
