@@ -118,26 +118,29 @@ static enum grant_status map_locked(const struct vcpu *v,
     return GRANT_OKAY;
 }
 
-s64 hc_grant_map(struct hc_call *c, struct arg_gnttab_map *a)
+static enum grant_status map(struct vcpu *v, struct arg_gnttab_map *a)
 {
-    struct domain *d = c->v->domain;
+    struct domain *d = v->domain;
+    struct domain *granter = domain_by_id(a->dom);
     const u32 kinds = a->flags & MAP_KINDS;
     if (kinds != MAP_HOST && kinds != (MAP_HOST | MAP_READONLY)) {
-        a->status = GRANT_GENERAL_ERROR;
-        return RC_OK;
+        return GRANT_GENERAL_ERROR;
     }
     if (!address_ok(a->host_addr)) {
-        a->status = GRANT_BAD_ADDRESS;
-        return RC_OK;
+        return GRANT_BAD_ADDRESS;
     }
-    struct domain *granter = domain_by_id(a->dom);
     if (granter == NULL || granter == d) {
-        a->status = GRANT_BAD_DOMAIN;
-        return RC_OK;
+        return GRANT_BAD_DOMAIN;
     }
     lock_take_two(&d->mm, &granter->mm);
-    a->status = (s16)map_locked(c->v, granter, a);
+    const enum grant_status status = map_locked(v, granter, a);
     lock_drop_two(&d->mm, &granter->mm);
+    return status;
+}
+
+s64 hc_grant_map(struct hc_call *c, struct arg_gnttab_map *a)
+{
+    a->status = (s16)map(c->v, a);
     return RC_OK;
 }
 

@@ -25,13 +25,14 @@
  * the upper tables, the stack, and rounding up to 4 MiB [core/build.c]. */
 #define LAYOUT_EXTRA_FRAMES 2048u
 
-/* The module as its records, once their number is known to be good. */
-struct manifest {
-    u64 bytes;
-    const struct mf_header *header;
-    const struct mf_domain *domain;
-    const struct mf_image *image;
-};
+struct manifest manifest_records(const u8 *module)
+{
+    const struct mf_header *const h = (const void *)(module + MF_OFFSET);
+    const struct mf_domain *const domains = (const void *)(h + 1);
+    const void *const images = domains + h->domain_count;
+
+    return (struct manifest){ h->module_bytes, h, domains, images };
+}
 
 static bool all_zero(const u8 *bytes, u64 count)
 {
@@ -228,9 +229,7 @@ bool manifest_check(const u8 *module, u64 module_bytes,
     if (fault->error != MF_GOOD) {
         return false;
     }
-    m.domain = (const struct mf_domain *)(const void *)(m.header + 1);
-    m.image = (const struct mf_image *)(const void *)(m.domain +
-                                                      m.header->domain_count);
+    m = manifest_records(module);
     fault->error = check(MF_IN_HEADER, &m, 0);
     for (u32 i = 0; i < m.header->image_count && fault->error == MF_GOOD; i++) {
         fault->index = i;

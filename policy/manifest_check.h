@@ -44,6 +44,16 @@ struct manifest_fault {
 bool manifest_check(const u8 *module, u64 module_bytes,
                     struct manifest_fault *fault) MUST_CHECK;
 
+/* The module as its records, once their number is known to be good. */
+struct manifest {
+    u64 bytes; /* of the module */
+    const struct mf_header *header;
+    const struct mf_domain *domain;
+    const struct mf_image *image;
+};
+
+struct manifest manifest_records(const u8 *module);
+
 /* The digest of one image, after a good manifest_check. */
 bool manifest_check_image(const u8 *module,
                           const struct mf_image *image) MUST_CHECK;

@@ -65,14 +65,6 @@ void smp_init(struct acpi_info *a, u32 own_apic_id)
 
 /* ---- start-up ---------------------------------------------------------- */
 
-static void wait_ns(u64 ns)
-{
-    const ns_t until = arch_now() + ns;
-    while (arch_now() < until) {
-        hw_pause();
-    }
-}
-
 static bool wait_report(u32 before, u64 ns)
 {
     const ns_t until = arch_now() + ns;
@@ -104,7 +96,7 @@ static bool start_one(u32 cpu, u32 page)
     trampoline_write(page, c);
     const u32 before = atomic_load32(&reported);
     apic_send_init(c->apic_id);
-    wait_ns(10 * NS_PER_MS);
+    (void)wait_report(before, 10 * NS_PER_MS);
     for (u32 i = 0; i < 2; i++) {
         apic_send_startup(c->apic_id, page);
         if (wait_report(before, i == 0 ? NS_PER_MS : START_WAIT_NS)) {
