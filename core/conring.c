@@ -28,7 +28,6 @@
 
 _Static_assert((IN_BYTES & (IN_BYTES - 1)) == 0, "indices wrap at 2^32");
 _Static_assert((OUT_BYTES & (OUT_BYTES - 1)) == 0, "indices wrap at 2^32");
-_Static_assert(offsetof(struct console_ring, in_cons) == 3072, "abi");
 
 struct indices {
     u32 in_cons, in_prod, out_cons, out_prod;
@@ -104,16 +103,13 @@ void console_service_close(struct domain *d)
 {
     struct conring *con = &d->con;
     lock_take(&con->lock);
-    const bool held = con->state != CONRING_CLOSED;
-    const mfn_t frame = con->frame;
+    const mfn_t frame =
+        con->state != CONRING_CLOSED ? con->frame : mfn(MFN_NONE);
     con->frame = mfn(MFN_NONE);
     atomic_store32(&con->state, CONRING_CLOSED);
     set_waiting(d, false);
     lock_drop(&con->lock);
-    struct frame *f = held ? frame_at(frame) : NULL;
-    if (f != NULL) {
-        frame_unref_writable(f);
-    }
+    pgentry_let_go(frame);
 }
 
 /* ---- ring -------------------------------------------------------------- */

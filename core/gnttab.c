@@ -34,14 +34,10 @@ _Static_assert(GRANTS_PER_FRAME * sizeof(u64) == PAGE_BYTES, "a page");
 bool gntuse_take_frame(struct domain *d, mfn_t m, bool writable)
 {
     struct frame *f = frame_of(d, m);
-    if (f == NULL) {
-        return false;
+    if (writable) {
+        return pgentry_hold(d, m) == RC_OK;
     }
-    if (!writable) {
-        return frame_ref(f) == RC_OK;
-    }
-    pgentry_quarantine(d, f, FRAME_WRITABLE);
-    return frame_ref_writable(f) == RC_OK;
+    return f != NULL && frame_ref(f) == RC_OK;
 }
 
 void gntuse_drop_frame(mfn_t m, bool writable)

@@ -147,25 +147,10 @@ void sched_give_way(struct vcpu *v) RF_UNCHECKED_LOCKS
     arch_resched();
 }
 
-void sched_wake(struct vcpu *v) RF_UNCHECKED_LOCKS
+/* BLOCKED -> RUNNABLE, or a note that it was woken; kick: and, on another CPU,
+ * to look at its events now. */
+static void wake(struct vcpu *v, bool kick) RF_UNCHECKED_LOCKS
 {
-    struct sched_cpu *c = sched_lock_unit(v);
-
-    if (v->sched.state == SCHED_BLOCKED) {
-        start_placed(c, v, SCHED_BLOCKED);
-        return;
-    }
-    v->sched.wake_pending = true;
-    lock_drop(&c->lock);
-}
-
-void sched_notify(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    /* Our own, and not about to sleep: it looks before it returns. What is
-     * read here only this CPU changes. */
-    if (sched_cpus[arch_cpu()].running == v && !v->sched.block_asked) {
-        return;
-    }
     struct sched_cpu *c = sched_lock_unit(v);
     const u32 cpu = v->sched.cpu;
     const bool running = v->sched.state == SCHED_RUNNING;
@@ -176,7 +161,22 @@ void sched_notify(struct vcpu *v) RF_UNCHECKED_LOCKS
     }
     v->sched.wake_pending = true;
     lock_drop(&c->lock);
-    if (running && cpu != arch_cpu()) {
+    if (kick && running && cpu != arch_cpu()) {
         arch_kick(cpu);
     }
+}
+
+void sched_wake(struct vcpu *v)
+{
+    wake(v, false);
+}
+
+void sched_notify(struct vcpu *v)
+{
+    /* Our own, and not about to sleep: it looks before it returns. What is
+     * read here only this CPU changes. */
+    if (sched_cpus[arch_cpu()].running == v && !v->sched.block_asked) {
+        return;
+    }
+    wake(v, true);
 }

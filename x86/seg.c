@@ -19,6 +19,7 @@
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/nospec.h"
+#include "core/pgentry.h"
 #include "x86/desc.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
@@ -159,19 +160,11 @@ s64 hc_update_descriptor(struct hc_call *c)
         return RC_EINVAL;
     }
     lock_take(&d->mm);
-    struct frame *f = frame_of(d, m);
-    enum rc rc = RC_EINVAL;
-    if (f != NULL) {
-        if (f->type == FRAME_PLAIN && frame_needs_flush(f, FRAME_WRITABLE)) {
-            arch_tlb_flush_since(atomic_load64(&d->cpus), f->stamp);
-        }
-        /* The type reference keeps page tables from being written here. */
-        rc = frame_ref_writable(f);
-    }
+    const enum rc rc = pgentry_hold(d, m);
     if (rc == RC_OK) {
         arch_frame_write64(m, offset, desc);
         copies_update(d, m, offset / 8, desc);
-        frame_unref_writable(f);
+        pgentry_let_go(m);
     }
     lock_drop(&d->mm);
     return rc;
