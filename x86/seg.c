@@ -188,32 +188,18 @@ bool seg_is_long(const struct vcpu *v, u64 cs)
 
 s64 hc_segbase_fs(struct hc_call *c)
 {
-    if (!address_is_canonical(c->arg[1])) {
-        return RC_EINVAL;
-    }
-    c->v->fs_base = c->arg[1];
-    hw_wrmsr(MSR_FS_BASE, c->arg[1]);
-    return RC_OK;
+    return msr_write(c->v, MSR_FS_BASE, c->arg[1]) ? RC_OK : RC_EINVAL;
 }
 
 /* Only the guest kernel makes hypercalls: the user base is the other one. */
 s64 hc_segbase_gs_user(struct hc_call *c)
 {
-    if (!address_is_canonical(c->arg[1])) {
-        return RC_EINVAL;
-    }
-    c->v->gs_base_user = c->arg[1];
-    return RC_OK;
+    return msr_write(c->v, MSR_KERNEL_GS_BASE, c->arg[1]) ? RC_OK : RC_EINVAL;
 }
 
 s64 hc_segbase_gs_kernel(struct hc_call *c)
 {
-    if (!address_is_canonical(c->arg[1])) {
-        return RC_EINVAL;
-    }
-    c->v->gs_base_kernel = c->arg[1];
-    hw_wrmsr(MSR_KERNEL_GS_BASE, c->arg[1]);
-    return RC_OK;
+    return msr_write(c->v, MSR_GS_BASE, c->arg[1]) ? RC_OK : RC_EINVAL;
 }
 
 /* The selector and its base become those of user mode; a bad one is replaced
