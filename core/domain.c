@@ -91,9 +91,6 @@ static void copy_plan(struct domain *d, const struct mf_domain *plan)
     d->name[DOMAIN_NAME_BYTES - 1] = 0;
     d->plan = plan;
     d->audit = plan->audit;
-    d->action[0] = plan->on_poweroff;
-    d->action[1] = plan->on_reboot;
-    d->action[2] = plan->on_crash;
     d->frames_max = plan->frames_max;
     d->pfn_limit = plan->frames_max;
     d->console_rate = plan->console_rate;

@@ -38,18 +38,10 @@ static bool ended_well(u32 reason)
 
 static const char *reason_text(u32 reason)
 {
-    switch (reason) {
-    case SHUTDOWN_POWEROFF:
-        return "poweroff";
-    case SHUTDOWN_REBOOT:
-        return "reboot";
-    case SHUTDOWN_CRASH:
-        return "crash (its kernel panicked)";
-    case ENDED_KILLED:
-        return "stopped by the hypervisor";
-    default:
-        return "unknown reason";
-    }
+    return reason == SHUTDOWN_POWEROFF ? "poweroff"
+           : reason == SHUTDOWN_REBOOT ? "reboot"
+           : reason == SHUTDOWN_CRASH  ? "crash (its kernel panicked)"
+                                       : "stopped by the hypervisor";
 }
 
 void domain_end(struct domain *d, u32 reason)
@@ -162,14 +154,11 @@ enum rc domain_begin(struct domain *d)
 
 static u32 action_of(const struct domain *d)
 {
-    switch (d->end_reason) {
-    case SHUTDOWN_POWEROFF:
-        return d->action[0];
-    case SHUTDOWN_REBOOT:
-        return d->action[1];
-    default:
-        return d->action[2];
-    }
+    const struct mf_domain *p = d->plan;
+
+    return d->end_reason == SHUTDOWN_POWEROFF ? p->on_poweroff
+           : d->end_reason == SHUTDOWN_REBOOT ? p->on_reboot
+                                              : p->on_crash;
 }
 
 /* One slice of an ending. True: more to do now. */

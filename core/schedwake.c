@@ -29,15 +29,6 @@ static bool speak_up(struct sched_cpu *c, const struct vcpu *v, ns_t now)
     return true;
 }
 
-static void call(u32 cpu)
-{
-    if (cpu == arch_cpu()) {
-        arch_resched();
-    } else {
-        arch_kick(cpu);
-    }
-}
-
 /* v, BLOCKED or OFFLINE on home, becomes RUNNABLE on target; both locked. True:
  * target is to pick again. */
 static bool start(u32 target, struct vcpu *v, ns_t now)
@@ -80,7 +71,7 @@ static void start_placed(struct sched_cpu *c, struct vcpu *v,
         lock_drop_two(&sched_cpus[home].lock, &sched_cpus[target].lock);
     }
     if (pick) {
-        call(target);
+        arch_kick(target);
     }
 }
 
@@ -114,7 +105,7 @@ void sched_offline(struct vcpu *v) RF_UNCHECKED_LOCKS
     sched_timer_set(v, NS_NEVER);
     sched_poll_set(v, NS_NEVER);
     if (running) {
-        call(cpu);
+        arch_kick(cpu);
     }
 }
 

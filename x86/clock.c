@@ -129,12 +129,13 @@ ns_t arch_now(void)
     return t > tsc_base ? scale(t - tsc_base) : 0;
 }
 
-void clock_scale(u32 *mul, s8 *shift, u64 *base, u64 *ns_base)
+void clock_time_info(struct vcpu_time_info *t)
 {
-    *mul = tsc_mul;
-    *shift = tsc_shift;
-    *base = tsc_base;
-    *ns_base = 0;
+    t->tsc_to_system_mul = tsc_mul;
+    t->tsc_shift = tsc_shift;
+    t->tsc_timestamp = tsc_base;
+    t->system_time = 0;
+    t->flags = 1;
 }
 
 u64 clock_wall_base(void)

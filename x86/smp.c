@@ -298,19 +298,9 @@ void arch_relax(void)
     hw_pause();
 }
 
-void irq_kick(void)
-{
-    apic_eoi();
-}
-
 void irq_flush(void)
 {
     struct cpu *const c = this_cpu();
     apic_eoi();
     tlb_serve(c);
-}
-
-void panic_halt(void)
-{
-    hw_halt();
 }
