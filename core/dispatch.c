@@ -74,18 +74,14 @@ static u32 find(u64 nr, u64 sub)
 /* RC_OK when the caller may make the call; the refusal is recorded. */
 static enum rc admit(struct hc_call *c, u32 row, u64 sub)
 {
-    if (row == HCROW_NONE) {
-        record_refusal(c->v, c->nr, sub, RC_ENOSYS);
-        return RC_ENOSYS;
-    }
     const u64 rights = atomic_load64(&c->v->domain->rights);
+    const enum policy_verdict verdict =
+        row == HCROW_NONE ? POLICY_DENY_NO_SUCH_CALL
+                          : policy_decide(rights, (enum right)info[row].right,
+                                          (enum policy_object)info[row].object);
 
-    if (policy_decide(rights, (enum right)info[row].right,
-                      (enum policy_object)info[row].object) != POLICY_ALLOW) {
-        record_refusal(c->v, c->nr, sub, RC_EPERM);
-        return RC_EPERM;
-    }
-    return RC_OK;
+    return verdict == POLICY_ALLOW ? RC_OK
+                                   : record_refusal(c->v, c->nr, sub, verdict);
 }
 
 /* Rows with arguments in registers, or one structure. */

@@ -9,8 +9,6 @@
 #include "core/domain.h"
 
 #include "core/arch.h"
-#include "core/atomic.h"
-#include "core/frame.h"
 #include "core/nospec.h"
 #include "core/record.h"
 #include "core/sched.h"
@@ -93,9 +91,6 @@ static void copy_plan(struct domain *d, const struct mf_domain *plan)
     d->name[DOMAIN_NAME_BYTES - 1] = 0;
     d->plan = plan;
     d->audit = plan->audit;
-    d->action[0] = plan->on_poweroff;
-    d->action[1] = plan->on_reboot;
-    d->action[2] = plan->on_crash;
     d->frames_max = plan->frames_max;
     d->pfn_limit = plan->frames_max;
     d->console_rate = plan->console_rate;
@@ -145,6 +140,6 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan)
     if (id > domain_count) {
         domain_count = id;
     }
-    record_life(d, RECORD_CREATED, plan->frames);
+    record_life(d, AUDIT_DOMAIN_CREATED, plan->frames);
     return RC_OK;
 }

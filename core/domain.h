@@ -58,7 +58,6 @@ struct domain {
     u32 audit;                    /* [I] enum mf_audit */
     u32 end_reason;               /* [a] set once on leaving RUNNING */
     u32 end_claimed;              /* [a] 1: somebody is ending it */
-    u32 action[3]; /* [I] enum mf_action on poweroff, reboot, crash */
 
     struct vcpu *vcpu; /* [I] array */
     u32 vcpu_count;    /* [I] */

@@ -13,8 +13,7 @@
 #include "core/atomic.h"
 #include "core/auditor.h"
 #include "core/domain.h"
-#include "core/frame.h"
-#include "core/pgtable.h"
+#include "core/mem.h"
 #include "core/record.h"
 #include "core/sched.h"
 #include "policy/manifest.h"
@@ -40,20 +39,11 @@ static bool ended_well(u32 reason)
 
 static const char *reason_text(u32 reason)
 {
-    switch (reason) {
-    case SHUTDOWN_POWEROFF:
-        return "poweroff";
-    case SHUTDOWN_REBOOT:
-        return "reboot";
-    case SHUTDOWN_CRASH:
-        return "crash (its kernel panicked)";
-    case ENDED_KILLED:
-        return "stopped by the hypervisor";
-    case ENDED_FROZEN:
-        return "frozen";
-    default:
-        return "unknown reason";
-    }
+    return reason == SHUTDOWN_POWEROFF ? "poweroff"
+           : reason == SHUTDOWN_REBOOT ? "reboot"
+           : reason == SHUTDOWN_CRASH  ? "crash (its kernel panicked)"
+           : reason == ENDED_FROZEN    ? "frozen"
+                                       : "stopped by the hypervisor";
 }
 
 void domain_end(struct domain *d, u32 reason)
@@ -62,7 +52,7 @@ void domain_end(struct domain *d, u32 reason)
         atomic_swap32(&d->end_claimed, 1) != 0) {
         return;
     }
-    record_life(d, RECORD_SHUTDOWN, reason);
+    record_life(d, AUDIT_DOMAIN_SHUTDOWN, reason);
     d->end_reason = reason;
     atomic_store64(&d->state,
                    reason == ENDED_FROZEN ? DOMAIN_FROZEN : DOMAIN_ENDING);
@@ -82,7 +72,7 @@ void domain_crash(struct domain *d, const char *why)
         return;
     }
     arch_log("tenant %s: %s\n", d->name, why);
-    record_life(d, RECORD_CRASHED, arch_guest_rip());
+    record_life(d, AUDIT_DOMAIN_CRASHED, arch_guest_rip());
     domain_end(d, ENDED_KILLED);
 }
 
@@ -122,25 +112,13 @@ static void reset_vcpu(struct vcpu *v)
     v->poll_count = 0;
 }
 
-static void reset_shared(struct domain *d)
-{
-    u8 *const bytes = (u8 *)d->shared;
-
-    for (u32 i = 0; i < PAGE_BYTES; i++) {
-        bytes[i] = 0;
-    }
-    for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
-        d->shared->vcpu_info[i].upcall_mask = 1;
-    }
-    for (u32 i = 0; i < PORT_WORDS; i++) {
-        d->shared->evtchn_mask[i] = U64_MAX;
-    }
-}
-
 /* Bring the record to the state before its first instruction. */
 static enum rc begin(struct domain *d)
 {
-    reset_shared(d);
+    memset(d->shared, 0, PAGE_BYTES);
+    for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
+        d->shared->vcpu_info[i].upcall_mask = 1;
+    }
     for (u32 i = 0; i < d->vcpu_count; i++) {
         reset_vcpu(&d->vcpu[i]);
     }
@@ -153,8 +131,9 @@ static enum rc begin(struct domain *d)
 
 static void start(struct domain *d)
 {
-    record_life(d, d->incarnation > 1 ? RECORD_RESTARTED : RECORD_STARTED,
-                d->incarnation);
+    record_life(
+        d, d->incarnation > 1 ? AUDIT_DOMAIN_RESTARTED : AUDIT_DOMAIN_STARTED,
+        d->incarnation);
     arch_log("tenant %s %s: %lu MiB, %u vCPU%s\n", d->name,
              d->incarnation > 1 ? "restarted" : "started", d->plan->frames >> 8,
              d->vcpu_count, d->vcpu_count == 1 ? "" : "s");
@@ -178,14 +157,11 @@ enum rc domain_begin(struct domain *d)
 
 static u32 action_of(const struct domain *d)
 {
-    switch (d->end_reason) {
-    case SHUTDOWN_POWEROFF:
-        return d->action[0];
-    case SHUTDOWN_REBOOT:
-        return d->action[1];
-    default:
-        return d->action[2];
-    }
+    const struct mf_domain *p = d->plan;
+
+    return d->end_reason == SHUTDOWN_POWEROFF ? p->on_poweroff
+           : d->end_reason == SHUTDOWN_REBOOT ? p->on_reboot
+                                              : p->on_crash;
 }
 
 /* One slice of an ending. True: more to do now. */
@@ -216,7 +192,7 @@ static bool step_ending(struct domain *d)
         atomic_store64(&d->state, DOMAIN_ENDED);
         return true;
     }
-    record_life(d, RECORD_DESTROYED, d->end_reason);
+    record_life(d, AUDIT_DOMAIN_DESTROYED, d->end_reason);
     d->build.phase = BUILD_FRAMES;
     d->build.next = 0;
     atomic_store64(&d->state, DOMAIN_SCRUBBING);

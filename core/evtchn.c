@@ -20,36 +20,6 @@
 #include "core/nospec.h"
 #include "core/vcpu.h"
 
-/* Take evt of two domains in number order; once when they are the same. */
-static void lock_two(struct domain *a, struct domain *b) RF_UNCHECKED_LOCKS
-{
-    struct domain *first = a->id <= b->id ? a : b;
-    struct domain *second = a->id <= b->id ? b : a;
-    lock_take(&first->evt);
-    if (second != first) {
-        lock_take(&second->evt);
-    }
-}
-
-static void drop_two(struct domain *a, struct domain *b) RF_UNCHECKED_LOCKS
-{
-    lock_drop(&a->evt);
-    if (a != b) {
-        lock_drop(&b->evt);
-    }
-}
-
-/* Lowest FREE port, 0 when there is none. Lock: evt of d. */
-static port_t find_free(const struct domain *d)
-{
-    for (port_t p = 1; p < d->port_count; p++) {
-        if (d->port[p].state == EVTCHN_FREE) {
-            return p;
-        }
-    }
-    return 0;
-}
-
 /* Give a FREE port its use. Lock: evt of d. */
 static void port_open(struct domain *d, port_t port, enum evtchn_state state,
                       vcpuid_t vcpu)
@@ -60,6 +30,19 @@ static void port_open(struct domain *d, port_t port, enum evtchn_state state,
     e->peer = (u16)DOMID_NONE;
     e->peer_port = 0;
     atomic_store32(&e->vcpu, vcpu);
+}
+
+/* The lowest FREE port, opened; 0 when there is none. Lock: evt of d. */
+static port_t port_take(struct domain *d, enum evtchn_state state,
+                        vcpuid_t vcpu)
+{
+    for (port_t p = 1; p < d->port_count; p++) {
+        if (d->port[p].state == EVTCHN_FREE) {
+            port_open(d, p, state, vcpu);
+            return p;
+        }
+    }
+    return 0;
 }
 
 void evtchn_init(struct domain *d)
@@ -83,9 +66,8 @@ void evtchn_init(struct domain *d)
 port_t evtchn_open_service(struct domain *d, enum evtchn_service service)
 {
     lock_take(&d->evt);
-    const port_t port = find_free(d);
+    const port_t port = port_take(d, EVTCHN_SERVICE, 0);
     if (port != 0) {
-        port_open(d, port, EVTCHN_SERVICE, 0);
         d->port[port].virq = (u8)service;
     }
     lock_drop(&d->evt);
@@ -101,10 +83,9 @@ static struct domain *other_end(struct domain *d, port_t port)
     struct domain *peer = NULL;
     lock_take(&d->evt);
     const struct evtchn *e = &d->port[index_clamp(port, d->port_count)];
-    if (e->state == EVTCHN_INTERDOMAIN) {
+    /* Who may bind an UNBOUND port may do so before we have the locks. */
+    if (e->state == EVTCHN_INTERDOMAIN || e->state == EVTCHN_UNBOUND) {
         peer = domain_by_id(e->peer);
-    } else if (e->state == EVTCHN_UNBOUND) {
-        peer = domain_by_id(e->peer); /* it may bind before we have the locks */
     }
     lock_drop(&d->evt);
     return peer != NULL ? peer : d;
@@ -149,9 +130,9 @@ static enum rc close_locked(struct domain *d, struct domain *peer, port_t port)
 static enum rc port_close(struct domain *d, port_t port)
 {
     struct domain *peer = other_end(d, port);
-    lock_two(d, peer);
+    lock_take_two(&d->evt, &peer->evt);
     const enum rc rc = close_locked(d, peer, port);
-    drop_two(d, peer);
+    lock_drop_two(&d->evt, &peer->evt);
     return rc;
 }
 
@@ -185,17 +166,13 @@ s64 hc_evtchn_alloc_unbound(struct hc_call *c, struct arg_evtchn_unbound *a)
     const domid_t peer =
         a->remote_dom == DOMID_SELF ? d->id : (domid_t)a->remote_dom;
     lock_take(&d->evt);
-    const port_t port = find_free(d);
+    const port_t port = port_take(d, EVTCHN_UNBOUND, 0);
     if (port != 0) {
-        port_open(d, port, EVTCHN_UNBOUND, 0);
         d->port[port].peer = peer;
     }
     lock_drop(&d->evt);
-    if (port == 0) {
-        return RC_ENOSPC;
-    }
     a->port = port;
-    return RC_OK;
+    return port != 0 ? RC_OK : RC_ENOSPC;
 }
 
 /* Locks: evt of d and of peer. */
@@ -212,11 +189,10 @@ static enum rc interdomain_locked(struct domain *d, struct domain *peer,
         other->peer != d->id) {
         return RC_EINVAL;
     }
-    const port_t port = find_free(d);
+    const port_t port = port_take(d, EVTCHN_INTERDOMAIN, 0);
     if (port == 0) {
         return RC_ENOSPC;
     }
-    port_open(d, port, EVTCHN_INTERDOMAIN, 0);
     d->port[port].peer = peer->id;
     d->port[port].peer_port = remote_port;
     other->state = EVTCHN_INTERDOMAIN;
@@ -238,12 +214,10 @@ s64 hc_evtchn_bind_interdomain(struct hc_call *c,
         return RC_ESRCH;
     }
     port_t local = 0;
-    lock_two(d, peer);
+    lock_take_two(&d->evt, &peer->evt);
     const enum rc rc = interdomain_locked(d, peer, a->remote_port, &local);
-    drop_two(d, peer);
-    if (rc == RC_OK) {
-        a->local_port = local;
-    }
+    lock_drop_two(&d->evt, &peer->evt);
+    a->local_port = local;
     return rc;
 }
 
@@ -255,11 +229,10 @@ static enum rc virq_locked(struct vcpu *v, u32 virq, port_t *port)
     if (*bound != 0) {
         return RC_EEXIST;
     }
-    const port_t p = find_free(d);
+    const port_t p = port_take(d, EVTCHN_VIRQ, v->id);
     if (p == 0) {
         return RC_ENOSPC;
     }
-    port_open(d, p, EVTCHN_VIRQ, v->id);
     d->port[p].virq = (u8)virq;
     atomic_store32(bound, p);
     *port = p;
@@ -284,9 +257,7 @@ s64 hc_evtchn_bind_virq(struct hc_call *c, struct arg_evtchn_virq *a)
     lock_take(&d->evt);
     const enum rc rc = virq_locked(v, a->virq, &port);
     lock_drop(&d->evt);
-    if (rc == RC_OK) {
-        a->port = port;
-    }
+    a->port = port;
     return rc;
 }
 
@@ -298,16 +269,10 @@ s64 hc_evtchn_bind_ipi(struct hc_call *c, struct arg_evtchn_ipi *a)
         return RC_ENOENT;
     }
     lock_take(&d->evt);
-    const port_t port = find_free(d);
-    if (port != 0) {
-        port_open(d, port, EVTCHN_IPI, v->id);
-    }
+    const port_t port = port_take(d, EVTCHN_IPI, v->id);
     lock_drop(&d->evt);
-    if (port == 0) {
-        return RC_ENOSPC;
-    }
     a->port = port;
-    return RC_OK;
+    return port != 0 ? RC_OK : RC_ENOSPC;
 }
 
 /* Lock: evt of d. A virtual interrupt of a vCPU and an IPI stay where they

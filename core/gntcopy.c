@@ -120,9 +120,9 @@ static enum grant_status copy(struct domain *d, const struct arg_gnttab_copy *a)
     if (status != GRANT_OKAY) {
         return status;
     }
-    gntuse_lock_two(src.owner, dst.owner);
+    lock_take_two(&src.owner->mm, &dst.owner->mm);
     status = copy_locked(d, &src, &dst, a);
-    gntuse_drop_two(src.owner, dst.owner);
+    lock_drop_two(&src.owner->mm, &dst.owner->mm);
     return status;
 }
 

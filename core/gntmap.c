@@ -118,26 +118,29 @@ static enum grant_status map_locked(const struct vcpu *v,
     return GRANT_OKAY;
 }
 
-s64 hc_grant_map(struct hc_call *c, struct arg_gnttab_map *a)
+static enum grant_status map(struct vcpu *v, struct arg_gnttab_map *a)
 {
-    struct domain *d = c->v->domain;
+    struct domain *d = v->domain;
+    struct domain *granter = domain_by_id(a->dom);
     const u32 kinds = a->flags & MAP_KINDS;
     if (kinds != MAP_HOST && kinds != (MAP_HOST | MAP_READONLY)) {
-        a->status = GRANT_GENERAL_ERROR;
-        return RC_OK;
+        return GRANT_GENERAL_ERROR;
     }
     if (!address_ok(a->host_addr)) {
-        a->status = GRANT_BAD_ADDRESS;
-        return RC_OK;
+        return GRANT_BAD_ADDRESS;
     }
-    struct domain *granter = domain_by_id(a->dom);
     if (granter == NULL || granter == d) {
-        a->status = GRANT_BAD_DOMAIN;
-        return RC_OK;
+        return GRANT_BAD_DOMAIN;
     }
-    gntuse_lock_two(d, granter);
-    a->status = (s16)map_locked(c->v, granter, a);
-    gntuse_drop_two(d, granter);
+    lock_take_two(&d->mm, &granter->mm);
+    const enum grant_status status = map_locked(v, granter, a);
+    lock_drop_two(&d->mm, &granter->mm);
+    return status;
+}
+
+s64 hc_grant_map(struct hc_call *c, struct arg_gnttab_map *a)
+{
+    a->status = (s16)map(c->v, a);
     return RC_OK;
 }
 
@@ -212,9 +215,9 @@ s64 hc_grant_unmap(struct hc_call *c, struct arg_gnttab_unmap *a)
         a->status = GRANT_BAD_HANDLE;
         return RC_OK;
     }
-    gntuse_lock_two(d, granter);
+    lock_take_two(&d->mm, &granter->mm);
     a->status = (s16)unmap_locked(d, granter, a);
-    gntuse_drop_two(d, granter);
+    lock_drop_two(&d->mm, &granter->mm);
     return RC_OK;
 }
 
@@ -226,9 +229,9 @@ bool gnttab_unmap_all(struct domain *d, u32 budget)
         struct domain *granter =
             t->state == MAPTRACK_MAPPED ? domain_by_id(t->granter) : NULL;
         if (granter != NULL) {
-            gntuse_lock_two(d, granter);
+            lock_take_two(&d->mm, &granter->mm);
             unmap_record(d, granter, t);
-            gntuse_drop_two(d, granter);
+            lock_drop_two(&d->mm, &granter->mm);
         }
         d->grants.end_next++;
     }

@@ -29,37 +29,15 @@
 _Static_assert(sizeof(struct grant_entry) == sizeof(u64), "one word");
 _Static_assert(GRANTS_PER_FRAME * sizeof(u64) == PAGE_BYTES, "a page");
 
-void gntuse_lock_two(struct domain *a, struct domain *b)
-{
-    struct domain *first = a->id <= b->id ? a : b;
-    struct domain *second = a->id <= b->id ? b : a;
-    lock_take(&first->mm);
-    if (second != first) {
-        lock_take(&second->mm);
-    }
-}
-
-void gntuse_drop_two(struct domain *a, struct domain *b)
-{
-    lock_drop(&a->mm);
-    if (a != b) {
-        lock_drop(&b->mm);
-    }
-}
-
 /* ---- one use ----------------------------------------------------------- */
 
 bool gntuse_take_frame(struct domain *d, mfn_t m, bool writable)
 {
     struct frame *f = frame_of(d, m);
-    if (f == NULL) {
-        return false;
+    if (writable) {
+        return pgentry_hold(d, m) == RC_OK;
     }
-    if (!writable) {
-        return frame_ref(f) == RC_OK;
-    }
-    pgentry_quarantine(d, f, FRAME_WRITABLE);
-    return frame_ref_writable(f) == RC_OK;
+    return f != NULL && frame_ref(f) == RC_OK;
 }
 
 void gntuse_drop_frame(mfn_t m, bool writable)

@@ -8,11 +8,6 @@
 #include "core/domain.h"
 #include "core/gnttab.h"
 
-/* Take and drop the mm locks of two domains in number order; once when they
- * are the same. */
-void gntuse_lock_two(struct domain *a, struct domain *b) RF_UNCHECKED_LOCKS;
-void gntuse_drop_two(struct domain *a, struct domain *b) RF_UNCHECKED_LOCKS;
-
 /* Take a reference on a frame of d, a writable one if asked, after the flush
  * that its last use may call for. False: not d's memory, or in other use.
  * Lock: mm of d. */

@@ -28,3 +28,21 @@ void lock_drop(struct lock *l) RF_UNCHECKED_LOCKS
     /* Only the holder writes serving. */
     atomic_store32(&l->serving, l->serving + 1);
 }
+
+void lock_take_two(struct lock *a, struct lock *b) RF_UNCHECKED_LOCKS
+{
+    const bool in_order = (uintptr_t)a <= (uintptr_t)b;
+
+    lock_take(in_order ? a : b);
+    if (a != b) {
+        lock_take(in_order ? b : a);
+    }
+}
+
+void lock_drop_two(struct lock *a, struct lock *b) RF_UNCHECKED_LOCKS
+{
+    lock_drop(a);
+    if (a != b) {
+        lock_drop(b);
+    }
+}

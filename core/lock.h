@@ -3,9 +3,10 @@
  * Locks: fair ticket locks, and the one list of their order.
  *
  * A CPU takes locks in rising rank only; two locks of one rank are taken in
- * domain-number order. The hypervisor runs with interrupts off, so a lock is
- * never contended by an interrupt of its own CPU. A CPU that waits serves
- * TLB-flush requests meanwhile (arch_relax), so a holder may wait for a flush.
+ * address order (lock_take_two). The hypervisor runs with interrupts off, so a
+ * lock is never contended by an interrupt of its own CPU. A CPU that waits
+ * serves TLB-flush requests meanwhile (arch_relax), so a holder may wait for a
+ * flush.
  *
  *   rank  lock            protects
  *   1     domain.mm       frame types and counts of the domain's frames, its
@@ -36,4 +37,8 @@ void lock_take(struct lock *l) RF_TAKES(l);
  * they held or awaited it. */
 bool lock_try(struct lock *l) MUST_CHECK;
 void lock_drop(struct lock *l) RF_DROPS(l);
+/* Two of one rank, in address order; one, if they are the same. */
+void lock_take_two(struct lock *a, struct lock *b);
+void lock_drop_two(struct lock *a, struct lock *b);
+
 #endif

@@ -10,10 +10,8 @@
  */
 #include "core/abi.h"
 #include "core/arch.h"
-#include "core/atomic.h"
 #include "core/domain.h"
 #include "core/frame.h"
-#include "core/pgtable.h"
 
 #define EXTENT_SHIFT 6u
 #define EXTENTS_A_CALL 32u /* frames zeroed or released between two cuts */

@@ -30,23 +30,17 @@ static u32 target_index(u64 ptr)
     return (u32)(ptr & (PAGE_BYTES - 1)) / 8;
 }
 
-/*
- * A guest writes plain memory by the same call. That is a use as writable
- * memory like any other: a processor may still hold an upper entry that names
- * the frame as the page table it was, and must not walk what is written now.
- */
-static enum rc write_plain(struct domain *d, struct frame *f, u64 ptr,
-                           u64 value)
+/* A word of plain memory. Lock: mm. */
+static enum rc write_plain(struct domain *d, u64 ptr, u64 value)
 {
-    pgentry_quarantine(d, f, FRAME_WRITABLE);
-    const enum rc rc = frame_ref_writable(f);
+    const mfn_t m = target_frame(ptr);
+    const enum rc rc = pgentry_hold(d, m);
 
-    if (rc != RC_OK) {
-        return rc;
+    if (rc == RC_OK) {
+        arch_frame_write64(m, target_index(ptr) * 8, value);
+        pgentry_let_go(m);
     }
-    arch_frame_write64(target_frame(ptr), target_index(ptr) * 8, value);
-    frame_unref_writable(f);
-    return RC_OK;
+    return rc;
 }
 
 static enum rc update(struct vcpu *v, u64 ptr, u64 value, bool keep_ad)
@@ -59,14 +53,14 @@ static enum rc update(struct vcpu *v, u64 ptr, u64 value, bool keep_ad)
         return RC_EINVAL;
     }
     lock_take(&d->mm);
-    struct frame *f = frame_of(d, m);
+    const struct frame *f = frame_of(d, m);
 
     if (f == NULL) {
         rc = RC_EPERM;
     } else if (frame_is_table(f)) {
         rc = pgtable_write(v, m, target_index(ptr), value, keep_ad);
     } else {
-        rc = write_plain(d, f, ptr, value);
+        rc = write_plain(d, ptr, value);
     }
     lock_drop(&d->mm);
     return rc;

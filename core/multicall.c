@@ -9,7 +9,6 @@
  */
 #include "core/abi.h"
 #include "core/arch.h"
-#include "core/atomic.h"
 #include "core/dispatch.h"
 #include "core/domain.h"
 

@@ -46,6 +46,8 @@ void pgentry_quarantine(struct domain *d, struct frame *f, u32 type);
  * its number: it can neither become a table nor leave. RC_EINVAL: not d's;
  * RC_EBUSY: a table. */
 enum rc pgentry_hold(struct domain *d, mfn_t m) MUST_CHECK;
+/* Give it back; MFN_NONE: nothing. */
+void pgentry_let_go(mfn_t m);
 
 /* As pgtable_ready, but keep a finished result for (m, level), which a
  * pgtable_get of the same call will claim. */

@@ -122,7 +122,22 @@ enum rc pgentry_hold(struct domain *d, mfn_t m)
     return frame_ref_writable(f);
 }
 
+void pgentry_let_go(mfn_t m)
+{
+    if (m.v != MFN_NONE) {
+        frame_unref_writable(frame_at(m));
+    }
+}
+
 /* True when the change needs no counting: same frame, same right to write. */
+/* What replaces old. */
+static u64 merged(u64 pte, u64 old, bool keep_ad)
+{
+    const bool keeps = keep_ad && pte_is_present(pte);
+
+    return pgentry_fix(pte) | (keeps ? old & (PTE_ACCESSED | PTE_DIRTY) : 0);
+}
+
 static bool same_leaf(u64 a, u64 b)
 {
     return ((a ^ b) & (PTE_PRESENT | PTE_WRITE | PTE_FRAME)) == 0;
@@ -138,9 +153,7 @@ static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
             return RC_EINVAL;
         }
         for (u32 i = 0; i < SWAP_TRIES; i++) {
-            const u64 ad = keep_ad ? old & (PTE_ACCESSED | PTE_DIRTY) : 0;
-
-            if (arch_pte_swap(table, index, &old, pgentry_fix(pte) | ad)) {
+            if (arch_pte_swap(table, index, &old, merged(pte, old, keep_ad))) {
                 return RC_OK;
             }
         }
@@ -152,11 +165,7 @@ static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
         return rc;
     }
     for (u32 i = 0; i < SWAP_TRIES; i++) {
-        const u64 ad = keep_ad && pte_is_present(pte)
-                           ? old & (PTE_ACCESSED | PTE_DIRTY)
-                           : 0;
-
-        if (arch_pte_swap(table, index, &old, pgentry_fix(pte) | ad)) {
+        if (arch_pte_swap(table, index, &old, merged(pte, old, keep_ad))) {
             pgentry_drop_l1(d, old);
             return RC_OK;
         }
@@ -173,11 +182,7 @@ static void swap_upper(mfn_t table, u32 index, u64 pte, bool keep_ad)
     bool done = false;
 
     for (u32 i = 0; i < SWAP_TRIES && !done; i++) {
-        const u64 ad = keep_ad && pte_is_present(pte)
-                           ? old & (PTE_ACCESSED | PTE_DIRTY)
-                           : 0;
-
-        done = arch_pte_swap(table, index, &old, pgentry_fix(pte) | ad);
+        done = arch_pte_swap(table, index, &old, merged(pte, old, keep_ad));
     }
     if (!done) {
         arch_pte_write(table, index, pgentry_fix(pte));

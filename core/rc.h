@@ -11,7 +11,7 @@ enum rc {
     RC_EPERM = -1,
     RC_ENOENT = -2,
     RC_ESRCH = -3,
-    RC_EIO = -5,
+    RC_EIO = -5, /* of the recount: a fault */
     RC_E2BIG = -7,
     RC_EAGAIN = -11,
     RC_ENOMEM = -12,
@@ -21,7 +21,6 @@ enum rc {
     RC_EINVAL = -22,
     RC_ENOSPC = -28,
     RC_ENOSYS = -38,
-    RC_EOPNOTSUPP = -95,
     /* Internal, never shown to a guest: the work is unfinished, the call is
      * to be made again with the arguments it holds now. */
     RC_PREEMPT = -1000,

@@ -30,11 +30,12 @@
 
 static struct lock log_lock;
 static struct audit_log audit_log;
-static struct audit_meter *meter; /* [I] one a domain, by number */
-static u32 ready;                 /* [a] 1: the log is there */
-static u32 waiting;               /* [a] 1: something is to be sent */
-static u32 sending;               /* [a] a CPU is at it */
-static u32 exported;              /* [a] 1: there is a port for records */
+static struct audit_meter *meter;    /* [I] one a domain, by number */
+static u32 ready;                    /* [a] 1: the log is there */
+static u32 waiting;                  /* [a] 1: something is to be sent */
+static u32 sending;                  /* [a] a CPU is at it */
+static u32 exported;                 /* [a] 1: there is a port for records */
+static ns_t summaries_at = NS_NEVER; /* [a] counts are to be shown then */
 
 /* By the sending CPU alone: the record that is going out. */
 static struct audit_record out;
@@ -47,7 +48,7 @@ static struct audit_now now_here(void)
     return now;
 }
 
-static void name_field(struct audit_note *note, const struct domain *d)
+static void name_field(struct audit_record *note, const struct domain *d)
 {
     u32 length = 0;
 
@@ -59,7 +60,7 @@ static void name_field(struct audit_note *note, const struct domain *d)
     }
 }
 
-static enum rc append(const struct audit_note *note)
+static enum rc append(const struct audit_record *note)
 {
     const struct audit_now now = now_here();
 
@@ -82,7 +83,7 @@ static void wait_for_port(ns_t until)
 }
 
 /* A record that must be there before what it announces. */
-static void append_surely(const struct audit_note *note)
+static void append_surely(const struct audit_record *note)
 {
     const ns_t until = arch_now() + PORT_PATIENCE_NS;
 
@@ -92,37 +93,19 @@ static void append_surely(const struct audit_note *note)
     }
 }
 
-static enum audit_event event_of(enum record_life what)
+void record_life(const struct domain *d, enum audit_event what, u64 detail)
 {
-    switch (what) {
-    case RECORD_CREATED:
-        return AUDIT_DOMAIN_CREATED;
-    case RECORD_STARTED:
-        return AUDIT_DOMAIN_STARTED;
-    case RECORD_SHUTDOWN:
-        return AUDIT_DOMAIN_SHUTDOWN;
-    case RECORD_CRASHED:
-        return AUDIT_DOMAIN_CRASHED;
-    case RECORD_RESTARTED:
-        return AUDIT_DOMAIN_RESTARTED;
-    default:
-        return AUDIT_DOMAIN_DESTROYED;
-    }
-}
-
-void record_life(const struct domain *d, enum record_life what, u64 detail)
-{
-    struct audit_note note;
+    struct audit_record note;
 
     /* Without record_boot there is no log: so in unit tests, never in the
      * kernel, where it comes before the first domain. */
     if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
         return;
     }
-    audit_note_init(&note, event_of(what));
+    audit_note_init(&note, what);
     note.target = d->id;
     note.target_incarnation = d->incarnation;
-    if (what == RECORD_CRASHED) {
+    if (what == AUDIT_DOMAIN_CRASHED) {
         const struct vcpu *v = arch_current();
 
         note.arg[0] = ENDED_KILLED;
@@ -140,7 +123,7 @@ void record_life(const struct domain *d, enum record_life what, u64 detail)
 void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
                   u64 found)
 {
-    struct audit_note note;
+    struct audit_record note;
 
     if (atomic_load32(&ready) == 0) {
         return;
@@ -155,19 +138,21 @@ void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
     append_surely(&note);
 }
 
-void record_refusal(struct vcpu *v, u32 nr, u64 sub, enum rc why)
+enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
 {
+    const enum rc rc = why == POLICY_DENY_NO_SUCH_CALL ? RC_ENOSYS : RC_EPERM;
     struct domain *d = v->domain;
     const struct audit_now now = now_here();
-    struct audit_note note;
+    struct audit_record note;
 
     (void)atomic_add64(&d->refused, 1);
     if ((d->audit & MF_AUDIT_DENY) == 0 || atomic_load32(&ready) == 0) {
-        return;
+        return rc;
     }
     audit_note_init(&note, AUDIT_GUEST_REFUSED);
     note.decision = AUDIT_DENIED;
-    note.result = why;
+    note.result = rc;
+    note.reason = why;
     note.actor = d->id;
     note.actor_vcpu = (u16)v->id;
     note.actor_kernel = v->in_kernel;
@@ -177,25 +162,48 @@ void record_refusal(struct vcpu *v, u32 nr, u64 sub, enum rc why)
     note.arg[2] = arch_guest_rip();
     lock_take(&log_lock);
     audit_refused(&audit_log, &now, &note, nr, &meter[d->id]);
+    if (summaries_at == NS_NEVER) {
+        atomic_store64(&summaries_at, now.mono_ns + AUDIT_SUMMARY_NS);
+        arch_resched(); /* arms the timer for it */
+    }
+    lock_drop(&log_lock);
+    atomic_store32(&waiting, 1);
+    return rc;
+}
+
+ns_t record_summaries_at(void)
+{
+    return atomic_load64(&summaries_at);
+}
+
+/* The counts that no sample has shown yet: all, or those that are due. Of the
+ * others somebody looks again in a second. */
+static void write_summaries(bool all)
+{
+    const struct audit_now now = now_here();
+    bool is_rest = false;
+
+    lock_take(&log_lock);
+    for (u32 i = 1; i <= domain_count; i++) {
+        is_rest =
+            !audit_summary(&audit_log, &now, (u16)i, &meter[i], all) || is_rest;
+    }
+    atomic_store64(&summaries_at,
+                   is_rest ? now.mono_ns + AUDIT_SUMMARY_NS : NS_NEVER);
     lock_drop(&log_lock);
     atomic_store32(&waiting, 1);
 }
 
-/* The counts that no sample has shown yet. */
-static void write_summaries(void)
+void record_summaries(ns_t now)
 {
-    const struct audit_now now = now_here();
-
-    for (u32 i = 1; i <= domain_count; i++) {
-        lock_take(&log_lock);
-        (void)audit_summary(&audit_log, &now, (u16)i, &meter[i], true);
-        lock_drop(&log_lock);
+    if (now >= record_summaries_at()) {
+        write_summaries(false);
     }
 }
 
 void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
 {
-    struct audit_note note;
+    struct audit_record note;
     mfn_t ignored;
     u8 boot_id[16];
     u8 build[32];
@@ -230,9 +238,9 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
 
 void record_host_end(u32 code)
 {
-    struct audit_note note;
+    struct audit_record note;
 
-    write_summaries();
+    write_summaries(true);
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);
@@ -317,7 +325,7 @@ static bool has_patience(ns_t until)
 
 bool record_panic(u64 rip)
 {
-    struct audit_note note;
+    struct audit_record note;
 
     if (atomic_load32(&ready) == 0) {
         return true;

@@ -6,22 +6,23 @@
 #ifndef CORE_RECORD_H
 #define CORE_RECORD_H
 
+#include "audit/record.h"
 #include "core/domain.h"
+#include "policy/policy.h"
 
-/* A tenant's call was refused: counted exactly, sampled into the log. */
-void record_refusal(struct vcpu *v, u32 nr, u64 sub, enum rc why);
+/* A tenant's call was refused: counted exactly, sampled into the log. What the
+ * tenant is told. */
+enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub,
+                       enum policy_verdict why);
+/* When counts that no record shows are due; NS_NEVER: there are none. */
+ns_t record_summaries_at(void);
+/* Show them, when that is so; those of a domain at most once a second. Any CPU;
+ * takes the log's lock. */
+void record_summaries(ns_t now);
 
-enum record_life {
-    RECORD_CREATED,
-    RECORD_STARTED,
-    RECORD_SHUTDOWN, /* detail: reason */
-    RECORD_CRASHED,  /* detail: address of the instruction, if known */
-    RECORD_RESTARTED,
-    RECORD_DESTROYED
-};
-
-/* A step of a domain's life, written before it takes effect. */
-void record_life(const struct domain *d, enum record_life what, u64 detail);
+/* A step of a domain's life, AUDIT_DOMAIN_*, written before it takes effect.
+ * detail: its first argument; of a crash the address of the instruction. */
+void record_life(const struct domain *d, enum audit_event what, u64 detail);
 
 /* The frame auditor's find, before d is frozen: see recount.h. */
 void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,

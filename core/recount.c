@@ -430,7 +430,7 @@ enum rc recount_slice(struct recount *r) RF_UNCHECKED_LOCKS
     struct domain *other = domain_table[r->other];
     enum rc rc = RC_EAGAIN;
 
-    gntuse_lock_two(d, other);
+    lock_take_two(&d->mm, &other->mm);
     lock_take(&d->evt);
     const u32 turn = d->mm.serving; /* our own ticket */
 
@@ -440,6 +440,6 @@ enum rc recount_slice(struct recount *r) RF_UNCHECKED_LOCKS
         rc = slice(r);
     }
     lock_drop(&d->evt);
-    gntuse_drop_two(d, other);
+    lock_drop_two(&d->mm, &other->mm);
     return rc;
 }

@@ -10,7 +10,6 @@
  */
 #include "core/sched.h"
 
-#include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/schedcpu.h"

@@ -67,18 +67,6 @@ struct sched_cpu *sched_lock_unit(struct vcpu *v) RF_UNCHECKED_LOCKS
     }
 }
 
-void sched_lock_pair(u32 a, u32 b) RF_UNCHECKED_LOCKS
-{
-    lock_take(&sched_cpus[a < b ? a : b].lock);
-    lock_take(&sched_cpus[a < b ? b : a].lock);
-}
-
-void sched_drop_pair(u32 a, u32 b) RF_UNCHECKED_LOCKS
-{
-    lock_drop(&sched_cpus[a].lock);
-    lock_drop(&sched_cpus[b].lock);
-}
-
 u32 sched_place(const struct vcpu *v)
 {
     const u64 mask = allowed(v);
@@ -184,13 +172,13 @@ bool sched_steal(u32 cpu, ns_t now) RF_UNCHECKED_LOCKS
             atomic_load32(&sched_cpus[from].load) == 0) {
             continue;
         }
-        sched_lock_pair(cpu, from);
+        lock_take_two(&sched_cpus[cpu].lock, &sched_cpus[from].lock);
         struct vcpu *v = find_movable(&sched_cpus[from], cpu);
 
         if (v != NULL) {
             move(from, cpu, v, now);
         }
-        sched_drop_pair(cpu, from);
+        lock_drop_two(&sched_cpus[cpu].lock, &sched_cpus[from].lock);
         if (v != NULL) {
             return true;
         }
@@ -254,7 +242,7 @@ void sched_balance(u32 cpu, ns_t now) RF_UNCHECKED_LOCKS
     if (from == CPU_MAX) {
         return;
     }
-    sched_lock_pair(cpu, from);
+    lock_take_two(&sched_cpus[cpu].lock, &sched_cpus[from].lock);
     struct vcpu *v = find_movable(&sched_cpus[from], cpu);
 
     if (v != NULL &&
@@ -262,5 +250,5 @@ void sched_balance(u32 cpu, ns_t now) RF_UNCHECKED_LOCKS
         move(from, cpu, v, now);
         c->preempt = true;
     }
-    sched_drop_pair(cpu, from);
+    lock_drop_two(&sched_cpus[cpu].lock, &sched_cpus[from].lock);
 }

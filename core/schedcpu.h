@@ -50,8 +50,6 @@ void sched_arrive(struct sched_cpu *c, struct vcpu *v, bool woke);
 
 /* Lock the CPU that v belongs to, for as long as it does. */
 struct sched_cpu *sched_lock_unit(struct vcpu *v);
-void sched_lock_pair(u32 a, u32 b);
-void sched_drop_pair(u32 a, u32 b);
 
 /* Where a waking vCPU should run: a hint, from unlocked reads. */
 u32 sched_place(const struct vcpu *v);

@@ -29,15 +29,6 @@ static bool speak_up(struct sched_cpu *c, const struct vcpu *v, ns_t now)
     return true;
 }
 
-static void call(u32 cpu)
-{
-    if (cpu == arch_cpu()) {
-        arch_resched();
-    } else {
-        arch_kick(cpu);
-    }
-}
-
 /* v, BLOCKED or OFFLINE on home, becomes RUNNABLE on target; both locked. True:
  * target is to pick again. */
 static bool start(u32 target, struct vcpu *v, ns_t now)
@@ -70,17 +61,17 @@ static void start_placed(struct sched_cpu *c, struct vcpu *v,
         lock_drop(&c->lock);
     } else {
         lock_drop(&c->lock);
-        sched_lock_pair(home, target);
+        lock_take_two(&sched_cpus[home].lock, &sched_cpus[target].lock);
         /* If it changed meanwhile, somebody else has done what we wanted, or
          * something later than it. */
         if (v->sched.cpu == home && v->sched.state == state &&
             c->leaving != v) {
             pick = start(target, v, arch_now());
         }
-        sched_drop_pair(home, target);
+        lock_drop_two(&sched_cpus[home].lock, &sched_cpus[target].lock);
     }
     if (pick) {
-        call(target);
+        arch_kick(target);
     }
 }
 
@@ -114,7 +105,7 @@ void sched_offline(struct vcpu *v) RF_UNCHECKED_LOCKS
     sched_timer_set(v, NS_NEVER);
     sched_poll_set(v, NS_NEVER);
     if (running) {
-        call(cpu);
+        arch_kick(cpu);
     }
 }
 
@@ -127,7 +118,7 @@ void sched_hold(struct vcpu *v, ns_t until) RF_UNCHECKED_LOCKS
     v->sched.held_until = until;
     lock_drop(&c->lock);
     if (running) {
-        call(cpu);
+        arch_kick(cpu);
     }
 }
 
@@ -160,25 +151,10 @@ void sched_give_way(struct vcpu *v) RF_UNCHECKED_LOCKS
     arch_resched();
 }
 
-void sched_wake(struct vcpu *v) RF_UNCHECKED_LOCKS
+/* BLOCKED -> RUNNABLE, or a note that it was woken; kick: and, on another CPU,
+ * to look at its events now. */
+static void wake(struct vcpu *v, bool kick) RF_UNCHECKED_LOCKS
 {
-    struct sched_cpu *c = sched_lock_unit(v);
-
-    if (v->sched.state == SCHED_BLOCKED) {
-        start_placed(c, v, SCHED_BLOCKED);
-        return;
-    }
-    v->sched.wake_pending = true;
-    lock_drop(&c->lock);
-}
-
-void sched_notify(struct vcpu *v) RF_UNCHECKED_LOCKS
-{
-    /* Our own, and not about to sleep: it looks before it returns. What is
-     * read here only this CPU changes. */
-    if (sched_cpus[arch_cpu()].running == v && !v->sched.block_asked) {
-        return;
-    }
     struct sched_cpu *c = sched_lock_unit(v);
     const u32 cpu = v->sched.cpu;
     const bool running = v->sched.state == SCHED_RUNNING;
@@ -189,7 +165,22 @@ void sched_notify(struct vcpu *v) RF_UNCHECKED_LOCKS
     }
     v->sched.wake_pending = true;
     lock_drop(&c->lock);
-    if (running && cpu != arch_cpu()) {
+    if (kick && running && cpu != arch_cpu()) {
         arch_kick(cpu);
     }
+}
+
+void sched_wake(struct vcpu *v)
+{
+    wake(v, false);
+}
+
+void sched_notify(struct vcpu *v)
+{
+    /* Our own, and not about to sleep: it looks before it returns. What is
+     * read here only this CPU changes. */
+    if (sched_cpus[arch_cpu()].running == v && !v->sched.block_asked) {
+        return;
+    }
+    wake(v, true);
 }

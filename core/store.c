@@ -16,14 +16,12 @@
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/evtchn.h"
-#include "core/frame.h"
+#include "core/mem.h"
 #include "core/pgentry.h"
 #include "core/xen.h"
 
 #define RING_BYTES 1024u
 #define WIRE_ERROR 16u /* XS_ERROR */
-
-_Static_assert(offsetof(struct store_ring, req_cons) == 2048, "abi");
 
 struct indices {
     u32 req_cons, req_prod, rsp_cons, rsp_prod;
@@ -52,15 +50,11 @@ void store_service_close(struct domain *d)
 {
     struct storering *st = &d->store;
     lock_take(&st->lock);
-    const bool held = st->state != CONRING_CLOSED;
-    const mfn_t frame = st->frame;
+    const mfn_t frame = st->state != CONRING_CLOSED ? st->frame : mfn(MFN_NONE);
     st->frame = mfn(MFN_NONE);
     atomic_store32(&st->state, CONRING_CLOSED);
     lock_drop(&st->lock);
-    struct frame *f = held ? frame_at(frame) : NULL;
-    if (f != NULL) {
-        frame_unref_writable(f);
-    }
+    pgentry_let_go(frame);
 }
 
 /* Lock: store.lock. */
@@ -85,19 +79,6 @@ static bool read_indices(struct domain *d, struct indices *x)
     return true;
 }
 
-static u32 get32(const u8 *p)
-{
-    return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24;
-}
-
-static void put32(u8 *p, u32 v)
-{
-    p[0] = (u8)v;
-    p[1] = (u8)(v >> 8);
-    p[2] = (u8)(v >> 16);
-    p[3] = (u8)(v >> 24);
-}
-
 /* Turn the header in message into the reply to it: request and transaction
  * numbers stay where they are. */
 static void make_reply(struct storering *st)
@@ -105,11 +86,11 @@ static void make_reply(struct storering *st)
     static const u8 text[] = "ENOENT";
     _Static_assert(STORE_HEADER_BYTES + sizeof(text) == STORE_REPLY_BYTES,
                    "with its NUL");
-    put32(st->message, WIRE_ERROR);
-    put32(st->message + 12, (u32)sizeof(text));
-    for (u32 i = 0; i < sizeof(text); i++) {
-        st->message[STORE_HEADER_BYTES + i] = text[i];
-    }
+    const u32 type = WIRE_ERROR;
+    const u32 bytes = sizeof(text);
+    memcpy(st->message, &type, sizeof(type));
+    memcpy(st->message + 12, &bytes, sizeof(bytes));
+    memcpy(st->message + STORE_HEADER_BYTES, text, sizeof(text));
     st->phase = STORE_REPLY;
     st->done = 0;
 }
@@ -129,7 +110,8 @@ static bool read_header(struct domain *d, struct indices *x)
     if (st->done < STORE_HEADER_BYTES) {
         return true;
     }
-    const u32 bytes = get32(st->message + 12);
+    u32 bytes;
+    memcpy(&bytes, st->message + 12, sizeof(bytes));
     if (bytes > STORE_PAYLOAD_MAX) {
         break_ring(d, "request too long");
         return false;

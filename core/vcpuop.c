@@ -118,10 +118,8 @@ static enum rc hold_page(struct vcpu *caller, u64 va, mfn_t *out)
 static void drop_pages(mfn_t held[2])
 {
     for (u32 i = 0; i < 2; i++) {
-        if (held[i].v != MFN_NONE) {
-            frame_unref_writable(frame_at(held[i]));
-            held[i] = mfn(MFN_NONE);
-        }
+        pgentry_let_go(held[i]);
+        held[i] = mfn(MFN_NONE);
     }
 }
 
@@ -189,45 +187,40 @@ static enum rc place_area(const struct hc_call *c, struct vcpu *v, u64 va,
     return rc;
 }
 
-s64 hc_vcpu_runstate(struct hc_call *c, struct arg_runstate_area *a)
+static s64 register_area(const struct hc_call *c, u64 va, bool is_time)
 {
     struct vcpu *v = target(c);
 
     if (v == NULL) {
         return RC_ENOENT;
     }
-    const struct area area = { PRIVATE_RUNSTATE_PAGE,
-                               sizeof(struct vcpu_runstate_info),
-                               v->runstate_frame, &v->runstate_offset };
+    const struct area time = { PRIVATE_TIME_PAGE, sizeof(struct vcpu_time_info),
+                               v->time_frame, &v->time_offset };
+    const struct area runstate = { PRIVATE_RUNSTATE_PAGE,
+                                   sizeof(struct vcpu_runstate_info),
+                                   v->runstate_frame, &v->runstate_offset };
 
     lock_take(&v->domain->mm);
-    const enum rc rc = place_area(c, v, a->addr, &area);
+    const enum rc rc = place_area(c, v, va, is_time ? &time : &runstate);
 
-    if (rc == RC_OK && a->addr != 0) {
-        arch_runstate_publish(v); /* with the lock: it stays quiet */
+    /* With the lock: it stays quiet. */
+    if (rc == RC_OK && va != 0 && is_time) {
+        arch_time_publish(v);
+    } else if (rc == RC_OK && va != 0) {
+        arch_runstate_publish(v);
     }
     lock_drop(&v->domain->mm);
     return rc;
 }
 
+s64 hc_vcpu_runstate(struct hc_call *c, struct arg_runstate_area *a)
+{
+    return register_area(c, a->addr, false);
+}
+
 s64 hc_vcpu_time_area(struct hc_call *c, struct arg_time_area *a)
 {
-    struct vcpu *v = target(c);
-
-    if (v == NULL) {
-        return RC_ENOENT;
-    }
-    const struct area area = { PRIVATE_TIME_PAGE, sizeof(struct vcpu_time_info),
-                               v->time_frame, &v->time_offset };
-
-    lock_take(&v->domain->mm);
-    const enum rc rc = place_area(c, v, a->addr, &area);
-
-    if (rc == RC_OK && a->addr != 0) {
-        arch_time_publish(v);
-    }
-    lock_drop(&v->domain->mm);
-    return rc;
+    return register_area(c, a->addr, true);
 }
 
 /* From the old place to the new: what is pending is shown again in full. */

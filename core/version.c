@@ -5,7 +5,6 @@
  */
 #include "core/abi.h"
 #include "core/arch.h"
-#include "core/domain.h"
 
 #define ABI_MAJOR 4
 #define ABI_MINOR 17

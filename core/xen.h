@@ -25,37 +25,22 @@ struct vcpu_time_info {
 };
 
 struct vcpu_info {
-    u8 upcall_pending;
-    u8 upcall_mask;
-    u8 pad[6];
-    u64 pending_sel;
-    u64 cr2;
-    u64 pad_arch;
+    u8 upcall_pending, upcall_mask, pad[6];
+    u64 pending_sel, cr2, pad_arch;
     struct vcpu_time_info time;
 };
-
-_Static_assert(sizeof(struct vcpu_info) == 64, "one cache line");
 
 #define PORT_WORDS 64u
 #define LEGACY_VCPU_MAX 32u
 
 struct shared_info {
     struct vcpu_info vcpu_info[LEGACY_VCPU_MAX];
-    u64 evtchn_pending[PORT_WORDS];
-    u64 evtchn_mask[PORT_WORDS];
-    u32 wc_version;
-    u32 wc_sec;
-    u32 wc_nsec;
-    u32 wc_sec_hi;
-    u64 max_pfn;
-    u64 pfn_to_mfn_frame_list_list;
-    u64 nmi_reason;
-    u64 p2m_cr3;
-    u64 p2m_vaddr;
+    u64 evtchn_pending[PORT_WORDS], evtchn_mask[PORT_WORDS];
+    u32 wc_version, wc_sec, wc_nsec, wc_sec_hi;
+    u64 max_pfn, pfn_to_mfn_frame_list_list, nmi_reason, p2m_cr3, p2m_vaddr;
     u64 p2m_generation;
 };
 
-_Static_assert(offsetof(struct shared_info, evtchn_mask) == 2560, "abi");
 _Static_assert(sizeof(struct shared_info) == 3136, "abi");
 
 #define XEN_CMDLINE_BYTES 1024u
@@ -63,33 +48,23 @@ struct start_info {
     char magic[32];
     u64 nr_pages;
     u64 shared_info; /* machine address */
-    u32 flags;
-    u32 pad0;
+    u32 flags, pad0;
     u64 store_mfn;
-    u32 store_evtchn;
-    u32 pad1;
+    u32 store_evtchn, pad1;
     u64 console_mfn;
-    u32 console_evtchn;
-    u32 pad2;
-    u64 pt_base;
-    u64 nr_pt_frames;
-    u64 mfn_list;
-    u64 mod_start;
-    u64 mod_len;
+    u32 console_evtchn, pad2;
+    u64 pt_base, nr_pt_frames, mfn_list, mod_start, mod_len;
     char cmd_line[XEN_CMDLINE_BYTES];
-    u64 first_p2m_pfn;
-    u64 nr_p2m_frames;
+    u64 first_p2m_pfn, nr_p2m_frames;
 };
 
-_Static_assert(sizeof(struct start_info) == 1168, "abi");
 #define SIF_MOD_START_PFN 8u
 
 /* Runstate of a vCPU; state_entry_time bit 63 is the update flag. */
 struct vcpu_runstate_info {
     u32 state; /* 0 running, 1 runnable, 2 blocked, 3 offline */
     u32 pad;
-    u64 state_entry_time;
-    u64 time[4];
+    u64 state_entry_time, time[4];
 };
 
 #define RUNSTATE_RUNNING 0u
@@ -107,12 +82,9 @@ struct trap_info {
     u64 address;
 };
 
-_Static_assert(sizeof(struct trap_info) == 16, "abi");
-
 /* Shared grant entry, version 1. */
 struct grant_entry {
-    u16 flags;
-    u16 domid;
+    u16 flags, domid;
     u32 frame;
 };
 
@@ -122,24 +94,16 @@ struct multicall_entry {
     u64 args[6];
 };
 
-_Static_assert(sizeof(struct multicall_entry) == 64, "abi");
-
 /* Console ring page: bytes, indices run freely. */
 struct console_ring {
-    u8 in[1024];
-    u8 out[2048];
-    u32 in_cons, in_prod;
-    u32 out_cons, out_prod;
+    u8 in[1024], out[2048];
+    u32 in_cons, in_prod, out_cons, out_prod;
 };
 
 /* Xenstore ring page. */
 struct store_ring {
-    u8 req[1024];
-    u8 rsp[1024];
-    u32 req_cons, req_prod;
-    u32 rsp_cons, rsp_prod;
-    u32 server_features;
-    u32 connection;
+    u8 req[1024], rsp[1024];
+    u32 req_cons, req_prod, rsp_cons, rsp_prod, server_features, connection;
     u32 error;
 };
 

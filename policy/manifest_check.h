@@ -17,7 +17,7 @@
 #include "core/base.h"
 #include "policy/manifest.h"
 
-#define MF_ERROR(name, where, text) MF_ERROR_##name,
+#define MF_ERROR(name, where, wrong, text) MF_ERROR_##name,
 enum mf_error {
     MF_GOOD = 0,
 #include "policy/manifest_errors.def"
@@ -25,7 +25,14 @@ enum mf_error {
 };
 #undef MF_ERROR
 
-enum mf_where { MF_IN_HEADER, MF_IN_DOMAIN, MF_IN_IMAGE };
+/* The groups of checks. */
+enum mf_where {
+    MF_IN_SIZES,
+    MF_IN_HEADER,
+    MF_IN_DOMAIN,
+    MF_IN_IMAGE,
+    MF_IN_DIGESTS
+};
 
 struct manifest_fault {
     enum mf_error error;
@@ -37,14 +44,21 @@ struct manifest_fault {
 bool manifest_check(const u8 *module, u64 module_bytes,
                     struct manifest_fault *fault) MUST_CHECK;
 
+/* The module as its records, once their number is known to be good. */
+struct manifest {
+    u64 bytes; /* of the module */
+    const struct mf_header *header;
+    const struct mf_domain *domain;
+    const struct mf_image *image;
+};
+
+struct manifest manifest_records(const u8 *module);
+
 /* The digest of one image, after a good manifest_check. */
 bool manifest_check_image(const u8 *module,
                           const struct mf_image *image) MUST_CHECK;
 
 /* One line that can follow "damaged boot module: "; never NULL. */
 const char *manifest_error_text(enum mf_error error);
-
-/* What the index of such a fault counts. */
-enum mf_where manifest_error_where(enum mf_error error);
 
 #endif

@@ -61,35 +61,6 @@ enum policy_verdict policy_decide(u64 rights, enum right right,
     }
 }
 
-const char *policy_reason(enum policy_verdict verdict)
-{
-    switch (verdict) {
-    case POLICY_ALLOW:
-        return "allowed";
-#define REASON(number, name, text)                                             \
-    case POLICY_DENY_##name:                                                   \
-        return text;
-#include "policy/reasons.def"
-#undef REASON
-    case POLICY_VERDICT_COUNT:
-    default:
-        return "denied for a reason that does not exist";
-    }
-}
-
-const char *policy_right_name(u32 bit)
-{
-    switch (bit) {
-#define RIGHT(number, name, doc)                                               \
-    case number:                                                               \
-        return #name;
-#include "policy/rights.def"
-#undef RIGHT
-    default:
-        return NULL;
-    }
-}
-
 u64 policy_role_allowed(u32 role)
 {
     return role < MF_ROLE_COUNT ? roles[role].allowed : 0;

@@ -49,12 +49,6 @@ enum policy_verdict {
 enum policy_verdict policy_decide(u64 rights, enum right right,
                                   enum policy_object object) MUST_CHECK;
 
-/* One line for a person; never NULL. */
-const char *policy_reason(enum policy_verdict verdict);
-
-/* Name of a right as in rights.def, or NULL when there is none of that bit. */
-const char *policy_right_name(u32 bit);
-
 /* Rights that no manifest may exceed for this role; 0 for a role there is
  * not. */
 u64 policy_role_allowed(u32 role);

@@ -14,7 +14,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "policy/policy.h"
 #include "rf/logreader.h"
+#include "rf/policytext.h"
 #include "rf/rf.h"
 #include "rf/verbs.h"
 
@@ -198,6 +200,9 @@ static void print_record(const struct names *names,
            r->decision < ARRAY_COUNT(decisions) ? decisions[r->decision] : "");
     if (r->result != 0) {
         printf(" result=%d", r->result);
+    }
+    if (r->reason != 0) {
+        printf(" (%s)", policy_reason((enum policy_verdict)r->reason));
     }
     if (r->suppressed != 0) {
         printf(" (and %u more)", r->suppressed);

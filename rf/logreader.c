@@ -18,7 +18,7 @@ static bool format_ok(const struct audit_record *r)
     return r->version == AUDIT_VERSION && r->event < AUDIT_EVENT_COUNT &&
            r->family == (u8)audit_event_family(r->event) &&
            r->phase <= AUDIT_OUTCOME && r->decision <= AUDIT_FAILED &&
-           r->actor_kernel <= 1 && r->zero == 0;
+           r->actor_kernel <= 1;
 }
 
 /* Fields one after the other, then zeroes to the end. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "policy/manifest_check.h"
+#include "rf/policytext.h"
 #include "rf/rf.h"
 
 static bool module_check_bytes(const u8 *module, u64 bytes, struct fault *fault)
@@ -27,7 +28,9 @@ static bool module_check_bytes(const u8 *module, u64 bytes, struct fault *fault)
         return fault_help(fault, "it is about tenant file number %u",
                           wrong.index + 1);
     case MF_IN_IMAGE:
+    case MF_IN_DIGESTS:
         return fault_help(fault, "it is about image number %u", wrong.index);
+    case MF_IN_SIZES:
     case MF_IN_HEADER:
     default:
         return false;

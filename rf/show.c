@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "rf/policytext.h"
 #include "rf/verbs.h"
 
 static const char *const action_names[MF_ACTIONS] = { "destroy", "restart",

@@ -9,6 +9,7 @@
 
 #include "policy/policy.h"
 #include "rf/cfg.h"
+#include "rf/policytext.h"
 
 static const char *kind_name(enum value_kind kind)
 {

@@ -16,6 +16,23 @@
 #include "audit/log.h"
 #include "rf/logreader.h"
 
+/* Records stand in stored logs: their layout may not change. */
+_Static_assert(sizeof(struct audit_count) == 8, "a count is one word");
+_Static_assert(sizeof(struct audit_record) == AUDIT_RECORD_BYTES, "slot");
+_Static_assert(offsetof(struct audit_record, seq) == 8, "layout");
+_Static_assert(offsetof(struct audit_record, boot_id) == 16, "layout");
+_Static_assert(offsetof(struct audit_record, mono_ns) == 32, "layout");
+_Static_assert(offsetof(struct audit_record, cpu) == 48, "layout");
+_Static_assert(offsetof(struct audit_record, event) == 52, "layout");
+_Static_assert(offsetof(struct audit_record, result) == 56, "layout");
+_Static_assert(offsetof(struct audit_record, actor) == 64, "layout");
+_Static_assert(offsetof(struct audit_record, actor_incarnation) == 72, "same");
+_Static_assert(offsetof(struct audit_record, corr) == 88, "layout");
+_Static_assert(offsetof(struct audit_record, arg) == 96, "layout");
+_Static_assert(offsetof(struct audit_record, check) == 120, "layout");
+_Static_assert(offsetof(struct audit_record, prev) == 128, "layout");
+_Static_assert(offsetof(struct audit_record, field) == 160, "layout");
+
 enum { RECORDS = 40, SLOTS = 256 };
 
 struct stored {
@@ -25,7 +42,7 @@ struct stored {
     u8 head[SHA256_BYTES];
 };
 
-static void note_of(struct audit_note *note, u32 i)
+static void note_of(struct audit_record *note, u32 i)
 {
     audit_note_init(note, i == 0 ? AUDIT_BOOT
                                  : (i == RECORDS - 1 ? AUDIT_HOST_SHUTDOWN
@@ -50,7 +67,7 @@ static void make(struct stored *s, u8 boot)
     assert_int_equal(audit_init(&log, slots, SLOTS, boot_id), RC_OK);
     for (u32 i = 0; i < RECORDS; i++) {
         const struct audit_now now = { 1000 * i, 5, (u16)(i % 2) };
-        struct audit_note note;
+        struct audit_record note;
 
         note_of(&note, i);
         assert_int_equal(audit_append(&log, &now, &note), RC_OK);

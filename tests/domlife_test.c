@@ -185,7 +185,7 @@ static void test_actions(void **state)
     (void)state;
     struct domain *other = NULL;
     struct domain *d = pair(&other);
-    d->action[2] = MF_PRESERVE;
+    plans[d->id].on_crash = MF_PRESERVE;
     memset(host_frame(host_mfn(d, 3000)), 0xaa, PAGE_BYTES);
     domain_crash(d, "test");
     domain_crash(d, "again");

@@ -14,6 +14,7 @@
 
 #include "policy/manifest.h"
 #include "policy/policy.h"
+#include "rf/policytext.h"
 
 /* Written from policy.h's text, not from policy.c. */
 static bool expected(u64 rights, u32 right, u32 object)

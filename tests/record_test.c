@@ -19,6 +19,7 @@
 #include "tests/host_arch.h"
 
 static struct domain *d;
+static struct audit_record last, sample; /* that count_of has read */
 
 static int setup(void **state)
 {
@@ -53,6 +54,8 @@ static u64 count_of(u16 event)
             audit_next(&reader, host_audit, host.audit_bytes, &at, &r),
             AUDIT_GOOD);
         count += r.event == event ? 1 : 0;
+        last = r;
+        sample = r.event == AUDIT_GUEST_REFUSED ? r : sample;
     }
     return count;
 }
@@ -60,12 +63,12 @@ static u64 count_of(u16 event)
 static void test_a_life_is_recorded(void **state)
 {
     (void)state;
-    record_life(d, RECORD_CREATED, 64);
-    record_life(d, RECORD_STARTED, 1);
-    record_life(d, RECORD_CRASHED, 0x1234);
-    record_life(d, RECORD_SHUTDOWN, ENDED_KILLED);
-    record_life(d, RECORD_RESTARTED, 2);
-    record_life(d, RECORD_DESTROYED, ENDED_KILLED);
+    record_life(d, AUDIT_DOMAIN_CREATED, 64);
+    record_life(d, AUDIT_DOMAIN_STARTED, 1);
+    record_life(d, AUDIT_DOMAIN_CRASHED, 0x1234);
+    record_life(d, AUDIT_DOMAIN_SHUTDOWN, ENDED_KILLED);
+    record_life(d, AUDIT_DOMAIN_RESTARTED, 2);
+    record_life(d, AUDIT_DOMAIN_DESTROYED, ENDED_KILLED);
     assert_true(record_waiting());
     record_host_end(0x11);
     host.audit_at_most = 7; /* a port that takes few bytes at a time */
@@ -105,7 +108,7 @@ static void test_A68_refusals_are_counted(void **state)
 {
     (void)state;
     for (u32 i = 0; i < 20000; i++) {
-        record_refusal(&d->vcpu[0], 200, 0, RC_ENOSYS);
+        (void)record_refusal(&d->vcpu[0], 200, 0, POLICY_DENY_NO_SUCH_CALL);
         host.now += 100;
     }
     assert_int_equal(d->refused, 20000);
@@ -118,12 +121,38 @@ static void test_A68_refusals_are_counted(void **state)
                      AUDIT_GOOD);
 }
 
+/* The counts behind a burst follow a second later, without another refusal,
+ * and with the reason. */
+static void test_A68_a_summary_waits_for_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(record_summaries_at(), NS_NEVER);
+    for (u32 i = 0; i < 100; i++) {
+        assert_int_equal(
+            record_refusal(&d->vcpu[0], 20, 0, POLICY_DENY_RIGHT_NOT_HELD),
+            RC_EPERM);
+    }
+    assert_true(host.rescheds > 0); /* the CPU arms its timer anew */
+    assert_int_equal(record_summaries_at(), host.now + 1000000000);
+    record_summaries(host.now);
+    drain();
+    assert_int_equal(count_of(AUDIT_REFUSAL_SUMMARY), 0);
+    host.now = record_summaries_at();
+    record_summaries(host.now);
+    drain();
+    assert_int_equal(count_of(AUDIT_REFUSAL_SUMMARY), 1);
+    assert_int_equal(record_summaries_at(), NS_NEVER);
+    assert_int_equal(last.arg[0], 100);
+    assert_int_equal(sample.reason, POLICY_DENY_RIGHT_NOT_HELD);
+    assert_int_equal(sample.result, RC_EPERM);
+}
+
 static void test_the_manifest_says_what_is_recorded(void **state)
 {
     (void)state;
     d->audit = 0;
-    record_life(d, RECORD_STARTED, 1);
-    record_refusal(&d->vcpu[0], 200, 0, RC_ENOSYS);
+    record_life(d, AUDIT_DOMAIN_STARTED, 1);
+    (void)record_refusal(&d->vcpu[0], 200, 0, POLICY_DENY_NO_SUCH_CALL);
     drain();
     assert_int_equal(count_of(AUDIT_DOMAIN_STARTED), 0);
     assert_int_equal(count_of(AUDIT_GUEST_REFUSED), 0);
@@ -134,7 +163,7 @@ static void test_each_record_moves_the_head(void **state)
 {
     (void)state;
     const u64 before = record_head_word(0);
-    record_life(d, RECORD_STARTED, 1);
+    record_life(d, AUDIT_DOMAIN_STARTED, 1);
     assert_int_not_equal(record_head_word(0), before);
     drain();
     host_audit[host.audit_bytes - 20] ^= 1; /* and a change is seen */
@@ -147,7 +176,7 @@ static void test_a_stuck_port_keeps_its_records(void **state)
     (void)state;
     host.audit_stuck = true;
     for (u32 i = 0; i < 100; i++) {
-        record_life(d, RECORD_STARTED, i);
+        record_life(d, AUDIT_DOMAIN_STARTED, i);
     }
     assert_false(record_drain(64));
     assert_int_equal(host.audit_bytes, 0);
@@ -163,7 +192,7 @@ static void test_a_stuck_port_keeps_its_records(void **state)
 static void test_a_panic_is_the_last_record(void **state)
 {
     (void)state;
-    record_life(d, RECORD_STARTED, 1);
+    record_life(d, AUDIT_DOMAIN_STARTED, 1);
     host.audit_at_most = 7;
     host.may_wait = true;
     assert_true(record_panic(0x1234));
@@ -199,6 +228,7 @@ int main(void)
         TEST(test_a_life_is_recorded),
         TEST(test_an_end_is_recorded),
         TEST(test_A68_refusals_are_counted),
+        TEST(test_A68_a_summary_waits_for_nobody),
         TEST(test_the_manifest_says_what_is_recorded),
         TEST(test_each_record_moves_the_head),
         TEST(test_a_stuck_port_keeps_its_records),

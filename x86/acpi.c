@@ -13,11 +13,6 @@
 #define MADT_ENTRIES_MAX 4096u
 #define CPU_ENABLED 1u
 
-struct phys {
-    const u8 *mem;
-    u64 bytes;
-};
-
 /* A table found: its place and length. */
 struct table {
     u64 at;
@@ -27,25 +22,27 @@ struct table {
 static u64 get(const struct phys *p, u64 at, u32 bytes)
 {
     u64 v = 0;
-    if (at <= p->bytes && bytes <= p->bytes - at) {
-        memcpy(&v, p->mem + at, bytes);
-    }
+    (void)phys_read(p, at, &v, bytes);
     return v;
+}
+
+/* All bytes together are zero, as in any table that is whole. */
+static bool sum_ok(const struct phys *p, u64 at, u64 bytes)
+{
+    u8 sum = 0;
+    for (u64 i = 0; i < bytes; i++) {
+        sum = (u8)(sum + get(p, at + i, 1));
+    }
+    return sum == 0;
 }
 
 static bool table_open(const struct phys *p, u64 at, struct table *t)
 {
     t->at = at;
     t->bytes = (u32)get(p, at + 4, 4);
-    if (at == 0 || t->bytes < HEADER_BYTES || t->bytes > TABLE_BYTES_MAX ||
-        at > p->bytes || t->bytes > p->bytes - at) {
-        return false;
-    }
-    u8 sum = 0;
-    for (u32 i = 0; i < t->bytes; i++) {
-        sum = (u8)(sum + p->mem[at + i]);
-    }
-    return sum == 0;
+    return at != 0 && t->bytes >= HEADER_BYTES && t->bytes <= TABLE_BYTES_MAX &&
+           at <= p->bytes && t->bytes <= p->bytes - at &&
+           sum_ok(p, at, t->bytes);
 }
 
 /* A field of a table, 0 when the table is too short for it. */
@@ -58,48 +55,36 @@ static u64 field(const struct phys *p, const struct table *t, u32 offset,
 static bool signature_is(const struct phys *p, u64 at, const char *name,
                          u32 bytes)
 {
-    return at <= p->bytes && bytes <= p->bytes - at &&
-           memcmp(p->mem + at, name, bytes) == 0;
+    char found[8];
+    return phys_read(p, at, found, bytes) && memcmp(found, name, bytes) == 0;
 }
 
 /* ---- RSDP -------------------------------------------------------------- */
 
-static bool rsdp_scan(const struct phys *p, u64 from, u64 to, u64 *found)
+static bool rsdp_is_at(const struct phys *p, u64 at)
 {
-    for (u64 at = from; at < to; at += 16) {
-        if (signature_is(p, at, "RSD PTR ", 8)) {
-            u8 sum = 0;
-            for (u32 i = 0; i < 20; i++) {
-                sum = (u8)(sum + get(p, at + i, 1));
-            }
-            if (sum == 0) {
-                *found = at;
-                return true;
-            }
-        }
-    }
-    return false;
+    return at != 0 && signature_is(p, at, "RSD PTR ", 8) && sum_ok(p, at, 20);
 }
 
-/* The RSDP as bytes: the loader's copy, where it points, or the BIOS area. */
-static bool rsdp_find(const struct bootinfo *b, const struct phys *p, u8 *rsdp)
+static u64 rsdp_scan(const struct phys *p, u64 from, u64 to)
 {
-    u64 at = b->rsdp_address;
-    if (b->has_rsdp) {
-        memcpy(rsdp, b->rsdp, BOOT_RSDP_BYTES);
-        return true;
+    for (u64 at = from; at < to; at += 16) {
+        if (rsdp_is_at(p, at)) {
+            return at;
+        }
     }
+    return 0;
+}
+
+/* Where the loader says, or in the BIOS area; 0: nowhere. */
+static u64 rsdp_find(const struct bootinfo *b, const struct phys *p)
+{
     const u64 ebda = get(p, 0x40e, 2) << 4;
-    if (at == 0 && !(ebda != 0 && rsdp_scan(p, ebda, ebda + 1024, &at)) &&
-        !rsdp_scan(p, 0xe0000, 0x100000, &at)) {
-        return false;
+    if (rsdp_is_at(p, b->rsdp_address)) {
+        return b->rsdp_address;
     }
-    if (!signature_is(p, at, "RSD PTR ", 8) ||
-        BOOT_RSDP_BYTES > p->bytes - at) {
-        return false;
-    }
-    memcpy(rsdp, p->mem + at, BOOT_RSDP_BYTES);
-    return true;
+    const u64 at = ebda != 0 ? rsdp_scan(p, ebda, ebda + 1024) : 0;
+    return at != 0 ? at : rsdp_scan(p, 0xe0000, 0x100000);
 }
 
 /* ---- MADT -------------------------------------------------------------- */
@@ -216,16 +201,14 @@ bool acpi_parse(struct acpi_info *a, const struct bootinfo *b, const u8 *mem,
                 u64 mem_bytes)
 {
     const struct phys p = { mem, mem_bytes };
-    u8 rsdp[BOOT_RSDP_BYTES];
     info_default(a);
-    if (!rsdp_find(b, &p, rsdp)) {
+    const u64 rsdp = rsdp_find(b, &p);
+    if (rsdp == 0) {
         return false;
     }
-    u32 narrow;
-    u64 wide;
-    memcpy(&narrow, rsdp + 16, 4);
-    memcpy(&wide, rsdp + 24, 8);
-    const bool use_wide = rsdp[15] >= 2 && wide != 0 && wide < mem_bytes;
+    const u64 narrow = get(&p, rsdp + 16, 4);
+    const u64 wide = get(&p, rsdp + 15, 1) >= 2 ? get(&p, rsdp + 24, 8) : 0;
+    const bool use_wide = wide != 0 && wide < mem_bytes;
     const u32 step = use_wide ? 8 : 4;
     struct table root;
     if (!table_open(&p, use_wide ? wide : narrow, &root)) {

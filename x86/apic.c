@@ -19,12 +19,9 @@
 #define REG_TPR 0x80u
 #define REG_EOI 0xb0u
 #define REG_SPURIOUS 0xf0u
-#define REG_ESR 0x280u
 #define REG_ICR 0x300u
 #define REG_ICR_HIGH 0x310u
 #define REG_LVT_TIMER 0x320u
-#define REG_LVT_THERMAL 0x330u
-#define REG_LVT_PERF 0x340u
 #define REG_LVT_LINT0 0x350u
 #define REG_LVT_LINT1 0x360u
 #define REG_LVT_ERROR 0x370u

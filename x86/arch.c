@@ -187,9 +187,8 @@ static void time_write(struct vcpu_time_info *t,
 
 void arch_time_publish(struct vcpu *v)
 {
-    struct vcpu_time_info now = { .flags = 1 };
-    clock_scale(&now.tsc_to_system_mul, &now.tsc_shift, &now.tsc_timestamp,
-                &now.system_time);
+    struct vcpu_time_info now;
+    clock_time_info(&now);
     time_write(&v->info->time, &now);
     if (v->time_frame[0].v != MFN_NONE) {
         const u64 va = private_va(v, PRIVATE_TIME_PAGE) + v->time_offset;

@@ -7,8 +7,6 @@
 #include "core/domain.h"
 #include "core/mem.h"
 #include "x86/clock.h"
-#include "x86/domtables.h"
-#include "x86/machine.h"
 #include "x86/paging.h"
 #include "x86/private.h"
 
@@ -20,11 +18,10 @@
 
 void arch_domain_times(struct domain *d)
 {
-    struct vcpu_time_info now = { .version = 2, .flags = 1 };
+    struct vcpu_time_info now = { .version = 2 };
     const u64 wall = clock_wall_base();
 
-    clock_scale(&now.tsc_to_system_mul, &now.tsc_shift, &now.tsc_timestamp,
-                &now.system_time);
+    clock_time_info(&now);
     for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
         d->shared->vcpu_info[i].time = now;
     }

@@ -5,8 +5,6 @@
  */
 #include "x86/bootinfo.h"
 
-#include "core/mem.h"
-
 #define PVH_MAGIC 0x336ec578u
 #define RANGE_USABLE 1u /* in both protocols */
 #define TAGS_MAX 1000u
@@ -16,11 +14,6 @@
 #define TAG_MEMORY 6u
 #define TAG_RSDP_V1 14u
 #define TAG_RSDP_V2 15u
-
-struct phys {
-    const u8 *mem;
-    u64 bytes;
-};
 
 struct mb2_tag {
     u32 type;
@@ -54,15 +47,6 @@ struct pvh_range {
     u64 start, bytes;
     u32 type, zero;
 };
-
-static bool phys_read(const struct phys *p, u64 at, void *to, u64 bytes)
-{
-    if (at > p->bytes || bytes > p->bytes - at) {
-        return false;
-    }
-    memcpy(to, p->mem + at, bytes);
-    return true;
-}
 
 static bool range_add(struct bootinfo *b, u64 start, u64 bytes, u32 type)
 {
@@ -113,7 +97,6 @@ static const char *mb2_parse_tag(struct bootinfo *b, const struct phys *p,
                                  u64 at, const struct mb2_tag *tag)
 {
     struct mb2_module m;
-    u64 bytes = tag->bytes - sizeof(*tag);
     switch (tag->type) {
     case TAG_MODULE:
         if (!phys_read(p, at, &m, sizeof(m)) || m.end < m.start) {
@@ -124,15 +107,13 @@ static const char *mb2_parse_tag(struct bootinfo *b, const struct phys *p,
     case TAG_MEMORY:
         return mb2_parse_memory(b, p, at);
     case TAG_RSDP_V1:
+        if (b->rsdp_address != 0) {
+            return NULL; /* version 2 wins whatever the order */
+        }
+        b->rsdp_address = at + sizeof(*tag);
+        return NULL;
     case TAG_RSDP_V2:
-        if (bytes > BOOT_RSDP_BYTES) {
-            bytes = BOOT_RSDP_BYTES;
-        }
-        /* Version 2 wins whatever the order. */
-        if (b->has_rsdp && tag->type == TAG_RSDP_V1) {
-            return NULL;
-        }
-        b->has_rsdp = phys_read(p, at + sizeof(*tag), b->rsdp, bytes);
+        b->rsdp_address = at + sizeof(*tag);
         return NULL;
     default:
         return NULL;

@@ -8,11 +8,10 @@
 #ifndef X86_BOOTINFO_H
 #define X86_BOOTINFO_H
 
-#include "core/base.h"
+#include "core/mem.h"
 
 #define MULTIBOOT2_BOOT_MAGIC 0x36d76289u
 #define BOOT_RANGES_MAX 256u
-#define BOOT_RSDP_BYTES 36u
 
 struct boot_range {
     u64 start;
@@ -26,10 +25,23 @@ struct bootinfo {
     u64 module_start; /* physical */
     u64 module_bytes; /* 0: no module */
     u32 module_count;
-    u64 rsdp_address;         /* physical, 0: not told */
-    u8 rsdp[BOOT_RSDP_BYTES]; /* a copy, when the loader gave one */
-    bool has_rsdp;
+    u64 rsdp_address; /* physical, perhaps of the loader's copy; 0: not told */
 };
+
+/* Physical memory below bytes. */
+struct phys {
+    const u8 *mem;
+    u64 bytes;
+};
+
+static inline bool phys_read(const struct phys *p, u64 at, void *to, u64 bytes)
+{
+    if (at > p->bytes || bytes > p->bytes - at) {
+        return false;
+    }
+    memcpy(to, p->mem + at, bytes);
+    return true;
+}
 
 /* Fill *b. NULL, or what is wrong (for "cannot start"). magic and info are eax
  * and ebx of the loader; magic 0 stands for PVH. */

@@ -28,6 +28,7 @@
 struct frame_words {
     u64 word[16];
     u32 count;
+    bool from_user;
 };
 
 static void frame_add(struct frame_words *f, u64 word)
@@ -36,11 +37,22 @@ static void frame_add(struct frame_words *f, u64 word)
     f->count += 1;
 }
 
-/* The part from rip up, which all frames end with. */
-static void frame_add_return(struct frame_words *f, const struct regs *r,
-                             bool from_user, bool masked)
+/* Into the kernel's mode; what all frames start with. */
+static struct frame_words frame_begin(struct vcpu *v, const struct regs *r)
 {
-    const u64 cs = from_user ? r->cs & 0xffff : r->cs & 0xfffc;
+    struct frame_words f = { .from_user = !v->in_kernel };
+    ctxsw_set_mode(v, true);
+    frame_add(&f, r->rcx);
+    frame_add(&f, r->r11);
+    return f;
+}
+
+/* The part from rip up, which all frames end with. */
+static void frame_add_return(struct frame_words *f, const struct vcpu *v,
+                             const struct regs *r)
+{
+    const bool masked = atomic_load8(&v->info->upcall_mask) != 0;
+    const u64 cs = f->from_user ? r->cs & 0xffff : r->cs & 0xfffc;
     const u64 rflags = r->rflags & ~(RFLAGS_IF | RFLAGS_IOPL);
     frame_add(f, r->rip);
     frame_add(f, cs | (masked ? 1ull << 32 : 0));
@@ -49,21 +61,17 @@ static void frame_add_return(struct frame_words *f, const struct regs *r,
     frame_add(f, r->ss & 0xffff);
 }
 
-static bool upcalls_masked(const struct vcpu *v)
+/* End the frame, put it on the kernel stack and enter the handler, with these
+ * flags clear. */
+static void frame_deliver(struct vcpu *v, struct regs *r, struct frame_words *f,
+                          const struct callback *handler, u64 cleared)
 {
-    return atomic_load8(&v->info->upcall_mask) != 0;
-}
-
-/* Put the frame on the kernel stack and enter the handler. */
-static void frame_deliver(struct vcpu *v, struct regs *r,
-                          const struct frame_words *f, bool from_user,
-                          const struct callback *handler)
-{
+    frame_add_return(f, v, r);
     if (!address_is_guest(handler->address) || handler->address == 0) {
         domain_crash(v->domain, "no handler for an exception or event");
         return;
     }
-    const u64 top = (from_user ? v->kernel_sp : r->rsp) & ~0xfull;
+    const u64 top = (f->from_user ? v->kernel_sp : r->rsp) & ~0xfull;
     const u64 sp = top - (u64)f->count * 8;
     if (!arch_store(gva(sp), f->word, (u64)f->count * 8)) {
         domain_crash(v->domain, "kernel stack cannot take a frame");
@@ -74,52 +82,37 @@ static void frame_deliver(struct vcpu *v, struct regs *r,
     }
     r->rip = handler->address;
     r->cs = SEL_GUEST_CS64;
-    r->rflags = (r->rflags & RFLAGS_GUEST & ~RFLAGS_CLEARED_ON_ENTRY) |
-                RFLAGS_IF | RFLAGS_ONE;
+    r->rflags = (r->rflags & RFLAGS_GUEST & ~cleared) | RFLAGS_IF | RFLAGS_ONE;
     r->rsp = sp;
     r->ss = SEL_GUEST_DS;
 }
 
 void bounce_trap(struct vcpu *v, struct regs *r, u32 vector, u32 error)
 {
-    const bool from_user = !v->in_kernel;
     const struct trap_info *t = &private_traps(v)[vector & 0xff];
     const struct callback handler = { t->address, (t->flags & 4) != 0 };
-    struct frame_words f = { .count = 0 };
-    ctxsw_set_mode(v, true);
-    frame_add(&f, r->rcx);
-    frame_add(&f, r->r11);
+    struct frame_words f = frame_begin(v, r);
     if (vector < 32 && (VECTORS_WITH_ERROR >> vector & 1) != 0) {
         frame_add(&f, error);
     }
-    frame_add_return(&f, r, from_user, upcalls_masked(v));
-    frame_deliver(v, r, &f, from_user, &handler);
+    frame_deliver(v, r, &f, &handler, RFLAGS_CLEARED_ON_ENTRY);
 }
 
 void bounce_callback(struct vcpu *v, struct regs *r, enum callback_kind kind)
 {
-    const bool from_user = !v->in_kernel;
-    struct frame_words f = { .count = 0 };
-    ctxsw_set_mode(v, true);
-    frame_add(&f, r->rcx);
-    frame_add(&f, r->r11);
-    frame_add_return(&f, r, from_user, upcalls_masked(v));
-    r->rflags &= ~RFLAGS_DF;
-    frame_deliver(v, r, &f, from_user, &v->callback[kind]);
+    struct frame_words f = frame_begin(v, r);
+    frame_deliver(v, r, &f, &v->callback[kind],
+                  RFLAGS_CLEARED_ON_ENTRY | RFLAGS_DF);
 }
 
 void bounce_failsafe(struct vcpu *v, struct regs *r, const u16 selectors[4])
 {
-    const bool from_user = !v->in_kernel;
-    struct frame_words f = { .count = 0 };
-    ctxsw_set_mode(v, true);
-    frame_add(&f, r->rcx);
-    frame_add(&f, r->r11);
+    struct frame_words f = frame_begin(v, r);
     for (u32 i = 0; i < 4; i++) {
         frame_add(&f, selectors[i]);
     }
-    frame_add_return(&f, r, from_user, upcalls_masked(v));
-    frame_deliver(v, r, &f, from_user, &v->callback[CALLBACK_FAILSAFE]);
+    frame_deliver(v, r, &f, &v->callback[CALLBACK_FAILSAFE],
+                  RFLAGS_CLEARED_ON_ENTRY);
 }
 
 bool bounce_may_raise(const struct vcpu *v, u32 vector)

@@ -7,6 +7,8 @@
  */
 #include "x86/clock.h"
 
+#include "core/arch.h"
+#include "core/record.h"
 #include "x86/apic.h"
 #include "x86/cpufeat.h"
 #include "x86/hw.h"
@@ -29,6 +31,7 @@ static u32 tsc_mul SEALED;
 static s8 tsc_shift SEALED;
 static u64 apic_hz SEALED;
 static u64 wall_base SEALED;
+static bool rtc_is_bcd SEALED;
 
 struct sample {
     u64 tsc;
@@ -120,23 +123,29 @@ static u64 scale(u64 delta)
     return (d >> 32) * tsc_mul + ((d & U32_MAX) * tsc_mul >> 32);
 }
 
-ns_t clock_now(void)
+ns_t arch_now(void)
 {
     const u64 t = hw_rdtsc();
     return t > tsc_base ? scale(t - tsc_base) : 0;
 }
 
-void clock_scale(u32 *mul, s8 *shift, u64 *base, u64 *ns_base)
+void clock_time_info(struct vcpu_time_info *t)
 {
-    *mul = tsc_mul;
-    *shift = tsc_shift;
-    *base = tsc_base;
-    *ns_base = 0;
+    t->tsc_to_system_mul = tsc_mul;
+    t->tsc_shift = tsc_shift;
+    t->tsc_timestamp = tsc_base;
+    t->system_time = 0;
+    t->flags = 1;
 }
 
 u64 clock_wall_base(void)
 {
     return wall_base;
+}
+
+u64 arch_wall_ns(void)
+{
+    return wall_base + arch_now();
 }
 
 u64 clock_tsc_khz(void)
@@ -146,29 +155,17 @@ u64 clock_tsc_khz(void)
 
 /* ---- real-time clock --------------------------------------------------- */
 
-struct rtc {
-    u8 second, minute, hour, day, month, year, century;
-};
-
-static u8 rtc_read(u8 reg)
+static u8 rtc_raw(u8 reg)
 {
     hw_out8(0x70, reg);
     return hw_in8(0x71);
 }
 
-static struct rtc rtc_read_all(void)
+/* A register of two decimal digits. */
+static u64 rtc_read(u8 reg)
 {
-    for (u32 i = 0; i < 100000 && (rtc_read(0x0a) & 0x80) != 0; i++) {
-        hw_pause(); /* an update is in progress */
-    }
-    const struct rtc r = { rtc_read(0), rtc_read(2), rtc_read(4),   rtc_read(7),
-                           rtc_read(8), rtc_read(9), rtc_read(0x32) };
-    return r;
-}
-
-static u64 from_bcd(u8 v, bool bcd)
-{
-    return bcd ? (u64)(v >> 4) * 10 + (v & 15) : v;
+    const u8 v = rtc_raw(reg);
+    return rtc_is_bcd ? (u64)(v >> 4) * 10 + (v & 15) : v;
 }
 
 /* Days from 1970-01-01 of a date of the Gregorian calendar: years begin in
@@ -181,31 +178,26 @@ static u64 days_from_date(u64 year, u64 month, u64 day)
     return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
 }
 
+static u64 rtc_seconds(void)
+{
+    for (u32 i = 0; i < 100000 && (rtc_raw(0x0a) & 0x80) != 0; i++) {
+        hw_pause(); /* an update is in progress */
+    }
+    const u64 days =
+        days_from_date(2000 + rtc_read(9), rtc_read(8), rtc_read(7));
+    return days * 86400 + rtc_read(4) * 3600 + rtc_read(2) * 60 + rtc_read(0);
+}
+
+/* Until two readings agree: the clock may count between two registers. A clock
+ * of 24 hours and of this century. */
 static u64 wall_read(void)
 {
-    struct rtc r = rtc_read_all();
-    for (u32 i = 0; i < 10; i++) {
-        const struct rtc again = rtc_read_all();
-        if (again.second == r.second && again.minute == r.minute &&
-            again.hour == r.hour) {
-            break;
-        }
-        r = again;
+    rtc_is_bcd = (rtc_raw(0x0b) & 4) == 0;
+    u64 seconds = rtc_seconds();
+    for (u32 i = 0; i < 10 && rtc_seconds() != seconds; i++) {
+        seconds = rtc_seconds();
     }
-    const u8 mode = rtc_read(0x0b);
-    const bool bcd = (mode & 4) == 0;
-    u64 hour = from_bcd(r.hour & 0x7f, bcd);
-    if ((mode & 2) == 0) { /* 12-hour clock */
-        hour = hour % 12 + ((r.hour & 0x80) != 0 ? 12 : 0);
-    }
-    const u64 century = from_bcd(r.century, bcd);
-    const u64 year = (century >= 19 && century <= 29 ? century : 20) * 100 +
-                     from_bcd(r.year, bcd);
-    const u64 days =
-        days_from_date(year, from_bcd(r.month, bcd), from_bcd(r.day, bcd));
-    return (days * 86400 + hour * 3600 + from_bcd(r.minute, bcd) * 60 +
-            from_bcd(r.second, bcd)) *
-           NS_PER_S;
+    return seconds * NS_PER_S;
 }
 
 /* ---- set-up, timer ----------------------------------------------------- */
@@ -216,7 +208,7 @@ void clock_init(void)
     measure();
     scale_choose();
     tsc_base = hw_rdtsc();
-    wall_base = wall_read() - clock_now();
+    wall_base = wall_read() - arch_now();
     clock_setup();
 }
 
@@ -233,9 +225,12 @@ static u64 ns_to_ticks(u64 ns, u64 hz)
     return ns / NS_PER_S * hz + ns % NS_PER_S * (hz / 1000) / (NS_PER_S / 1000);
 }
 
-void timer_arm(ns_t deadline)
+/* Never later than the log wants to be looked at. */
+void arch_timer_arm(ns_t wanted)
 {
     struct cpu *const c = this_cpu();
+    const ns_t log = record_summaries_at();
+    const ns_t deadline = wanted < log ? wanted : log;
     c->timer_armed = deadline;
     if (deadline == NS_NEVER) {
         if (cpu_features.tsc_deadline) {
@@ -245,7 +240,7 @@ void timer_arm(ns_t deadline)
         }
         return;
     }
-    const ns_t now = clock_now();
+    const ns_t now = arch_now();
     u64 left = deadline > now ? deadline - now : 0;
     /* Not further than a second: a far deadline interrupts early and is armed
      * again. */

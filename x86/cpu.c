@@ -6,6 +6,7 @@
  */
 #include "x86/cpufeat.h"
 
+#include "core/arch.h"
 #include "x86/entry.h"
 #include "x86/hw.h"
 #include "x86/image.h"
@@ -99,7 +100,7 @@ void cpu_setup_syscall(void)
     hw_wrmsr(MSR_SYSENTER_EIP, (u64)(uintptr_t)entry_sysenter);
 }
 
-u64 cpu_random(void)
+u64 arch_random(void)
 {
     u64 v = 0;
     if (cpu_features.rdrand) {
@@ -116,10 +117,10 @@ u64 cpu_random(void)
 
 void cpu_print(u32 count)
 {
-    host_print(
-        "cpu: %u CPU%s,%s%s%s NX%s%s%s\n", count, count == 1 ? "" : "s",
-        cpu_features.smep ? " SMEP" : "", cpu_features.smap ? " SMAP" : "",
-        cpu_features.umip ? " UMIP" : "",
-        cpu_features.x2apic ? " x2APIC" : " xAPIC",
-        cpu_features.tsc_deadline ? " TSC-deadline" : "", speculation_text());
+    arch_log("cpu: %u CPU%s,%s%s%s NX%s%s%s\n", count, count == 1 ? "" : "s",
+             cpu_features.smep ? " SMEP" : "", cpu_features.smap ? " SMAP" : "",
+             cpu_features.umip ? " UMIP" : "",
+             cpu_features.x2apic ? " x2APIC" : " xAPIC",
+             cpu_features.tsc_deadline ? " TSC-deadline" : "",
+             speculation_text());
 }

@@ -24,8 +24,6 @@ void cpu_setup(void);
 void cpu_setup_syscall(void);
 /* Write CR4; what is pinned stays on whatever v says. */
 void cpu_write_cr4(u64 v);
-/* A random number for the stack canaries. */
-u64 cpu_random(void);
 /* One line about the CPUs. */
 void cpu_print(u32 count);
 

@@ -2,7 +2,8 @@
 /*
  * The decoder. It walks the bytes once: prefixes, REX, opcode, ModRM, SIB,
  * displacement, immediate. A cursor refuses to pass the end, so no input can
- * make it read outside bytes[0..count); the table of opcodes is a switch.
+ * make it read outside bytes[0..count). What is not in the table of opcodes is
+ * unknown.
  */
 #include "x86/decode.h"
 
@@ -12,49 +13,94 @@
 #define REX_R 4u
 #define REX_X 2u
 #define REX_B 1u
+#define TWO_BYTES 0x0f00u /* in the table: the opcode after 0f */
 
-struct cursor {
+struct decoder {
     const u8 *bytes;
     u32 count;
     u32 at;
     bool ended; /* wanted more than there is */
-};
-
-struct prefixes {
-    u8 rex; /* 0: none */
+    u8 rex;     /* 0: none */
     bool operand16;
     bool repeat;
+    struct insn in;
 };
 
-static u8 next_byte(struct cursor *c)
+/* What follows the opcode. */
+enum form {
+    FORM_NONE,
+    FORM_STORE,      /* ModRM: memory, from reg */
+    FORM_ARITHMETIC, /* ModRM: which, memory; an immediate */
+    FORM_MOVE,       /* ModRM: memory; an immediate */
+    FORM_PORT,       /* perhaps a port number */
+    FORM_SYSTEM,     /* ModRM: XSETBV, or INVLPG of a memory operand */
+    FORM_SPECIAL,    /* ModRM: control or debug register */
+    FORM_BITS        /* ModRM: which, memory; a bit number */
+};
+
+/* Opcodes, without the bits outside mask. An even one of a pair that the mask
+ * joins is the byte form. */
+static const struct {
+    u16 opcode, mask;
+    u8 form, op;
+} table[] = {
+    { 0x00, 0xfffe, FORM_STORE, INSN_ADD },
+    { 0x08, 0xfffe, FORM_STORE, INSN_OR },
+    { 0x20, 0xfffe, FORM_STORE, INSN_AND },
+    { 0x28, 0xfffe, FORM_STORE, INSN_SUB },
+    { 0x30, 0xfffe, FORM_STORE, INSN_XOR },
+    { 0x80, 0xfffe, FORM_ARITHMETIC, INSN_NONE },
+    { 0x83, 0xffff, FORM_ARITHMETIC, INSN_NONE },
+    { 0x86, 0xfffe, FORM_STORE, INSN_XCHG },
+    { 0x88, 0xfffe, FORM_STORE, INSN_MOV },
+    { 0xc6, 0xfffe, FORM_MOVE, INSN_MOV },
+    { 0xe4, 0xfffc, FORM_PORT, INSN_NONE },
+    { 0xec, 0xfffc, FORM_PORT, INSN_NONE },
+    { 0xfa, 0xffff, FORM_NONE, INSN_CLI },
+    { 0xfb, 0xffff, FORM_NONE, INSN_STI },
+    { TWO_BYTES | 0x01, 0xffff, FORM_SYSTEM, INSN_NONE },
+    { TWO_BYTES | 0x06, 0xffff, FORM_NONE, INSN_CLTS },
+    { TWO_BYTES | 0x09, 0xffff, FORM_NONE, INSN_WBINVD },
+    { TWO_BYTES | 0x20, 0xfffc, FORM_SPECIAL, INSN_NONE },
+    { TWO_BYTES | 0x30, 0xffff, FORM_NONE, INSN_WRMSR },
+    { TWO_BYTES | 0x32, 0xffff, FORM_NONE, INSN_RDMSR },
+    { TWO_BYTES | 0xa2, 0xffff, FORM_NONE, INSN_CPUID },
+    { TWO_BYTES | 0xab, 0xffff, FORM_STORE, INSN_BTS },
+    { TWO_BYTES | 0xb3, 0xffff, FORM_STORE, INSN_BTR },
+    { TWO_BYTES | 0xbb, 0xffff, FORM_STORE, INSN_BTC },
+    { TWO_BYTES | 0xb0, 0xfffe, FORM_STORE, INSN_CMPXCHG },
+    { TWO_BYTES | 0xba, 0xffff, FORM_BITS, INSN_NONE },
+    { TWO_BYTES | 0xc0, 0xfffe, FORM_STORE, INSN_XADD },
+};
+
+static u8 next_byte(struct decoder *d)
 {
-    if (c->at >= c->count) {
-        c->ended = true;
+    if (d->at >= d->count) {
+        d->ended = true;
         return 0;
     }
-    const u8 b = c->bytes[c->at];
-    c->at += 1;
-    return b;
+    d->at++;
+    return d->bytes[d->at - 1];
 }
 
 /* Little-endian, size 1, 2 or 4, sign-extended. */
-static u64 next_signed(struct cursor *c, u32 size)
+static u64 next_signed(struct decoder *d, u32 size)
 {
     u64 v = 0;
     for (u32 i = 0; i < size; i++) {
-        v |= (u64)next_byte(c) << (8 * i);
+        v |= (u64)next_byte(d) << (8 * i);
     }
     const u64 sign = 1ull << (8 * size - 1);
     return (v ^ sign) - sign;
 }
 
 /* Legacy prefixes and REX; the first opcode byte comes back. */
-static u8 read_prefixes(struct cursor *c, struct prefixes *p, struct insn *in)
+static u8 read_prefixes(struct decoder *d)
 {
     /* Ends: each turn takes a byte, and there are at most 15. */
     for (;;) {
-        const u8 b = next_byte(c);
-        if (c->ended) {
+        const u8 b = next_byte(d);
+        if (d->ended) {
             return 0;
         }
         switch (b) {
@@ -62,338 +108,212 @@ static u8 read_prefixes(struct cursor *c, struct prefixes *p, struct insn *in)
         case 0x2e:
         case 0x36:
         case 0x3e:
-            break; /* these bases are 0 in 64-bit code */
+            break; /* mean nothing in 64-bit code */
         case 0x64:
         case 0x65:
-            in->segment = true;
+            d->in.segment = true;
             break;
         case 0x66:
-            p->operand16 = true;
+            d->operand16 = true;
             break;
         case 0x67:
-            in->address32 = true;
+            d->in.address32 = true;
             break;
         case 0xf0:
-            in->lock = true;
+            d->in.lock = true;
             break;
         case 0xf2:
         case 0xf3:
-            p->repeat = true;
+            d->repeat = true;
             break;
         default:
             if ((b & 0xf0) != 0x40) {
                 return b;
             }
-            p->rex = b;
-            return next_byte(c);
+            d->rex = b;
+            return next_byte(d);
         }
     }
 }
 
-static u8 rex_bit(const struct prefixes *p, u32 bit)
+static u8 rex_bit(const struct decoder *d, u32 bit)
 {
-    return (p->rex & bit) != 0 ? 8 : 0;
+    return (d->rex & bit) != 0 ? 8 : 0;
 }
 
 /* ModRM, SIB and displacement. False: the r/m operand is a register. */
-static bool read_modrm(struct cursor *c, const struct prefixes *p,
-                       struct insn *in, u8 *extension)
+static bool read_modrm(struct decoder *d, u8 *extension)
 {
-    const u8 modrm = next_byte(c);
+    struct insn *const in = &d->in;
+    const u8 modrm = next_byte(d);
     const u8 mod = modrm >> 6;
     const u8 rm = modrm & 7;
     *extension = modrm >> 3 & 7;
-    in->reg = (u8)(*extension + rex_bit(p, REX_R));
-    in->rm = (u8)(rm + rex_bit(p, REX_B));
+    in->reg = (u8)(*extension + rex_bit(d, REX_R));
+    in->rm = (u8)(rm + rex_bit(d, REX_B));
     if (mod == 3) {
         return false;
     }
     in->base = in->rm;
+    u32 disp_bytes = mod == 0 ? 0 : mod == 1 ? 1 : 4;
     if (rm == 4) {
-        const u8 sib = next_byte(c);
-        const u8 index = (u8)((sib >> 3 & 7) + rex_bit(p, REX_X));
+        const u8 sib = next_byte(d);
+        const u8 index = (u8)((sib >> 3 & 7) + rex_bit(d, REX_X));
         in->scale = sib >> 6;
         in->index = index == 4 ? INSN_NO_REG : index;
-        in->base = (u8)((sib & 7) + rex_bit(p, REX_B));
+        in->base = (u8)((sib & 7) + rex_bit(d, REX_B));
         if ((sib & 7) == 5 && mod == 0) {
             in->base = INSN_NO_REG;
-            in->disp = next_signed(c, 4);
+            disp_bytes = 4;
         }
     } else if (rm == 5 && mod == 0) {
         in->base = INSN_NO_REG;
         in->rip_relative = true;
-        in->disp = next_signed(c, 4);
+        disp_bytes = 4;
     }
-    if (mod == 1) {
-        in->disp = next_signed(c, 1);
-    } else if (mod == 2) {
-        in->disp = next_signed(c, 4);
-    }
+    in->disp = disp_bytes != 0 ? next_signed(d, disp_bytes) : 0;
     return true;
 }
 
-/* Operand size of opcodes with a byte form (even) and a full form (odd). */
-static u8 operand_size(const struct prefixes *p, bool byte_form)
-{
-    if (byte_form) {
-        return 1;
-    }
-    if ((p->rex & REX_W) != 0) {
-        return 8;
-    }
-    return p->operand16 ? 2 : 4;
-}
-
 /* A write to memory: op with reg as source. */
-static u8 memory_from_reg(struct cursor *c, const struct prefixes *p,
-                          struct insn *in, bool byte_form, u8 op)
+static u8 store(struct decoder *d, u8 op, bool byte_form)
 {
     u8 extension;
-    in->size = operand_size(p, byte_form);
-    if (!read_modrm(c, p, in, &extension)) {
+    if (!read_modrm(d, &extension)) {
         return INSN_NONE;
     }
-    if (byte_form && p->rex == 0 && in->reg >= 4) {
-        in->high_byte = true;
-        in->reg = (u8)(in->reg - 4);
+    if (byte_form && d->rex == 0 && d->in.reg >= 4) {
+        d->in.high_byte = true; /* ah, ch, dh, bh */
+        d->in.reg = (u8)(d->in.reg - 4);
     }
     return op;
 }
 
-/* The immediate of a memory operand that ModRM has described. */
-static void read_immediate(struct cursor *c, struct insn *in, bool short_form)
+/* A write to memory with an immediate, of one byte or of the operand's size:
+ * op, or what the extension says. */
+static u8 store_immediate(struct decoder *d, const u8 ops[8], bool short_form)
 {
-    const u32 size = in->size == 8 ? 4 : in->size;
-    in->immediate = true;
-    in->imm = next_signed(c, short_form ? 1 : size);
-}
-
-/* 80, 81, 83: arithmetic with an immediate. */
-static u8 group_arithmetic(struct cursor *c, const struct prefixes *p,
-                           struct insn *in, u8 opcode)
-{
-    static const u8 ops[8] = { INSN_ADD, INSN_OR,  INSN_NONE, INSN_NONE,
-                               INSN_AND, INSN_SUB, INSN_XOR,  INSN_NONE };
+    const u32 size = d->in.size == 8 ? 4 : d->in.size;
     u8 extension;
-    in->size = operand_size(p, opcode == 0x80);
-    if (!read_modrm(c, p, in, &extension)) {
+    if (!read_modrm(d, &extension)) {
         return INSN_NONE;
     }
-    read_immediate(c, in, opcode == 0x83);
+    d->in.immediate = true;
+    d->in.imm = next_signed(d, short_form ? 1 : size);
     return ops[extension];
 }
 
-static u8 port_access(struct cursor *c, const struct prefixes *p,
-                      struct insn *in, u8 opcode)
+static u8 port_access(struct decoder *d, u8 opcode)
 {
-    if (p->repeat) {
-        return INSN_NONE;
+    if (d->repeat) {
+        return INSN_NONE; /* strings have other opcodes; be strict */
     }
-    in->size = (opcode & 1) == 0 ? 1 : p->operand16 ? 2 : 4;
+    d->in.size = (opcode & 1) == 0 ? 1 : d->operand16 ? 2 : 4;
     if (opcode < 0xe8) {
-        in->immediate = true;
-        in->imm = next_byte(c);
+        d->in.immediate = true;
+        d->in.imm = next_byte(d);
     }
     return (opcode & 2) != 0 ? INSN_OUT : INSN_IN;
 }
 
-static u8 one_byte(struct cursor *c, const struct prefixes *p, struct insn *in,
-                   u8 opcode)
+static u8 group_system(struct decoder *d)
 {
     u8 extension;
-    switch (opcode) {
-    case 0x00:
-    case 0x01:
-        return memory_from_reg(c, p, in, opcode == 0x00, INSN_ADD);
-    case 0x08:
-    case 0x09:
-        return memory_from_reg(c, p, in, opcode == 0x08, INSN_OR);
-    case 0x20:
-    case 0x21:
-        return memory_from_reg(c, p, in, opcode == 0x20, INSN_AND);
-    case 0x28:
-    case 0x29:
-        return memory_from_reg(c, p, in, opcode == 0x28, INSN_SUB);
-    case 0x30:
-    case 0x31:
-        return memory_from_reg(c, p, in, opcode == 0x30, INSN_XOR);
-    case 0x80:
-    case 0x81:
-    case 0x83:
-        return group_arithmetic(c, p, in, opcode);
-    case 0x86:
-    case 0x87:
-        return memory_from_reg(c, p, in, opcode == 0x86, INSN_XCHG);
-    case 0x88:
-    case 0x89:
-        return memory_from_reg(c, p, in, opcode == 0x88, INSN_MOV);
-    case 0xc6:
-    case 0xc7:
-        in->size = operand_size(p, opcode == 0xc6);
-        if (!read_modrm(c, p, in, &extension) || extension != 0) {
-            return INSN_NONE;
-        }
-        read_immediate(c, in, false);
-        return INSN_MOV;
-    case 0xe4:
-    case 0xe5:
-    case 0xe6:
-    case 0xe7:
-    case 0xec:
-    case 0xed:
-    case 0xee:
-    case 0xef:
-        return port_access(c, p, in, opcode);
-    case 0xfa:
-        return INSN_CLI;
-    case 0xfb:
-        return INSN_STI;
-    default:
-        return INSN_NONE;
-    }
-}
-
-/* 0f 01: XSETBV, or INVLPG of a memory operand. */
-static u8 group_system(struct cursor *c, const struct prefixes *p,
-                       struct insn *in)
-{
-    u8 extension;
-    if (!read_modrm(c, p, in, &extension)) {
-        return extension == 2 && (in->rm & 7) == 1 ? INSN_XSETBV : INSN_NONE;
+    if (!read_modrm(d, &extension)) {
+        return extension == 2 && (d->in.rm & 7) == 1 ? INSN_XSETBV : INSN_NONE;
     }
     return extension == 7 ? INSN_INVLPG : INSN_NONE;
 }
 
-/* 0f 20..23: MOV to and from control and debug registers. The r/m operand is
- * a register whatever mod says [SDM 2B MOV]. */
-static u8 move_special(struct cursor *c, const struct prefixes *p,
-                       struct insn *in, u8 opcode)
+/* The r/m operand is a register whatever mod says [SDM 2B MOV]. */
+static u8 move_special(struct decoder *d, u8 opcode)
 {
     static const u8 ops[4] = { INSN_READ_CR, INSN_READ_DR, INSN_WRITE_CR,
                                INSN_WRITE_DR };
-    const u8 modrm = next_byte(c);
-    in->size = 8;
-    in->reg = (u8)((modrm >> 3 & 7) + rex_bit(p, REX_R));
-    in->rm = (u8)((modrm & 7) + rex_bit(p, REX_B));
+    const u8 modrm = next_byte(d);
+    d->in.size = 8;
+    d->in.reg = (u8)((modrm >> 3 & 7) + rex_bit(d, REX_R));
+    d->in.rm = (u8)((modrm & 7) + rex_bit(d, REX_B));
     return ops[opcode & 3];
 }
 
-/* 0f ba: bit operations with an immediate bit number. */
-static u8 group_bits(struct cursor *c, const struct prefixes *p,
-                     struct insn *in)
+static u8 read_form(struct decoder *d, u32 row, u8 opcode)
 {
-    static const u8 ops[4] = { INSN_NONE, INSN_BTS, INSN_BTR, INSN_BTC };
-    u8 extension;
-    in->size = operand_size(p, false);
-    if (!read_modrm(c, p, in, &extension) || extension < 4) {
-        return INSN_NONE;
-    }
-    in->immediate = true;
-    in->imm = next_byte(c);
-    return ops[extension - 4];
-}
-
-static u8 two_byte(struct cursor *c, const struct prefixes *p, struct insn *in)
-{
-    const u8 opcode = next_byte(c);
-    switch (opcode) {
-    case 0x01:
-        return group_system(c, p, in);
-    case 0x06:
-        return INSN_CLTS;
-    case 0x09:
-        return INSN_WBINVD;
-    case 0x20:
-    case 0x21:
-    case 0x22:
-    case 0x23:
-        return move_special(c, p, in, opcode);
-    case 0x30:
-        return INSN_WRMSR;
-    case 0x32:
-        return INSN_RDMSR;
-    case 0xa2:
-        return INSN_CPUID;
-    case 0xab:
-        return memory_from_reg(c, p, in, false, INSN_BTS);
-    case 0xb3:
-        return memory_from_reg(c, p, in, false, INSN_BTR);
-    case 0xbb:
-        return memory_from_reg(c, p, in, false, INSN_BTC);
-    case 0xb0:
-    case 0xb1:
-        return memory_from_reg(c, p, in, opcode == 0xb0, INSN_CMPXCHG);
-    case 0xba:
-        return group_bits(c, p, in);
-    case 0xc0:
-    case 0xc1:
-        return memory_from_reg(c, p, in, opcode == 0xc0, INSN_XADD);
+    static const u8 arithmetic[8] = { [0] = INSN_ADD,
+                                      [1] = INSN_OR,
+                                      [4] = INSN_AND,
+                                      [5] = INSN_SUB,
+                                      [6] = INSN_XOR };
+    static const u8 move[8] = { [0] = INSN_MOV };
+    static const u8 bits[8] = {
+        [5] = INSN_BTS, [6] = INSN_BTR, [7] = INSN_BTC
+    };
+    const bool byte_form = (table[row].mask & 1) == 0 && (opcode & 1) == 0;
+    d->in.size = byte_form               ? 1
+                 : (d->rex & REX_W) != 0 ? 8
+                 : d->operand16          ? 2
+                                         : 4;
+    switch ((enum form)table[row].form) {
+    case FORM_STORE:
+        return store(d, table[row].op, byte_form);
+    case FORM_ARITHMETIC:
+        return store_immediate(d, arithmetic, opcode == 0x83);
+    case FORM_MOVE:
+        return store_immediate(d, move, false);
+    case FORM_BITS:
+        return store_immediate(d, bits, true);
+    case FORM_PORT:
+        return port_access(d, opcode);
+    case FORM_SYSTEM:
+        return group_system(d);
+    case FORM_SPECIAL:
+        return move_special(d, opcode);
+    case FORM_NONE:
     default:
-        return INSN_NONE;
+        d->in.size = 0;
+        return table[row].op;
     }
 }
 
 enum decode_result decode(const u8 *bytes, u32 count, struct insn *insn)
 {
-    struct cursor c = { bytes, count, 0, false };
-    struct prefixes p = { 0, false, false };
-    struct insn in = { .op = INSN_NONE,
-                       .base = INSN_NO_REG,
-                       .index = INSN_NO_REG };
-    const u8 opcode = read_prefixes(&c, &p, &in);
-    if (!c.ended) {
-        in.op = opcode == 0x0f ? two_byte(&c, &p, &in)
-                               : one_byte(&c, &p, &in, opcode);
+    struct decoder d = {
+        .bytes = bytes,
+        .count = count,
+        .in = { .op = INSN_NONE, .base = INSN_NO_REG, .index = INSN_NO_REG }
+    };
+    u32 opcode = read_prefixes(&d);
+    if (opcode == 0x0f) {
+        opcode = TWO_BYTES | next_byte(&d);
     }
-    if (c.ended) {
+    for (u32 i = 0; !d.ended && i < ARRAY_COUNT(table); i++) {
+        if ((opcode & table[i].mask) == table[i].opcode) {
+            d.in.op = read_form(&d, i, (u8)opcode);
+            break;
+        }
+    }
+    if (d.ended) {
         return count < INSN_BYTES_MAX ? DECODE_SHORT : DECODE_UNKNOWN;
     }
-    /* LOCK is for read-modify-write only [SDM 2A LOCK]. */
-    if (in.op == INSN_NONE ||
-        (in.lock && (in.op == INSN_MOV || in.op > INSN_BTC))) {
+    if (d.in.op == INSN_NONE ||
+        (d.in.lock && (d.in.op == INSN_MOV || d.in.op > INSN_BTC))) {
         return DECODE_UNKNOWN;
     }
-    in.length = (u8)c.at;
-    *insn = in;
+    d.in.length = (u8)d.at;
+    *insn = d.in;
     return DECODE_OK;
 }
 
+/* Where the registers are, in the order of their numbers. */
+#define AT(name) (u8) offsetof(struct regs, name)
+static const u8 general_at[16] = { AT(rax), AT(rcx), AT(rdx), AT(rbx),
+                                   AT(rsp), AT(rbp), AT(rsi), AT(rdi),
+                                   AT(r8),  AT(r9),  AT(r10), AT(r11),
+                                   AT(r12), AT(r13), AT(r14), AT(r15) };
+
 u64 *regs_general(struct regs *r, u32 n)
 {
-    switch (n & 15) {
-    case 0:
-        return &r->rax;
-    case 1:
-        return &r->rcx;
-    case 2:
-        return &r->rdx;
-    case 3:
-        return &r->rbx;
-    case 4:
-        return &r->rsp;
-    case 5:
-        return &r->rbp;
-    case 6:
-        return &r->rsi;
-    case 7:
-        return &r->rdi;
-    case 8:
-        return &r->r8;
-    case 9:
-        return &r->r9;
-    case 10:
-        return &r->r10;
-    case 11:
-        return &r->r11;
-    case 12:
-        return &r->r12;
-    case 13:
-        return &r->r13;
-    case 14:
-        return &r->r14;
-    default:
-        return &r->r15;
-    }
+    return (u64 *)(void *)((u8 *)r + general_at[n & 15]);
 }
 
 u64 decode_address(const struct insn *insn, const struct regs *r)

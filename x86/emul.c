@@ -26,12 +26,6 @@
 #define PIT_LAST 0x42u
 #define DR6_SINGLE_STEP 0x4000ull
 
-enum emul_result {
-    EMUL_DONE,
-    EMUL_AGAIN, /* execute the instruction once more */
-    EMUL_FAULT
-};
-
 u32 emul_fetch(const struct regs *r, u8 bytes[15])
 {
     const u64 rip = r->rip;
@@ -58,99 +52,101 @@ void emul_done(struct vcpu *v, struct regs *r, u32 length)
     }
 }
 
-static enum emul_result read_control(const struct vcpu *v, struct regs *r,
-                                     const struct insn *in)
+/* The functions below do an instruction: false is the guest's #GP. One that is
+ * to be executed once more gets the length 0. */
+
+static bool read_control(const struct vcpu *v, u64 *to, const struct insn *in)
 {
-    u64 *to = regs_general(r, in->rm);
     switch (in->reg) {
     case 0:
         *to = CR0_GUEST | (v->task_switched ? CR0_TS : 0);
-        return EMUL_DONE;
+        return true;
     case 2:
         *to = atomic_load64(&v->info->cr2);
-        return EMUL_DONE;
+        return true;
     case 3:
         *to = v->kernel_root.v << PAGE_BITS;
-        return EMUL_DONE;
+        return true;
     case 4:
         *to = ctxsw_guest_cr4(v);
-        return EMUL_DONE;
+        return true;
     default:
-        return EMUL_FAULT;
+        return false;
     }
 }
 
-static enum emul_result write_control(struct vcpu *v, struct regs *r,
-                                      const struct insn *in)
+static bool set_task_switched(struct vcpu *v, bool on)
 {
-    const u64 value = *regs_general(r, in->rm);
+    v->task_switched = on;
+    ctxsw_load_control(v);
+    return true;
+}
+
+static bool write_root(struct vcpu *v, u64 value, struct insn *in)
+{
+    v->budget = PGTABLE_BUDGET;
+    const enum rc rc =
+        pgtable_set_root(v, mfn((value & PTE_FRAME) >> PAGE_BITS), false);
+    if (rc == RC_PREEMPT) {
+        in->length = 0;
+    }
+    return rc == RC_OK || rc == RC_PREEMPT;
+}
+
+static bool write_control(struct vcpu *v, u64 value, struct insn *in)
+{
     switch (in->reg) {
     case 0:
-        if (((value ^ CR0_GUEST) & ~CR0_TS) != 0) {
-            return EMUL_FAULT;
-        }
-        v->task_switched = (value & CR0_TS) != 0;
-        ctxsw_load_control(v);
-        return EMUL_DONE;
+        return ((value ^ CR0_GUEST) & ~CR0_TS) == 0 &&
+               set_task_switched(v, (value & CR0_TS) != 0);
     case 2:
         atomic_store64(&v->info->cr2, value);
-        return EMUL_DONE;
-    case 3: {
-        const mfn_t root = mfn((value & PTE_FRAME) >> PAGE_BITS);
-        v->budget = PGTABLE_BUDGET;
-        const enum rc rc = pgtable_set_root(v, root, false);
-        if (rc == RC_PREEMPT) {
-            return EMUL_AGAIN;
-        }
-        return rc == RC_OK ? EMUL_DONE : EMUL_FAULT;
-    }
+        return true;
+    case 3:
+        return write_root(v, value, in);
     case 4:
         /* What it may not have is dropped, not refused: see A.7. */
         v->cr4 = value & CR4_FSGSBASE & pvcpu_cr4_allowed();
         ctxsw_load_control(v);
-        return EMUL_DONE;
+        return true;
     default:
-        return EMUL_FAULT;
+        return false;
     }
 }
 
-static enum emul_result access_msr(struct vcpu *v, struct regs *r, bool write)
+static u64 rdx_rax(const struct regs *r)
 {
-    const u32 msr = (u32)r->rcx;
-    if (write) {
-        const u64 value = (r->rax & U32_MAX) | r->rdx << 32;
-        return msr_write(v, msr, value) ? EMUL_DONE : EMUL_FAULT;
-    }
+    return (r->rax & U32_MAX) | r->rdx << 32;
+}
+
+static bool read_msr(struct vcpu *v, struct regs *r)
+{
     u64 value = 0;
-    if (!msr_read(v, msr, &value)) {
-        /* Before the guest has a #GP handler there is nobody to tell. */
-        if (private_traps(v)[TRAP_GP].address != 0) {
-            return EMUL_FAULT;
-        }
-        value = 0;
+    /* Before the guest has a #GP handler there is nobody to tell. */
+    if (!msr_read(v, (u32)r->rcx, &value) &&
+        private_traps(v)[TRAP_GP].address != 0) {
+        return false;
     }
     r->rax = value & U32_MAX;
     r->rdx = value >> 32;
-    return EMUL_DONE;
+    return true;
 }
 
 /* All ones, as from an empty bus. The counters of the old timer chip read as
  * zero instead: Linux polls one for as long as it reads all ones, and gives up
  * at once otherwise. */
-static enum emul_result read_port(struct regs *r, const struct insn *in)
+static bool read_port(struct regs *r, const struct insn *in)
 {
     const u32 size = in->size;
     const u64 port = in->immediate ? in->imm : r->rdx & 0xffff;
     if (size == 1 && port >= PIT_FIRST && port <= PIT_LAST) {
         r->rax &= ~0xffull;
-        return EMUL_DONE;
-    }
-    if (size == 4) {
+    } else if (size == 4) {
         r->rax = U32_MAX;
     } else {
         r->rax |= size == 1 ? 0xff : 0xffff;
     }
-    return EMUL_DONE;
+    return true;
 }
 
 /* IOPL-sensitive instructions: the guest kernel counts as ring 1. */
@@ -159,64 +155,54 @@ static bool iopl_allows(const struct vcpu *v)
     return v->iopl >= (v->in_kernel ? 1u : 3u);
 }
 
-static enum emul_result kernel_only(struct vcpu *v, struct regs *r,
-                                    const struct insn *in)
+static bool kernel_only(struct vcpu *v, struct regs *r, struct insn *in)
 {
+    u64 *const rm = regs_general(r, in->rm);
     switch (in->op) {
     case INSN_RDMSR:
+        return read_msr(v, r);
     case INSN_WRMSR:
-        return access_msr(v, r, in->op == INSN_WRMSR);
+        return msr_write(v, (u32)r->rcx, rdx_rax(r));
     case INSN_READ_CR:
-        return read_control(v, r, in);
+        return read_control(v, rm, in);
     case INSN_WRITE_CR:
-        return write_control(v, r, in);
+        return write_control(v, *rm, in);
     case INSN_READ_DR:
-        return pvcpu_read_debug(v, in->reg, regs_general(r, in->rm))
-                   ? EMUL_DONE
-                   : EMUL_FAULT;
+        return pvcpu_read_debug(v, in->reg, rm);
     case INSN_WRITE_DR:
-        return pvcpu_write_debug(v, in->reg, *regs_general(r, in->rm)) == RC_OK
-                   ? EMUL_DONE
-                   : EMUL_FAULT;
+        return pvcpu_write_debug(v, in->reg, *rm) == RC_OK;
     case INSN_CLTS:
-        v->task_switched = false;
-        ctxsw_load_control(v);
-        return EMUL_DONE;
-    case INSN_XSETBV: {
-        const u64 value = (r->rax & U32_MAX) | r->rdx << 32;
-        return (u32)r->rcx == 0 && fpu_set_xcr0(private_state(v), value)
-                   ? EMUL_DONE
-                   : EMUL_FAULT;
-    }
+        return set_task_switched(v, false);
+    case INSN_XSETBV:
+        return (u32)r->rcx == 0 && fpu_set_xcr0(private_state(v), rdx_rax(r));
     case INSN_WBINVD:
-        return EMUL_DONE; /* a guest has no memory that is not coherent */
+        return true; /* a guest has no memory that is not coherent */
     case INSN_INVLPG: {
         const u64 va = decode_address(in, r);
         if (!in->segment && address_is_guest(va)) {
             hw_invlpg(va);
         }
-        return EMUL_DONE;
+        return true;
     }
     default:
-        return EMUL_FAULT;
+        return false;
     }
 }
 
-static enum emul_result execute(struct vcpu *v, struct regs *r,
-                                const struct insn *in)
+static bool execute(struct vcpu *v, struct regs *r, struct insn *in)
 {
     switch (in->op) {
     case INSN_CPUID:
         cpuid_emulate(v, r);
-        return EMUL_DONE;
+        return true;
     case INSN_IN:
-        return iopl_allows(v) ? read_port(r, in) : EMUL_FAULT;
+        return iopl_allows(v) && read_port(r, in);
     case INSN_OUT:
     case INSN_CLI:
     case INSN_STI:
-        return iopl_allows(v) ? EMUL_DONE : EMUL_FAULT;
+        return iopl_allows(v);
     default:
-        return v->in_kernel ? kernel_only(v, r, in) : EMUL_FAULT;
+        return v->in_kernel && kernel_only(v, r, in);
     }
 }
 
@@ -232,11 +218,10 @@ static bool emulate(struct vcpu *v, struct regs *r)
     if (decode(bytes, count, &in) != DECODE_OK) {
         return false;
     }
-    const enum emul_result result = execute(v, r, &in);
-    if (result == EMUL_FAULT) {
+    if (!execute(v, r, &in)) {
         return false;
     }
-    if (result == EMUL_DONE) {
+    if (in.length != 0) {
         emul_done(v, r, in.length);
     }
     return true;

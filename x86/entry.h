@@ -17,12 +17,9 @@ extern const u8 entry_sysenter[];
 /* Run vCPUs on this CPU, for good. */
 void cpu_loop(void) NO_RETURN;
 
-/* Interrupts of VEC_TIMER.. in the order of x86/regs.h. Each acknowledges its
- * interrupt. Interrupts are off. */
+/* Each acknowledges its interrupt. Interrupts are off. */
 void irq_timer(void);
-void irq_kick(void);
 void irq_flush(void);
 void irq_serial(void);
-void panic_halt(void) NO_RETURN;
 
 #endif

@@ -23,8 +23,6 @@
 #include "core/domain.h"
 #include "core/record.h"
 #include "core/sched.h"
-#include "x86/cpufeat.h"
-#include "x86/entry.h"
 #include "x86/hostcon.h"
 #include "x86/hw.h"
 #include "x86/private.h"
@@ -75,6 +73,7 @@ static enum host_work host_work(struct cpu *cpu, struct regs *r)
     const ns_t now = arch_now();
     bool waits = false;
     hostcon_work();
+    record_summaries(now);
     if (record_waiting()) {
         waits = !record_drain(RECORDS_A_TURN);
     }
@@ -89,11 +88,7 @@ static enum host_work host_work(struct cpu *cpu, struct regs *r)
         }
         waits = waits || domain_work_wanted();
     }
-    for (u32 i = 1; i <= domain_count; i++) {
-        struct domain *d = domain_table[i];
-        console_service_poll(d, now);
-        waits = waits || atomic_load32(&d->con.waiting) != 0;
-    }
+    waits = console_service_poll(now) || waits;
     return waits ? WORK_WAITS : WORK_NONE;
 }
 

@@ -12,7 +12,6 @@
  * as the area has room for. The mask is the same on all CPUs, chosen on the
  * first one. Without XSAVE: FXSAVE.
  */
-#include "core/arch.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
 #include "x86/private.h"
@@ -137,15 +136,12 @@ bool fpu_load(struct guest_state *s)
 /* What XSETBV accepts [SDM 1 13.3]. */
 bool fpu_set_xcr0(struct guest_state *s, u64 value)
 {
-    if (guest_mask == 0 || (value & ~guest_mask) != 0 ||
-        (value & XCR0_X87) == 0) {
-        return false;
-    }
-    if ((value & XCR0_AVX) != 0 && (value & XCR0_SSE) == 0) {
-        return false;
-    }
     const u64 wide = value & XCR0_AVX512;
-    if (wide != 0 && (wide != XCR0_AVX512 || (value & XCR0_AVX) == 0)) {
+    const bool sse = (value & XCR0_SSE) != 0;
+    const bool avx = (value & XCR0_AVX) != 0;
+    if (guest_mask == 0 || (value & ~guest_mask) != 0 ||
+        (value & XCR0_X87) == 0 || (avx && !sse) ||
+        (wide != 0 && (wide != XCR0_AVX512 || !avx))) {
         return false;
     }
     s->xcr0 = value;

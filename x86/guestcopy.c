@@ -13,7 +13,6 @@
  * again (no double fetch).
  */
 #include "core/arch.h"
-#include "x86/hw.h"
 #include "x86/hwfault.h"
 #include "x86/private.h"
 
@@ -45,52 +44,45 @@ static void window_close(void)
     }
 }
 
-bool arch_fetch(void *to, gva_t from, u64 bytes)
+/* Between the guest's memory at va and ours, to the guest if store. */
+static bool guest_copy(u64 va, u8 *ours, u64 bytes, bool store)
 {
+    void *const guest = (void *)va;
+    const bool words = (bytes & 7) == 0 && bytes <= COPY_WORDS_SMALL * 8;
+    bool ok = true;
     if (bytes == 0) {
         return true;
     }
-    if (!range_is_guest(from.v, bytes)) {
+    if (!range_is_guest(va, bytes)) {
         return false;
     }
-    /* The check may be mispredicted: do not read before it is decided. */
     hw_speculation_barrier();
-    bool ok = true;
     window_open();
-    if ((bytes & 7) == 0 && bytes <= COPY_WORDS_SMALL * 8) {
-        for (u64 i = 0; ok && i < bytes; i += 8) {
-            u64 word;
-            ok = hw_load_checked(&word, (const void *)(from.v + i));
-            __builtin_memcpy((u8 *)to + i, &word, 8);
+    if (!words) {
+        ok = (store ? hw_copy_checked(guest, ours, bytes)
+                    : hw_copy_checked(ours, guest, bytes)) == 0;
+    }
+    for (u64 i = 0; ok && words && i < bytes; i += 8) {
+        u64 word;
+        if (store) {
+            __builtin_memcpy(&word, ours + i, 8);
+            ok = hw_store_checked((void *)(va + i), word);
+        } else {
+            ok = hw_load_checked(&word, (const void *)(va + i));
+            __builtin_memcpy(ours + i, &word, 8);
         }
-    } else {
-        ok = hw_copy_checked(to, (const void *)from.v, bytes) == 0;
     }
     window_close();
     return ok;
 }
 
+bool arch_fetch(void *to, gva_t from, u64 bytes)
+{
+    return guest_copy(from.v, to, bytes, false);
+}
+
+/* Ours is only read. */
 bool arch_store(gva_t to, const void *from, u64 bytes)
 {
-    if (bytes == 0) {
-        return true;
-    }
-    if (!range_is_guest(to.v, bytes)) {
-        return false;
-    }
-    /* A store that is undone may still have fed a later load. */
-    hw_speculation_barrier();
-    bool ok = true;
-    window_open();
-    if ((bytes & 7) == 0 && bytes <= COPY_WORDS_SMALL * 8) {
-        for (u64 i = 0; ok && i < bytes; i += 8) {
-            u64 word;
-            __builtin_memcpy(&word, (const u8 *)from + i, 8);
-            ok = hw_store_checked((void *)(to.v + i), word);
-        }
-    } else {
-        ok = hw_copy_checked((void *)to.v, from, bytes) == 0;
-    }
-    window_close();
-    return ok;
+    return guest_copy(to.v, (u8 *)(uintptr_t)from, bytes, true);
 }

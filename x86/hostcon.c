@@ -71,7 +71,7 @@ static void end_line(void)
 {
     const struct domain *d = domain_by_id(line_of);
 
-    host_print("[%s] %s\n", d != NULL ? d->name : "?", line);
+    arch_log("[%s] %s\n", d != NULL ? d->name : "?", line);
     line_used = 0;
     line[0] = 0;
 }
@@ -141,7 +141,7 @@ static void take_input(void)
 
     lock_take(&in_lock);
     do {
-        count = serial_read(SERIAL_CONSOLES, bytes, sizeof(bytes));
+        count = serial_read(bytes, sizeof(bytes));
         for (u32 i = 0; i < count; i++) {
             take_byte(bytes[i]);
         }

@@ -103,49 +103,22 @@ static inline void hw_wrmsr(u32 msr, u64 v)
 #define CR4_SMEP 0x100000ull
 #define CR4_SMAP 0x200000ull
 
-static inline u64 hw_read_cr0(void)
-{
-    u64 v;
-    __asm__ volatile("mov %%cr0, %0" : "=r"(v));
-    return v;
-}
+#define HW_CONTROL_REGISTER(n)                                                 \
+    static inline u64 hw_read_cr##n(void)                                      \
+    {                                                                          \
+        u64 v;                                                                 \
+        __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v));                      \
+        return v;                                                              \
+    }                                                                          \
+    static inline void hw_write_cr##n(u64 v)                                   \
+    {                                                                          \
+        __asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory");             \
+    }
 
-static inline void hw_write_cr0(u64 v)
-{
-    __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory");
-}
-
-static inline u64 hw_read_cr2(void)
-{
-    u64 v;
-    __asm__ volatile("mov %%cr2, %0" : "=r"(v));
-    return v;
-}
-
-static inline u64 hw_read_cr3(void)
-{
-    u64 v;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(v));
-    return v;
-}
-
-static inline void hw_write_cr3(u64 v)
-{
-    __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
-}
-
-static inline u64 hw_read_cr4(void)
-{
-    u64 v;
-    __asm__ volatile("mov %%cr4, %0" : "=r"(v));
-    return v;
-}
-
-/* cpu_write_cr4 of x86/cpufeat.h keeps the pinned bits; use that one. */
-static inline void hw_write_cr4(u64 v)
-{
-    __asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory");
-}
+HW_CONTROL_REGISTER(0)
+HW_CONTROL_REGISTER(2)
+HW_CONTROL_REGISTER(3)
+HW_CONTROL_REGISTER(4) /* cpu_write_cr4 keeps the pinned bits: use that one */
 
 static inline void hw_invlpg(u64 va)
 {

@@ -18,6 +18,13 @@
     ".quad " #from ", " #to "\n\t"                                             \
     ".popsection\n\t"
 
+/* One instruction that may fault; *bad, an operand, says that it did. */
+#define HW_MAY_FAULT(instruction)                                              \
+    "1: " instruction "\n\t"                                                   \
+    "jmp 3f\n"                                                                 \
+    "2: movl $1, %[bad]\n"                                                     \
+    "3:\n\t" HW_FIXUP(1b, 2b)
+
 /* ---- guest memory ---------------------------------------------------------
  */
 
@@ -59,10 +66,7 @@ static inline bool hw_load_checked(u64 *to, const void *from)
 {
     u32 bad = 0;
     u64 value = 0;
-    __asm__ volatile("1: movq (%[from]), %[value]\n\t"
-                     "jmp 3f\n"
-                     "2: movl $1, %[bad]\n"
-                     "3:\n\t" HW_FIXUP(1b, 2b)
+    __asm__ volatile(HW_MAY_FAULT("movq (%[from]), %[value]")
                      : [value] "+r"(value), [bad] "+r"(bad)
                      : [from] "r"(from)
                      : "memory");
@@ -73,10 +77,7 @@ static inline bool hw_load_checked(u64 *to, const void *from)
 static inline bool hw_store_checked(void *to, u64 value)
 {
     u32 bad = 0;
-    __asm__ volatile("1: movq %[value], (%[to])\n\t"
-                     "jmp 3f\n"
-                     "2: movl $1, %[bad]\n"
-                     "3:\n\t" HW_FIXUP(1b, 2b)
+    __asm__ volatile(HW_MAY_FAULT("movq %[value], (%[to])")
                      : [bad] "+r"(bad)
                      : [value] "r"(value), [to] "r"(to)
                      : "memory");
@@ -181,10 +182,7 @@ static inline void hw_xsave(void *area, u64 mask)
 static inline bool hw_xrstor(const void *area, u64 mask)
 {
     u32 bad = 0;
-    __asm__ volatile("1: xrstor64 (%[area])\n\t"
-                     "jmp 3f\n"
-                     "2: movl $1, %[bad]\n"
-                     "3:\n\t" HW_FIXUP(1b, 2b)
+    __asm__ volatile(HW_MAY_FAULT("xrstor64 (%[area])")
                      : [bad] "+r"(bad)
                      : [area] "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
                      : "memory");
@@ -199,10 +197,7 @@ static inline void hw_fxsave(void *area)
 static inline bool hw_fxrstor(const void *area)
 {
     u32 bad = 0;
-    __asm__ volatile("1: fxrstor64 (%[area])\n\t"
-                     "jmp 3f\n"
-                     "2: movl $1, %[bad]\n"
-                     "3:\n\t" HW_FIXUP(1b, 2b)
+    __asm__ volatile(HW_MAY_FAULT("fxrstor64 (%[area])")
                      : [bad] "+r"(bad)
                      : [area] "r"(area)
                      : "memory");

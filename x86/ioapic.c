@@ -39,16 +39,14 @@ static u32 ioapic_lines(u32 n)
 void pic_silence(void)
 {
     /* Vectors 0x20..0x2f, so that a spurious one is no exception. */
-    hw_out8(0x20, 0x11);
-    hw_out8(0xa0, 0x11);
-    hw_out8(0x21, 0x20);
-    hw_out8(0xa1, 0x28);
-    hw_out8(0x21, 4);
-    hw_out8(0xa1, 2);
-    hw_out8(0x21, 1);
-    hw_out8(0xa1, 1);
-    hw_out8(0x21, 0xff);
-    hw_out8(0xa1, 0xff);
+    static const u8 words[][2] = { { 0x20, 0x11 }, { 0xa0, 0x11 },
+                                   { 0x21, 0x20 }, { 0xa1, 0x28 },
+                                   { 0x21, 4 },    { 0xa1, 2 },
+                                   { 0x21, 1 },    { 0xa1, 1 },
+                                   { 0x21, 0xff }, { 0xa1, 0xff } };
+    for (u32 i = 0; i < ARRAY_COUNT(words); i++) {
+        hw_out8(words[i][0], words[i][1]);
+    }
 }
 
 void ioapic_init(const struct acpi_info *a)

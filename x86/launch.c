@@ -6,6 +6,7 @@
  */
 #include "x86/launch.h"
 
+#include "audit/sha256.h"
 #include "core/arch.h"
 #include "core/auditor.h"
 #include "core/domain.h"
@@ -17,6 +18,7 @@
 #include "x86/desc_tables.h"
 #include "x86/domtables.h"
 #include "x86/hostcon.h"
+#include "x86/image.h"
 #include "x86/machine.h"
 #include "x86/memory.h"
 #include "x86/paging.h"
@@ -25,35 +27,16 @@
 #include "x86/smp.h"
 #include "x86/walker.h"
 
-static const struct mf_header *header_of(const u8 *module)
-{
-    return (const struct mf_header *)(const void *)(module + MF_OFFSET);
-}
-
-static const struct mf_domain *domain_of(const u8 *module, u32 i)
-{
-    return (const struct mf_domain *)(const void *)(module + MF_OFFSET +
-                                                    sizeof(struct mf_header)) +
-           i;
-}
-
-static const struct mf_image *image_of(const u8 *module, u32 i)
-{
-    const u32 domains = header_of(module)->domain_count;
-
-    return (const struct mf_image *)(const void *)domain_of(module, domains) +
-           i;
-}
-
-static void attach_images(struct domain *d, const u8 *module)
+static void attach_images(struct domain *d, const struct manifest *m,
+                          const u8 *module)
 {
     const struct mf_domain *p = d->plan;
-    const struct mf_image *k = image_of(module, p->kernel);
+    const struct mf_image *k = &m->image[p->kernel];
 
     d->kernel = module + k->offset;
     d->kernel_bytes = k->bytes;
     if (p->ramdisk != MF_NONE) {
-        const struct mf_image *r = image_of(module, p->ramdisk);
+        const struct mf_image *r = &m->image[p->ramdisk];
 
         d->ramdisk = module + r->offset;
         d->ramdisk_bytes = r->bytes;
@@ -62,10 +45,10 @@ static void attach_images(struct domain *d, const u8 *module)
 
 static void create_all(const u8 *module)
 {
-    const struct mf_header *h = header_of(module);
+    const struct manifest m = manifest_records(module);
 
-    for (u32 i = 0; i < h->domain_count; i++) {
-        const struct mf_domain *p = domain_of(module, i);
+    for (u32 i = 0; i < m.header->domain_count; i++) {
+        const struct mf_domain *p = &m.domain[i];
 
         if (domain_create((domid_t)(i + 1), p) != RC_OK) {
             cannot_start("too little memory for tenant %s (%lu MiB)", p->name,
@@ -73,12 +56,18 @@ static void create_all(const u8 *module)
         }
         struct domain *d = domain_table[i + 1];
 
-        attach_images(d, module);
+        attach_images(d, &m, module);
         if (domain_begin(d) != RC_OK) {
             cannot_start("tenant %s: %lu MiB do not hold its images", p->name,
                          p->frames >> 8);
         }
     }
+}
+
+void arch_build_digest(u8 digest[32])
+{
+    sha256(image_text_start, (u64)(image_seal_start - image_text_start),
+           digest);
 }
 
 const struct mf_header *launch_check(void)
@@ -92,22 +81,24 @@ const struct mf_header *launch_check(void)
     }
     /* Believed before it is checked: it only says how a failure shows. */
     if (bytes >= MF_OFFSET + sizeof(struct mf_header)) {
-        machine_set_debug_exit((header_of(module)->flags & MF_DEBUG_EXIT) != 0);
+        const struct mf_header *h = (const void *)(module + MF_OFFSET);
+
+        machine_set_debug_exit((h->flags & MF_DEBUG_EXIT) != 0);
     }
     if (!manifest_check(module, bytes, &fault)) {
         cannot_start("damaged boot module: %s (record %u)",
                      manifest_error_text(fault.error), fault.index);
     }
-    const struct mf_header *h = header_of(module);
+    const struct manifest m = manifest_records(module);
 
-    for (u32 i = 0; i < h->image_count; i++) {
-        if (!manifest_check_image(module, image_of(module, i))) {
+    for (u32 i = 0; i < m.header->image_count; i++) {
+        if (!manifest_check_image(module, &m.image[i])) {
             cannot_start("damaged boot module: image %u does not have its "
                          "digest",
                          i);
         }
     }
-    return h;
+    return m.header;
 }
 
 /* One record for each frame that any chunk may have. */

@@ -5,6 +5,7 @@
  */
 #include "x86/machine.h"
 
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/apic.h"
 #include "x86/boot.h"
@@ -13,6 +14,7 @@
 #include "x86/image.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
+#include "x86/walker.h"
 
 #define EXIT_PORT 0xf4u
 #define PM1_SLP_EN 0x2000u
@@ -33,10 +35,11 @@ void machine_stop(u32 code)
     hw_halt();
 }
 
-void machine_off(u32 code)
+void arch_machine_off(u32 code)
 {
     hw_cli();
     smp_stop_others();
+    walker_report();
     if (debug_exit) {
         hw_out32(EXIT_PORT, code);
     }

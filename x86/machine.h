@@ -15,10 +15,6 @@
 /* The manifest asks for the exit device at port 0xf4 (MF_DEBUG_EXIT). */
 void machine_set_debug_exit(bool on);
 
-/* Switch the machine off: exit device if asked for, ACPI, else halt. Other
- * CPUs are stopped first. */
-void machine_off(u32 code) NO_RETURN;
-
 /* Stop this CPU for good after a failure: exit device if asked for, else
  * halt, so that the last lines stay on the screen. */
 void machine_stop(u32 code) NO_RETURN;

@@ -3,7 +3,7 @@
  * The ordered list of what start-up does. Three parts: on the boot tables; on
  * the first CPU's own stack and the idle root; on each further CPU.
  */
-#include "core/mem.h"
+#include "core/arch.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/boot.h"
@@ -27,7 +27,6 @@
 #define BOOT_MAP_BYTES 0x100000000ull /* what the boot tables show */
 #define TRAMPOLINE_FIRST 0x8u
 #define TRAMPOLINE_LAST 0x9fu
-#define COM1_IRQ 4u
 #define COM2_IRQ 3u
 
 static struct bootinfo boot_info_copy SEALED;
@@ -61,9 +60,9 @@ __attribute__((no_stack_protector)) void main_early(u32 magic, u32 info)
 {
     const u8 *const all = linear(mfn(0));
     serial_init();
-    host_print("\nRingfence 0.1\n");
+    arch_log("\nRingfence 0.1\n");
     cpu_detect();
-    this_cpu()->canary = cpu_random() & ~0xffull;
+    this_cpu()->canary = arch_random() & ~0xffull;
     cpu_setup();
     const char *const wrong =
         bootinfo_parse(&boot_info_copy, magic, info, all, BOOT_MAP_BYTES);
@@ -75,7 +74,7 @@ __attribute__((no_stack_protector)) void main_early(u32 magic, u32 info)
     trampoline_page = trampoline_find(&boot_info_copy);
     /* CPUs, I/O APICs, power, while all memory can be read. */
     if (!acpi_parse(&acpi, &boot_info_copy, all, BOOT_MAP_BYTES)) {
-        host_print("acpi: no tables; one CPU\n");
+        arch_log("acpi: no tables; one CPU\n");
     }
     /* The tables to stay; the first CPU's block takes over what we have. */
     paging_init(acpi.cpu_count > 0 ? acpi.cpu_count : 1);
@@ -90,7 +89,6 @@ __attribute__((no_stack_protector)) void main_early(u32 magic, u32 info)
 static void route_serial(void)
 {
     polls_serial =
-        !ioapic_route(&acpi, COM1_IRQ, VEC_SERIAL, this_cpu()->apic_id) ||
         !ioapic_route(&acpi, COM2_IRQ, VEC_SERIAL, this_cpu()->apic_id);
     serial_enable_input();
 }
@@ -114,14 +112,14 @@ void main_on_own_stack(void)
     smp_start(trampoline_page);
     route_serial();
     cpu_print(smp_cpu_count());
-    host_print("memory: %lu MiB in %u chunks, clock: %lu kHz\n", memory_mib(),
-               (u32)(memory_mib() / 2), clock_tsc_khz());
+    arch_log("memory: %lu MiB in %u chunks, clock: %lu kHz\n", memory_mib(),
+             (u32)(memory_mib() / 2), clock_tsc_khz());
     const struct mf_header *const plan = launch_check();
     launch_all(plan); /* every tenant is built, none has run */
     paging_seal();    /* nothing writes the sealed data again */
-    host_print("checked: hypervisor tables, %lu entries, "
-               "0 writable and executable\n",
-               walker_verify());
+    arch_log("checked: hypervisor tables, %lu entries, "
+             "0 writable and executable\n",
+             walker_verify());
     smp_open();
     cpu_loop();
 }

@@ -13,7 +13,6 @@
 #include "x86/paging.h"
 #include "x86/panic.h"
 #include "x86/print.h"
-#include "x86/smp.h"
 
 #define WORDS (MEMORY_CHUNKS_MAX / 64)
 #define BOOT_LIMIT_CHUNK 2048u /* 4 GiB: what the boot tables map */
@@ -51,20 +50,25 @@ static void ranges_sort(struct boot_range *r, u32 count)
     }
 }
 
-static void range_mark(u64 start, u64 end)
+static void chunks_set(u64 *map, u64 first, u64 end, bool on)
 {
-    u64 c = (start + CHUNK_BYTES - 1) / CHUNK_BYTES;
-    for (; c < MEMORY_CHUNKS_MAX && (c + 1) * CHUNK_BYTES <= end; c++) {
-        bit_set(usable, (u32)c, true);
+    for (u64 c = first; c < end && c < MEMORY_CHUNKS_MAX; c++) {
+        bit_set(map, (u32)c, on);
     }
 }
 
+/* Chunks that lie wholly in the range. */
+static void range_mark(u64 start, u64 end)
+{
+    chunks_set(usable, (start + CHUNK_BYTES - 1) / CHUNK_BYTES,
+               end / CHUNK_BYTES, true);
+}
+
+/* Chunks that touch it. */
 static void range_clear(u64 start, u64 end)
 {
-    u64 c = start / CHUNK_BYTES;
-    for (; c < MEMORY_CHUNKS_MAX && c * CHUNK_BYTES < end; c++) {
-        bit_set(usable, (u32)c, false);
-    }
+    chunks_set(usable, start / CHUNK_BYTES,
+               (end + CHUNK_BYTES - 1) / CHUNK_BYTES, false);
 }
 
 static void mark_usable(const struct boot_range *r, u32 count)
@@ -154,15 +158,22 @@ u64 memory_mib(void)
     return total_chunks * (CHUNK_BYTES >> 20);
 }
 
+static void make_own(u64 first, u64 count)
+{
+    chunks_set(usable, first, first + count, false);
+    chunks_set(own, first, first + count, true);
+    for (u64 i = 0; i < count; i++) {
+        paging_map_own_chunk((u32)(first + i));
+    }
+}
+
 u32 boot_alloc_chunk(void)
 {
     const u32 limit =
         chunk_count < BOOT_LIMIT_CHUNK ? chunk_count : BOOT_LIMIT_CHUNK;
     for (u32 c = 1; c < limit; c++) {
         if (bit_get(usable, c)) {
-            bit_set(usable, c, false);
-            bit_set(own, c, true);
-            paging_map_own_chunk(c);
+            make_own(c, 1);
             return c;
         }
     }
@@ -202,11 +213,7 @@ bool memory_take_run(u64 count, mfn_t *first)
     if (c + count > chunk_count) {
         return false;
     }
-    for (u64 i = 0; i < count; i++) {
-        bit_set(usable, (u32)(c + i), false);
-        bit_set(own, (u32)(c + i), true);
-        paging_map_own_chunk((u32)(c + i));
-    }
+    make_own(c, count);
     *first = mfn(c << CHUNK_FRAME_BITS);
     memset(linear(*first), 0, count * CHUNK_BYTES);
     return true;
@@ -219,9 +226,7 @@ bool memory_take_top(u64 count, u64 *first)
     }
     for (u64 c = chunk_count - count; c > 0; c--) {
         if (run_is_usable(c, count)) {
-            for (u64 i = 0; i < count; i++) {
-                bit_set(usable, (u32)(c + i), false);
-            }
+            chunks_set(usable, c, c + count, false);
             *first = c;
             return true;
         }

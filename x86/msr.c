@@ -8,7 +8,6 @@
  * that is kept in memory.
  */
 #include "x86/hw.h"
-#include "x86/hwfault.h"
 #include "x86/private.h"
 
 enum msr_how {

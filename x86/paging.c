@@ -11,11 +11,11 @@
  */
 #include "x86/paging.h"
 
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/image.h"
 #include "x86/memory.h"
 #include "x86/panic.h"
-#include "x86/print.h"
 #include "x86/pte.h"
 #include "x86/smp.h"
 
@@ -38,38 +38,35 @@ static u64 *table_of(u64 entry)
     return linear(pte_mfn(entry));
 }
 
-/* The table of level-1 below entry index of t, made when it is missing. */
-static u64 *table_below(u64 *t, u32 index)
-{
-    if (!pte_is_present(t[index])) {
-        t[index] = pte_make(boot_alloc(1), TABLE_FLAGS);
-    }
-    return table_of(t[index]);
-}
-
-/* The entry for va in the table of the level (1 or 2), tables made as needed:
- * start-up only. */
-static u64 *entry_make(u64 va, u32 level)
+/* The entry for va in the table of the level (1 or 2). Tables that are missing
+ * are made, at start-up only, or the answer is NULL. */
+static u64 *entry_at(u64 va, u32 level, bool make)
 {
     u64 *t = linear(idle_l4);
     for (u32 l = 4; l > level; l--) {
-        t = table_below(t, pte_index(va, l));
-    }
-    return &t[pte_index(va, level)];
-}
-
-/* The same without making anything: NULL when a table is missing. */
-static u64 *entry_find(u64 va, u32 level)
-{
-    u64 *t = linear(idle_l4);
-    for (u32 l = 4; l > level; l--) {
-        const u64 e = t[pte_index(va, l)];
-        if (!pte_is_present(e) || pte_is_large(e)) {
+        u64 *const e = &t[pte_index(va, l)];
+        if (!pte_is_present(*e) && make) {
+            *e = pte_make(boot_alloc(1), TABLE_FLAGS);
+        }
+        if (!pte_is_present(*e) || pte_is_large(*e)) {
             return NULL;
         }
-        t = table_of(e);
+        t = table_of(*e);
     }
     return &t[pte_index(va, level)];
+}
+
+static u64 *entry_make(u64 va, u32 level)
+{
+    return entry_at(va, level, true);
+}
+
+/* One whose tables start-up has made. */
+static u64 *entry_there(u64 va, u32 level)
+{
+    u64 *const e = entry_at(va, level, false);
+    CHECK(e != NULL);
+    return e;
 }
 
 static u64 linear_va(u32 chunk)
@@ -149,7 +146,7 @@ void paging_load_idle(void)
 void paging_seal(void)
 {
     map_image_part(image_seal_start, image_data_start, RODATA_FLAGS);
-    tlb_flush_cpus(smp_all_cpus());
+    arch_tlb_flush(smp_all_cpus());
 }
 
 u64 paging_hv_slot(u32 slot)
@@ -166,24 +163,22 @@ void paging_map_own_chunk(u32 chunk)
     if (!paging_ready) {
         return; /* paging_init maps what was taken before it */
     }
-    u64 *const e = entry_find(linear_va(chunk), 2);
-    CHECK(e != NULL);
+    u64 *const e = entry_there(linear_va(chunk), 2);
     const mfn_t m = mfn((u64)chunk << CHUNK_FRAME_BITS);
     atomic_store64(e, pte_make(m, DATA_FLAGS | PTE_LARGE));
 }
 
 void paging_window_prepare(u32 chunk, mfn_t l1_table)
 {
-    u64 *const e = entry_find(linear_va(chunk), 2);
-    CHECK(e != NULL && !pte_is_large(*e));
+    u64 *const e = entry_there(linear_va(chunk), 2);
+    CHECK(!pte_is_large(*e));
     atomic_store64(e, pte_make(l1_table, TABLE_FLAGS));
 }
 
 void paging_window_set(mfn_t m, bool present)
 {
     const u64 va = LINEAR_BASE + (m.v << PAGE_BITS);
-    u64 *const e = entry_find(va, 1);
-    CHECK(e != NULL);
+    u64 *const e = entry_there(va, 1);
     atomic_store64(e, present ? pte_make(m, DATA_FLAGS) : 0);
     if (!present) {
         hw_invlpg(va);
@@ -196,15 +191,9 @@ bool paging_linear_has(mfn_t m)
     if (m.v >= (u64)memory_chunk_count() << CHUNK_FRAME_BITS) {
         return false;
     }
-    const u64 *const l2 = entry_find(va, 2);
-    if (l2 == NULL || !pte_is_present(*l2)) {
-        return false;
-    }
-    if (pte_is_large(*l2)) {
-        return true;
-    }
-    const u64 *const l1 = table_of(*l2);
-    return pte_is_present(l1[pte_index(va, 1)]);
+    const u64 *const l2 = entry_there(va, 2);
+    const u64 *const e = pte_is_large(*l2) ? l2 : entry_at(va, 1, false);
+    return e != NULL && pte_is_present(*e);
 }
 
 void *temp_map(u32 slot, mfn_t m)
@@ -236,10 +225,8 @@ void *paging_map_device(u64 address, u32 bytes)
     const u64 va = DEVICE_BASE + (u64)device_pages * PAGE_BYTES;
     CHECK(device_pages + (last - first + 1) <= TABLE_ENTRIES);
     for (u64 f = first; f <= last; f++) {
-        u64 *const e =
-            entry_find(DEVICE_BASE + (u64)device_pages * PAGE_BYTES, 1);
-        CHECK(e != NULL);
-        *e = pte_make(mfn(f), DEVICE_FLAGS);
+        *entry_there(DEVICE_BASE + (u64)device_pages * PAGE_BYTES, 1) =
+            pte_make(mfn(f), DEVICE_FLAGS);
         device_pages++;
     }
     return (void *)(uintptr_t)(va + address % PAGE_BYTES);
@@ -248,10 +235,9 @@ void *paging_map_device(u64 address, u32 bytes)
 const u8 *paging_map_module(u32 first, u32 count)
 {
     for (u32 i = 0; i < count; i++) {
-        u64 *const e = entry_find(MODULE_BASE + (u64)i * CHUNK_BYTES, 2);
-        CHECK(e != NULL);
         const mfn_t m = mfn((u64)(first + i) << CHUNK_FRAME_BITS);
-        *e = pte_make(m, RODATA_FLAGS | PTE_LARGE);
+        *entry_there(MODULE_BASE + (u64)i * CHUNK_BYTES, 2) =
+            pte_make(m, RODATA_FLAGS | PTE_LARGE);
     }
     return (const u8 *)(uintptr_t)MODULE_BASE;
 }

@@ -44,13 +44,13 @@ static void NO_RETURN panic_leave(u64 rip)
 
 void panic(const char *fmt, ...)
 {
-    char text[200];
     va_list args;
     panic_enter();
+    panic_print("\nringfence: panic on CPU %u: ", this_cpu()->id);
     va_start(args, fmt);
-    (void)print_to(text, sizeof(text), fmt, args);
+    panic_vprint(fmt, args);
     va_end(args);
-    panic_print("\nringfence: panic on CPU %u: %s\n", this_cpu()->id, text);
+    panic_print("\n");
     panic_leave((u64)__builtin_return_address(0));
 }
 

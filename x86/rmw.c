@@ -55,21 +55,10 @@ static u64 flags_of_sum(u64 a, u64 b, u64 sum, u32 size)
     return flags;
 }
 
+/* a - b is what b must be added to for a. */
 static u64 flags_of_difference(u64 a, u64 b, u64 difference, u32 size)
 {
-    const u64 top = 1ull << (8 * size - 1);
-    const u64 borrow = (~a & b) | ((~a | b) & difference);
-    u64 flags = 0;
-    if ((borrow & top) != 0) {
-        flags |= RFLAGS_CF;
-    }
-    if ((borrow & 8) != 0) {
-        flags |= RFLAGS_AF;
-    }
-    if (((a ^ b) & (a ^ difference) & top) != 0) {
-        flags |= RFLAGS_OF;
-    }
-    return flags | flags_of(difference, size);
+    return flags_of_sum(difference, b, a, size) | flags_of(difference, size);
 }
 
 /* Put a result of the size into a register as the processor does: 4 bytes

@@ -19,6 +19,7 @@
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/nospec.h"
+#include "core/pgentry.h"
 #include "x86/desc.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
@@ -159,19 +160,11 @@ s64 hc_update_descriptor(struct hc_call *c)
         return RC_EINVAL;
     }
     lock_take(&d->mm);
-    struct frame *f = frame_of(d, m);
-    enum rc rc = RC_EINVAL;
-    if (f != NULL) {
-        if (f->type == FRAME_PLAIN && frame_needs_flush(f, FRAME_WRITABLE)) {
-            arch_tlb_flush_since(atomic_load64(&d->cpus), f->stamp);
-        }
-        /* The type reference keeps page tables from being written here. */
-        rc = frame_ref_writable(f);
-    }
+    const enum rc rc = pgentry_hold(d, m);
     if (rc == RC_OK) {
         arch_frame_write64(m, offset, desc);
         copies_update(d, m, offset / 8, desc);
-        frame_unref_writable(f);
+        pgentry_let_go(m);
     }
     lock_drop(&d->mm);
     return rc;
@@ -195,32 +188,18 @@ bool seg_is_long(const struct vcpu *v, u64 cs)
 
 s64 hc_segbase_fs(struct hc_call *c)
 {
-    if (!address_is_canonical(c->arg[1])) {
-        return RC_EINVAL;
-    }
-    c->v->fs_base = c->arg[1];
-    hw_wrmsr(MSR_FS_BASE, c->arg[1]);
-    return RC_OK;
+    return msr_write(c->v, MSR_FS_BASE, c->arg[1]) ? RC_OK : RC_EINVAL;
 }
 
 /* Only the guest kernel makes hypercalls: the user base is the other one. */
 s64 hc_segbase_gs_user(struct hc_call *c)
 {
-    if (!address_is_canonical(c->arg[1])) {
-        return RC_EINVAL;
-    }
-    c->v->gs_base_user = c->arg[1];
-    return RC_OK;
+    return msr_write(c->v, MSR_KERNEL_GS_BASE, c->arg[1]) ? RC_OK : RC_EINVAL;
 }
 
 s64 hc_segbase_gs_kernel(struct hc_call *c)
 {
-    if (!address_is_canonical(c->arg[1])) {
-        return RC_EINVAL;
-    }
-    c->v->gs_base_kernel = c->arg[1];
-    hw_wrmsr(MSR_KERNEL_GS_BASE, c->arg[1]);
-    return RC_OK;
+    return msr_write(c->v, MSR_GS_BASE, c->arg[1]) ? RC_OK : RC_EINVAL;
 }
 
 /* The selector and its base become those of user mode; a bad one is replaced

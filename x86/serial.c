@@ -3,11 +3,12 @@
  * 16550 serial ports by polled output and collected input. Sources: [PC16550D]
  * register description.
  *
- * The input ring has one writer (the collecting CPU) and one reader; head and
- * tail run freely and are atomic.
+ * Input is the consoles'. Its ring has one writer (the collecting CPU) and one
+ * reader; head and tail run freely and are atomic.
  */
 #include "x86/serial.h"
 
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/hw.h"
 #include "x86/image.h"
@@ -28,17 +29,13 @@
  * 1 us or, emulated, less. */
 #define READY_TRIES 200000u
 
-struct serial_ring {
-    u8 byte[RING_BYTES];
-    u32 head; /* [a] writer's */
-    u32 tail; /* [a] reader's */
-};
-
-static const u16 port_base[SERIAL_PORTS] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+static const u16 port_base[SERIAL_PORTS] = { 0x3f8, 0x2f8, 0x3e8 };
 static bool port_present[SERIAL_PORTS] SEALED;
 static bool port_stuck[SERIAL_PORTS]; /* gave up waiting for it */
-static struct serial_ring ring[SERIAL_PORTS];
-static bool behind; /* first CPU's */
+static u8 ring[RING_BYTES];
+static u32 ring_head; /* [a] writer's */
+static u32 ring_tail; /* [a] reader's */
+static bool behind;   /* first CPU's */
 
 static bool port_probe(u16 base)
 {
@@ -75,10 +72,8 @@ bool serial_is_present(u32 port)
 
 void serial_enable_input(void)
 {
-    for (u32 i = 0; i < SERIAL_PORTS; i++) {
-        if (port_present[i]) {
-            hw_out8(port_base[i] + REG_IER, 1);
-        }
+    if (port_present[SERIAL_CONSOLES]) {
+        hw_out8(port_base[SERIAL_CONSOLES] + REG_IER, 1);
     }
 }
 
@@ -115,14 +110,15 @@ void serial_write(u32 port, const u8 *bytes, u32 count)
     }
 }
 
-u32 serial_try(u32 port, const u8 *bytes, u32 count)
+u32 arch_audit_send(const u8 *bytes, u32 count)
 {
-    if (!serial_is_present(port) ||
-        (hw_in8(port_base[port] + REG_LSR) & LSR_EMPTY) == 0) {
+    const u16 base = port_base[SERIAL_AUDIT];
+    if (!serial_is_present(SERIAL_AUDIT) ||
+        (hw_in8(base + REG_LSR) & LSR_EMPTY) == 0) {
         return 0;
     }
     const u32 burst = count < FIFO_BYTES ? count : FIFO_BYTES;
-    hw_out8_many(port_base[port] + REG_DATA, bytes, burst);
+    hw_out8_many(base + REG_DATA, bytes, burst);
     return burst;
 }
 
@@ -145,26 +141,6 @@ void serial_write_text(u32 port, const char *text, u32 count)
     serial_write(port, burst, n);
 }
 
-/* True: bytes are left. */
-static bool ring_collect(u32 port)
-{
-    struct serial_ring *const r = &ring[port];
-    const u16 base = port_base[port];
-    /* Bounded: a line that never falls silent must not hold the CPU. */
-    for (u32 i = 0; i < COLLECT_MAX; i++) {
-        if ((hw_in8(base + REG_LSR) & LSR_DATA) == 0) {
-            return false;
-        }
-        const u8 b = hw_in8(base + REG_DATA);
-        const u32 head = r->head;
-        if (head - atomic_load32(&r->tail) < RING_BYTES) {
-            r->byte[head % RING_BYTES] = b;
-            atomic_store32(&r->head, head + 1);
-        }
-    }
-    return true;
-}
-
 bool serial_is_behind(void)
 {
     return behind;
@@ -172,30 +148,32 @@ bool serial_is_behind(void)
 
 bool serial_collect(void)
 {
-    bool any = false;
-    behind = false;
-    for (u32 i = 0; i < SERIAL_PORTS; i++) {
-        if (port_present[i]) {
-            behind = ring_collect(i) || behind;
-            any = any || ring[i].head != atomic_load32(&ring[i].tail);
+    const u16 base = port_base[SERIAL_CONSOLES];
+    const bool present = serial_is_present(SERIAL_CONSOLES);
+    u32 head = ring_head;
+    behind = present;
+    /* Bounded: a line that never falls silent must not hold the CPU. */
+    for (u32 i = 0; behind && i < COLLECT_MAX; i++) {
+        behind = (hw_in8(base + REG_LSR) & LSR_DATA) != 0;
+        const u8 b = behind ? hw_in8(base + REG_DATA) : 0;
+        if (behind && head - atomic_load32(&ring_tail) < RING_BYTES) {
+            ring[head % RING_BYTES] = b;
+            head++;
+            atomic_store32(&ring_head, head);
         }
     }
-    return any;
+    return head != atomic_load32(&ring_tail);
 }
 
-u32 serial_read(u32 port, u8 *bytes, u32 room)
+u32 serial_read(u8 *bytes, u32 room)
 {
-    if (!serial_is_present(port)) {
-        return 0;
-    }
-    struct serial_ring *const r = &ring[port];
-    const u32 head = atomic_load32(&r->head);
-    u32 tail = r->tail;
+    const u32 head = atomic_load32(&ring_head);
+    u32 tail = ring_tail;
     u32 n = 0;
     for (; n < room && tail != head; n++) {
-        bytes[n] = r->byte[tail % RING_BYTES];
+        bytes[n] = ring[tail % RING_BYTES];
         tail++;
     }
-    atomic_store32(&r->tail, tail);
+    atomic_store32(&ring_tail, tail);
     return n;
 }

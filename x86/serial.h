@@ -18,7 +18,7 @@
 
 #include "core/base.h"
 
-#define SERIAL_PORTS 4u
+#define SERIAL_PORTS 3u
 #define SERIAL_HOST 0u
 #define SERIAL_CONSOLES 1u
 #define SERIAL_AUDIT 2u
@@ -26,23 +26,22 @@
 /* Find and set up the ports; output works from here. */
 void serial_init(void);
 bool serial_is_present(u32 port);
-/* Let the ports raise interrupts on input; irqs come to serial_collect. */
+/* Let the consoles' port raise interrupts on input; they come to
+ * serial_collect. */
 void serial_enable_input(void);
 
 /* Bytes as they are. */
 void serial_write(u32 port, const u8 *bytes, u32 count);
-/* As many as the transmitter has room for now: 0 while it is busy. */
-u32 serial_try(u32 port, const u8 *bytes, u32 count);
 /* Text: CR before each LF. */
 void serial_write_text(u32 port, const char *text, u32 count);
 
-/* Move what has arrived into the rings; true: a ring is not empty. Own
- * interrupt or timer of the first CPU only. */
+/* Move what has arrived on the consoles' port into the ring; true: it is not
+ * empty. Own interrupt or timer of the first CPU only. */
 bool serial_collect(void);
 /* The last serial_collect left bytes behind, for which no further interrupt
  * comes: collect again soon. */
 bool serial_is_behind(void);
-/* Take up to room bytes that have arrived; one reader a port. */
-u32 serial_read(u32 port, u8 *bytes, u32 room);
+/* Take up to room bytes that have arrived; one reader. */
+u32 serial_read(u8 *bytes, u32 room);
 
 #endif

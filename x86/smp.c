@@ -15,10 +15,8 @@
 #include "x86/hw.h"
 #include "x86/image.h"
 #include "x86/paging.h"
-#include "x86/panic.h"
 #include "x86/print.h"
 #include "x86/regs.h"
-#include "x86/serial.h"
 
 #define START_WAIT_NS 1000000000ull
 #define STOP_WAIT_TURNS 1000000u
@@ -67,18 +65,10 @@ void smp_init(struct acpi_info *a, u32 own_apic_id)
 
 /* ---- start-up ---------------------------------------------------------- */
 
-static void wait_ns(u64 ns)
-{
-    const ns_t until = clock_now() + ns;
-    while (clock_now() < until) {
-        hw_pause();
-    }
-}
-
 static bool wait_report(u32 before, u64 ns)
 {
-    const ns_t until = clock_now() + ns;
-    while (clock_now() < until) {
+    const ns_t until = arch_now() + ns;
+    while (arch_now() < until) {
         if (atomic_load32(&reported) != before) {
             return true;
         }
@@ -102,11 +92,11 @@ static bool start_one(u32 cpu, u32 page)
 {
     struct cpu *const c = percpu_block(cpu);
     c->apic_id = apic_of[cpu];
-    c->canary = cpu_random() & ~0xffull; /* a zero byte stops string copies */
+    c->canary = arch_random() & ~0xffull; /* a zero byte stops string copies */
     trampoline_write(page, c);
     const u32 before = atomic_load32(&reported);
     apic_send_init(c->apic_id);
-    wait_ns(10 * NS_PER_MS);
+    (void)wait_report(before, 10 * NS_PER_MS);
     for (u32 i = 0; i < 2; i++) {
         apic_send_startup(c->apic_id, page);
         if (wait_report(before, i == 0 ? NS_PER_MS : START_WAIT_NS)) {
@@ -129,28 +119,28 @@ static void wipe(u64 address, u32 frames)
 static void skew_check(u32 cpu, ns_t before)
 {
     const ns_t seen = atomic_load64(&reported_at);
-    if (seen < before || seen > clock_now()) {
-        host_print("cpu: the clock of CPU %u differs\n", cpu);
+    if (seen < before || seen > arch_now()) {
+        arch_log("cpu: the clock of CPU %u differs\n", cpu);
     }
 }
 
 void smp_start(u32 trampoline_page)
 {
     if (left_out > 0) {
-        host_print("cpu: %u CPUs beyond %u are left out\n", left_out, CPU_MAX);
+        arch_log("cpu: %u CPUs beyond %u are left out\n", left_out, CPU_MAX);
     }
     ap_idle_root = paging_own_cr3();
     for (u32 i = 1; i < known_count; i++) {
         if (trampoline_page == 0) {
-            host_print("cpu: no page below 1 MiB to start the others\n");
+            arch_log("cpu: no page below 1 MiB to start the others\n");
             break;
         }
         /* A late CPU would use a block that is another's: stop at the first
          * that does not answer. */
-        const ns_t before = clock_now();
+        const ns_t before = arch_now();
         if (!start_one(i, trampoline_page)) {
-            host_print("cpu: CPU %u does not start; going on with %u\n", i,
-                       cpu_count);
+            arch_log("cpu: CPU %u does not start; going on with %u\n", i,
+                     cpu_count);
             apic_send_init(apic_of[i]);
             break;
         }
@@ -166,7 +156,7 @@ void smp_start(u32 trampoline_page)
 
 void smp_report(void)
 {
-    atomic_store64(&reported_at, clock_now());
+    atomic_store64(&reported_at, arch_now());
     (void)atomic_add32(&reported, 1);
     while (atomic_load32(&opened) == 0) {
         arch_relax();
@@ -180,7 +170,7 @@ void smp_open(void)
 
 /* ---- TLB --------------------------------------------------------------- */
 
-u64 tlb_stamp(void)
+u64 arch_tlb_stamp(void)
 {
     return atomic_add64(&tlb_clock, 1);
 }
@@ -213,10 +203,10 @@ static void tlb_serve(struct cpu *c)
     }
 }
 
-void tlb_flush_cpus(u64 cpus)
+void arch_tlb_flush(u64 cpus)
 {
     const u32 self = this_cpu()->id;
-    const u64 start = tlb_stamp();
+    const u64 start = arch_tlb_stamp();
     for (u32 i = 0; i < cpu_count; i++) {
         if (i != self && (cpus >> i & 1) != 0) {
             struct cpu *const c = percpu_block(i);
@@ -237,9 +227,33 @@ void tlb_flush_cpus(u64 cpus)
     }
 }
 
+void arch_tlb_flush_since(u64 cpus, u64 stamp)
+{
+    u64 late = 0;
+    for (u32 i = 0; i < smp_cpu_count(); i++) {
+        if ((cpus >> i & 1) != 0 && tlb_seen(i) <= stamp) {
+            late |= 1ull << i;
+        }
+    }
+    if (late != 0) {
+        arch_tlb_flush(late);
+    }
+}
+
+void arch_tlb_flush_page(u64 cpus, u64 va)
+{
+    const u64 self = 1ull << this_cpu()->id;
+    if ((cpus & self) != 0) {
+        hw_invlpg(va);
+    }
+    if ((cpus & ~self) != 0) {
+        arch_tlb_flush(cpus & ~self);
+    }
+}
+
 /* ---- requests ---------------------------------------------------------- */
 
-void smp_kick(u32 cpu)
+void arch_kick(u32 cpu)
 {
     struct cpu *const c = percpu_block(cpu);
     atomic_store32(&c->kicked, 1);
@@ -284,19 +298,9 @@ void arch_relax(void)
     hw_pause();
 }
 
-void irq_kick(void)
-{
-    apic_eoi();
-}
-
 void irq_flush(void)
 {
     struct cpu *const c = this_cpu();
     apic_eoi();
     tlb_serve(c);
-}
-
-void panic_halt(void)
-{
-    hw_halt();
 }

@@ -32,17 +32,11 @@ void smp_start(u32 trampoline_page);
 void smp_report(void);
 void smp_open(void);
 
-/* Interrupt CPU cpu; it looks at its flags. */
-void smp_kick(u32 cpu);
 /* All other CPUs stop for good. */
 void smp_stop_others(void);
 
 /* Load a root on this CPU: a full flush. */
 void tlb_load_root(u64 cr3);
-/* Flush everything on the CPUs of the mask; returns when all have. */
-void tlb_flush_cpus(u64 cpus);
-/* A moment of the clock: a full flush that begins later has seen more. */
-u64 tlb_stamp(void);
 /* What a CPU has seen. */
 u64 tlb_seen(u32 cpu);
 

@@ -15,6 +15,7 @@
 #include "core/abi.h"
 #include "core/arch.h"
 #include "core/dispatch.h"
+#include "x86/apic.h"
 #include "x86/entry.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
@@ -32,15 +33,13 @@ struct regs *guest_regs(void)
 /* An interrupt of ours; false when the vector is none of them. */
 static bool interrupt(u32 vector)
 {
-    struct cpu *cpu = this_cpu();
     switch (vector) {
     case VEC_TIMER:
         irq_timer();
-        cpu->resched = 1;
         return true;
     case VEC_KICK:
-        irq_kick();
-        cpu->resched = 1;
+        apic_eoi();
+        this_cpu()->resched = 1;
         return true;
     case VEC_FLUSH:
         irq_flush();
@@ -49,7 +48,7 @@ static bool interrupt(u32 vector)
         irq_serial();
         return true;
     case VEC_HALT:
-        panic_halt();
+        hw_halt();
     default:
         /* Spurious ones are not to be acknowledged [SDM 3A 10.9]. */
         return vector >= TRAP_EXCEPTIONS;

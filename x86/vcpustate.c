@@ -15,6 +15,7 @@
 #include "core/abi.h"
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/mem.h"
 #include "core/pgtable.h"
 #include "x86/context.h"
 #include "x86/hw.h"
@@ -23,6 +24,12 @@
 #include "x86/seg.h"
 
 #define TRAPS_AT_ONCE 16u
+#define GENERAL_BYTES (15 * sizeof(u64)) /* general registers in one piece */
+
+_Static_assert(offsetof(struct regs, error) == GENERAL_BYTES, "r15..rdi");
+_Static_assert(offsetof(struct context_regs, error_and_vector) ==
+                   offsetof(struct context_regs, r15) + GENERAL_BYTES,
+               "r15..rdi");
 
 void vcpustate_start(struct guest_state *s, u64 rip, u64 rsp, u64 start)
 {
@@ -38,10 +45,7 @@ void vcpustate_start(struct guest_state *s, u64 rip, u64 rsp, u64 start)
 
 void vcpustate_reset(struct vcpu *v)
 {
-    for (u32 i = 0; i < CALLBACK_COUNT; i++) {
-        v->callback[i].address = 0;
-        v->callback[i].mask_events = false;
-    }
+    memset(v->callback, 0, sizeof(v->callback));
     v->kernel_sp = 0;
     v->kernel_ss = SEL_GUEST_DS;
     v->in_kernel = true;
@@ -53,9 +57,7 @@ void vcpustate_reset(struct vcpu *v)
     v->fs_base = 0;
     v->gs_base_kernel = 0;
     v->gs_base_user = 0;
-    for (u32 i = 0; i < ARRAY_COUNT(v->debugreg); i++) {
-        v->debugreg[i] = 0;
-    }
+    memset(v->debugreg, 0, sizeof(v->debugreg));
     v->debugreg[6] = 0xffff0ff0;
     v->debugreg[7] = 0x400;
     v->gdt_frame = mfn(MFN_NONE);
@@ -73,21 +75,8 @@ static u16 selector(u64 from)
 static void take_regs(struct guest_state *s, const struct context_regs *c)
 {
     struct regs *r = &s->regs;
-    r->r15 = c->r15;
-    r->r14 = c->r14;
-    r->r13 = c->r13;
-    r->r12 = c->r12;
-    r->rbp = c->rbp;
-    r->rbx = c->rbx;
-    r->r11 = c->r11;
-    r->r10 = c->r10;
-    r->r9 = c->r9;
-    r->r8 = c->r8;
-    r->rax = c->rax;
-    r->rcx = c->rcx;
-    r->rdx = c->rdx;
-    r->rsi = c->rsi;
-    r->rdi = c->rdi;
+    /* r15 to rdi, in the same order. */
+    hw_copy_bytes(r, &c->r15, GENERAL_BYTES);
     r->rip = c->rip;
     r->rsp = c->rsp;
     r->cs = (c->cs & 0xffff) | SELECTOR_RPL;
@@ -100,25 +89,16 @@ static void take_regs(struct guest_state *s, const struct context_regs *c)
 }
 
 /* What can be refused without having changed anything. */
-static enum rc context_ok(const struct context_regs *c,
-                          const struct context_tables *t)
+static bool context_ok(const struct context_regs *c,
+                       const struct context_tables *t)
 {
-    if ((c->flags & CONTEXT_IN_KERNEL) == 0 || t->gdt_entries > 512 ||
-        t->ldt_entries != 0) {
-        return RC_EINVAL;
-    }
-    if (!address_is_canonical(t->fs_base) ||
-        !address_is_canonical(t->gs_base_kernel) ||
-        !address_is_canonical(t->gs_base_user) ||
-        !address_is_canonical(c->rip)) {
-        return RC_EINVAL;
-    }
-    if (!address_is_guest(t->event_address) ||
-        !address_is_guest(t->failsafe_address) ||
-        !address_is_guest(t->syscall_address)) {
-        return RC_EINVAL;
-    }
-    return RC_OK;
+    return (c->flags & CONTEXT_IN_KERNEL) != 0 && t->gdt_entries <= 512 &&
+           t->ldt_entries == 0 && address_is_canonical(t->fs_base) &&
+           address_is_canonical(t->gs_base_kernel) &&
+           address_is_canonical(t->gs_base_user) &&
+           address_is_canonical(c->rip) && address_is_guest(t->event_address) &&
+           address_is_guest(t->failsafe_address) &&
+           address_is_guest(t->syscall_address);
 }
 
 static void take_tables(struct vcpu *v, const struct context_regs *c,
@@ -212,11 +192,10 @@ static enum rc initialise(struct vcpu *v, u64 from,
 /* One caller at a time fills in a vCPU, and nobody starts it meanwhile. */
 static bool claim(struct vcpu *v)
 {
-    bool ours = false;
     lock_take(&v->domain->mm);
-    if (v->state == VCPU_EMPTY) {
+    const bool ours = v->state == VCPU_EMPTY;
+    if (ours) {
         v->state = VCPU_FILLING;
-        ours = true;
     }
     lock_drop(&v->domain->mm);
     return ours;
@@ -235,9 +214,8 @@ s64 hc_vcpu_initialise(struct hc_call *c)
         !arch_fetch(&tables, gva(from + CONTEXT_TABLES), sizeof(tables))) {
         return RC_EFAULT;
     }
-    const enum rc ok = context_ok(&regs, &tables);
-    if (ok != RC_OK) {
-        return ok;
+    if (!context_ok(&regs, &tables)) {
+        return RC_EINVAL;
     }
     if (!claim(v)) {
         return RC_EEXIST;

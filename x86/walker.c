@@ -31,6 +31,7 @@
  */
 #include "x86/walker.h"
 
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "x86/domtables.h"
 #include "x86/hw.h"
@@ -62,12 +63,13 @@ void walker_enable(bool on)
     enabled = on;
 }
 
-/* Counted; the first is named, and the walk's end stops the host. */
+/* What an entry shows that it must not, NULL for nothing: counted; the first is
+ * named, and the walk's end stops the host. */
 static void wrong(const struct walker *w, const char *what, u64 e)
 {
-    if (atomic_add64(&strays, 1) == 0) {
-        host_print("walker: slot %u shows %s: frame %lx at %lx, entry %lx\n",
-                   pte_index(w->va, 4), what, pte_mfn(e).v, w->va, e);
+    if (what != NULL && atomic_add64(&strays, 1) == 0) {
+        arch_log("walker: slot %u shows %s: frame %lx at %lx, entry %lx\n",
+                 pte_index(w->va, 4), what, pte_mfn(e).v, w->va, e);
     }
 }
 
@@ -109,23 +111,24 @@ static bool window_is_right(const u64 *entry, mfn_t m)
     return false;
 }
 
-static void check_window(const struct walker *w, const u64 *entry)
+/* The functions below say what an entry shows that it must not, or NULL. */
+
+static const char *window_fault(const struct walker *w, const u64 *entry)
 {
     const u64 e = atomic_load64(entry);
     const mfn_t m = pte_mfn(e);
     if (!pte_is_present(e)) {
-        return;
+        return NULL;
     }
     if (LINEAR_BASE + (m.v << PAGE_BITS) != w->va) {
-        wrong(w, "a frame at another's place", e);
+        return "a frame at another's place";
     }
-    if (!window_is_right(entry, m)) {
-        wrong(w, "a tenant's frame that is no page table", e);
-    }
+    return window_is_right(entry, m) ? NULL
+                                     : "a tenant's frame that is no page table";
 }
 
 /* A page of a vCPU's private area. */
-static void check_private(const struct walker *w, u64 e, u64 rights)
+static const char *private_fault(const struct walker *w, u64 e, u64 rights)
 {
     static const u8 own[PRIVATE_FRAMES_PER_VCPU] = { PRIVATE_STATE_PAGE,
                                                      PRIVATE_TRAPS_PAGE,
@@ -139,90 +142,80 @@ static void check_private(const struct walker *w, u64 e, u64 rights)
     for (u32 i = 0; i < PRIVATE_FRAMES_PER_VCPU; i++) {
         if (page == own[i] && vcpu < d->vcpu_count &&
             m.v == private_frame(d, vcpu, i).v) {
-            return;
+            return NULL;
         }
     }
     if (page >= PRIVATE_VCPU_INFO_PAGE && page < PRIVATE_GDT_PAGE) {
-        if (frame_of(d, m) == NULL) {
-            wrong(w, "an area that is not the loaded tenant's memory", e);
-        }
-    } else if ((!frame_is_ours(m) && !frame_is_image(m)) ||
-               (rights & PTE_WRITE) != 0) {
-        wrong(w, "a frame that is not the loaded vCPU's", e);
+        return frame_of(d, m) != NULL
+                   ? NULL
+                   : "an area that is not the loaded tenant's memory";
     }
+    const bool ours = frame_is_ours(m) || frame_is_image(m);
+    return ours && (rights & PTE_WRITE) == 0
+               ? NULL
+               : "a frame that is not the loaded vCPU's";
 }
 
-static void check_m2p(const struct walker *w, u64 e, u64 rights)
+static const char *m2p_fault(const struct walker *w, u64 e, u64 rights)
 {
-    const struct domain *d = w->domain;
-    const u64 nth = pte_mfn(e).v - d->m2p_mfn.v;
-    if (nth >= d->chunk_count || (rights & PTE_WRITE) != 0) {
-        wrong(w, "words that are not the loaded tenant's to read", e);
-    }
+    const u64 nth = pte_mfn(e).v - w->domain->m2p_mfn.v;
+    return nth < w->domain->chunk_count && (rights & PTE_WRITE) == 0
+               ? NULL
+               : "words that are not the loaded tenant's to read";
 }
 
-static void check_percpu(const struct walker *w, u64 e)
+static const char *percpu_fault(const struct walker *w, u64 e)
 {
     const u64 at = (w->va - PERCPU_BASE) >> PAGE_BITS;
     const u64 page = at % PAGES_A_CPU;
     if (page >= TEMP_FIRST_PAGE && page < TEMP_FIRST_PAGE + TEMP_SLOTS) {
-        if (at / PAGES_A_CPU == this_cpu()->id) {
-            wrong(w, "a temporary mapping", e);
-        }
-    } else if (!frame_is_ours(pte_mfn(e))) {
-        wrong(w, "a frame that is not the hypervisor's", e);
+        return at / PAGES_A_CPU != this_cpu()->id ? NULL
+                                                  : "a temporary mapping";
     }
+    return frame_is_ours(pte_mfn(e)) ? NULL
+                                     : "a frame that is not the hypervisor's";
 }
 
-static void check_device(const struct walker *w, u64 e, u64 frames)
+static const char *device_fault(u64 e, u64 frames)
 {
     const mfn_t first = pte_mfn(e);
     const mfn_t last = mfn(first.v + frames - 1);
-    if (frame_is_tenants(first) || frame_is_tenants(last)) {
-        wrong(w, "a tenant's frame among devices", e);
-    }
+    return frame_is_tenants(first) || frame_is_tenants(last)
+               ? "a tenant's frame among devices"
+               : NULL;
 }
 
 /* An entry of an L1 table that maps a page; not of LINEAR. */
-static void check_page(const struct walker *w, u64 e, u64 rights)
+static const char *page_fault(const struct walker *w, u64 e, u64 rights)
 {
-    const u32 slot = pte_index(w->va, 4);
-    switch (slot) {
+    switch (pte_index(w->va, 4)) {
     case M2P_SLOT:
-        check_m2p(w, e, rights);
-        break;
+        return m2p_fault(w, e, rights);
     case PRIVATE_SLOT:
-        check_private(w, e, rights);
-        break;
+        return private_fault(w, e, rights);
     case IMAGE_SLOT:
-        if (!frame_is_image(pte_mfn(e))) {
-            wrong(w, "a frame outside the image", e);
-        }
-        break;
+        return frame_is_image(pte_mfn(e)) ? NULL : "a frame outside the image";
     case PERCPU_SLOT:
-        check_percpu(w, e);
-        break;
+        return percpu_fault(w, e);
     case DEVICE_SLOT:
-        check_device(w, e, 1);
-        break;
+        return device_fault(e, 1);
     default:
-        wrong(w, "a page where nothing is", e);
+        return "a page where nothing is";
     }
 }
 
-static void check_large(const struct walker *w, u64 e, u64 rights)
+static const char *large_fault(const struct walker *w, u64 e, u64 rights)
 {
     const u32 slot = pte_index(w->va, 4);
     const mfn_t m = pte_mfn(e);
     if (slot == LINEAR_SLOT) {
-        if (!frame_is_ours(m) || LINEAR_BASE + (m.v << PAGE_BITS) != w->va) {
-            wrong(w, "a chunk that is not the hypervisor's", e);
-        }
-    } else if (slot == MODULE_SLOT && (rights & PTE_WRITE) == 0) {
-        check_device(w, e, CHUNK_FRAMES);
-    } else {
-        wrong(w, "a large page", e);
+        return frame_is_ours(m) && LINEAR_BASE + (m.v << PAGE_BITS) == w->va
+                   ? NULL
+                   : "a chunk that is not the hypervisor's";
     }
+    return slot == MODULE_SLOT && (rights & PTE_WRITE) == 0
+               ? device_fault(e, CHUNK_FRAMES)
+               : "a large page";
 }
 
 /* Rights of e under a table with rights over: WRITE, USER and NX bits. */
@@ -235,19 +228,17 @@ static u64 rights_below(u64 over, u64 e)
 static void check_rights(struct walker *w, u64 e, u64 rights)
 {
     w->entries++;
-    if ((rights & PTE_WRITE) != 0 && (rights & PTE_NX) == 0) {
-        wrong(w, "something writable and executable", e);
-    }
-    if ((rights & PTE_USER) != 0 && pte_index(w->va, 4) != M2P_SLOT) {
-        wrong(w, "something to user mode", e);
-    }
+    const bool open = (rights & PTE_WRITE) != 0 && (rights & PTE_NX) == 0;
+    const bool user =
+        (rights & PTE_USER) != 0 && pte_index(w->va, 4) != M2P_SLOT;
+    wrong(w, open ? "something writable and executable" : NULL, e);
+    wrong(w, user ? "something to user mode" : NULL, e);
 }
 
 static const u64 *table_of(const struct walker *w, u64 e)
 {
-    if (!frame_is_ours(pte_mfn(e))) {
-        wrong(w, "a table that is not the hypervisor's", e);
-    }
+    const bool ours = frame_is_ours(pte_mfn(e));
+    wrong(w, ours ? NULL : "a table that is not the hypervisor's", e);
     return linear(pte_mfn(e));
 }
 
@@ -272,9 +263,9 @@ static void walk_l1(struct walker *w, const u64 *l1, u64 va, u64 over)
         w->va = va + (u64)i * PAGE_BYTES;
         check_rights(w, e, rights_below(over, e));
         if (pte_index(va, 4) == LINEAR_SLOT) {
-            check_window(w, &l1[i]);
+            wrong(w, window_fault(w, &l1[i]), e);
         } else {
-            check_page(w, e, rights_below(over, e));
+            wrong(w, page_fault(w, e, rights_below(over, e)), e);
         }
     }
 }
@@ -290,7 +281,7 @@ static void walk_l2(struct walker *w, const u64 *l2, u64 va, u64 over)
         w->va = va + (u64)i * CHUNK_BYTES;
         if (pte_is_large(e)) {
             check_rights(w, e, rights);
-            check_large(w, e, rights);
+            wrong(w, large_fault(w, e, rights), e);
         } else {
             walk_l1(w, table_of(w, e), w->va, rights);
         }
@@ -312,9 +303,7 @@ static void walk_slot(struct walker *w, u32 slot, u64 l4e)
         const u64 e = atomic_load64(&l3[i]);
         if (pte_is_present(e)) {
             w->va = base + ((u64)i << 30);
-            if (pte_is_large(e)) {
-                wrong(w, "a page of 1 GiB", e);
-            }
+            wrong(w, pte_is_large(e) ? "a page of 1 GiB" : NULL, e);
             walk_l2(w, table_of(w, e), w->va, rights_below(over, e));
         }
     }
@@ -361,9 +350,9 @@ void walker_check(const struct domain *d)
 void walker_report(void)
 {
     if (enabled) {
-        host_print("walker: %lu world switches, %lu entries walked, "
-                   "%lu tenant frames beyond page tables\n",
-                   atomic_load64(&switches), atomic_load64(&entries),
-                   atomic_load64(&strays));
+        arch_log("walker: %lu world switches, %lu entries walked, "
+                 "%lu tenant frames beyond page tables\n",
+                 atomic_load64(&switches), atomic_load64(&entries),
+                 atomic_load64(&strays));
     }
 }
