@@ -6,10 +6,11 @@
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
+#   spec    the promises that are kept by figures, with value and limit
 #   loc     lines of ring 0, per folder, against their budget
 
 .PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang \
-	format unit-cov cov mutants-smoke
+	format unit-cov cov mutants-smoke spec
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -89,6 +90,10 @@ boot: all guests
 mutants-smoke: all guests
 	@tests/mutants/run
 
+# The promises by their figures; LEVEL=nightly for the longer ones.
+spec: all guests
+	@scripts/spec --level=$(or $(LEVEL),commit)
+
 loc:
 	@scripts/loc
 
@@ -105,6 +110,7 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
+	@echo "make spec      the promises by their figures; LEVEL=nightly for more"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
