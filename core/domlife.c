@@ -82,7 +82,7 @@ void domain_crash(struct domain *d, const char *why)
         return;
     }
     arch_log("tenant %s: %s\n", d->name, why);
-    record_life(d, RECORD_CRASHED, arch_guest_rip());
+    record_crash(d, arch_guest_rip(), why);
     domain_end(d, ENDED_KILLED);
 }
 
@@ -120,6 +120,7 @@ static void reset_vcpu(struct vcpu *v)
     v->user_root = mfn(MFN_NONE);
     v->pend_sel = 0;
     v->poll_count = 0;
+    v->recent_nr = 0;
 }
 
 static void reset_shared(struct domain *d)

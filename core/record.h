@@ -15,13 +15,15 @@ enum record_life {
     RECORD_CREATED,
     RECORD_STARTED,
     RECORD_SHUTDOWN, /* detail: reason */
-    RECORD_CRASHED,  /* detail: address of the instruction, if known */
     RECORD_RESTARTED,
     RECORD_DESTROYED
 };
 
 /* A step of a domain's life, written before it takes effect. */
 void record_life(const struct domain *d, enum record_life what, u64 detail);
+/* The same of an end that the hypervisor makes: why (as much as fits), the
+ * address of the guest's instruction, the vCPU and its last calls. */
+void record_crash(const struct domain *d, u64 rip, const char *why);
 
 /* The frame auditor's find, before d is frozen: see recount.h. */
 void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
