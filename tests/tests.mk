@@ -6,9 +6,10 @@
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
+#   attack  tests/attack: hostile guests, every action in three modes
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang \
+.PHONY: test check unit unit-gcc unit-clang golden boot attack loc docs help clang \
 	format unit-cov cov mutants-smoke
 
 CLANG ?= clang-19
@@ -89,6 +90,12 @@ boot: all guests
 mutants-smoke: all guests
 	@tests/mutants/run
 
+# MODE=single|race|soup|fatal, A=ID, SEED=N, STEPS=N (of the soup), VCPUS=N
+attack: all guests
+	@tests/attack/run $(if $(MODE),--mode $(MODE)) $(if $(A),--only $(A)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) \
+		$(if $(VCPUS),--vcpus $(VCPUS))
+
 loc:
 	@scripts/loc
 
@@ -106,6 +113,8 @@ help:
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
+	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
+	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"

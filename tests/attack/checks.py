@@ -315,8 +315,11 @@ def check_fatal(boot, score):
         if len(ended) != 1 or any("survived" in x for x in own):
             faults.append("it did not end, once")
         record = log.crashes.get(name, "")
-        if reason and not re.search(r"rip=(0x)?[0-9a-f]+", record):
-            faults.append(f"no crash record that says where: '{record}'")
+        if reason and not re.search(
+                r"rip=(0x)?[0-9a-f]+ vcpu=0 calls=\S+ why=\"" +
+                re.escape(reason[:30]), record):
+            faults.append("no crash record that says where, after what and "
+                          f"why: '{record}'")
         if reason:
             wanted += life_of(name, "16", True)
         else:
