@@ -229,17 +229,19 @@ def actions_of(boot, order):
 
 
 def check_marks(actions, log, order):
-    """The kernel's count at each mark is the guest's."""
+    """From mark to mark the kernel counts what the guest counts."""
+    ahead = 1  # the mark itself: the guest says its count before it
     for action in actions:
         if action.refused is None or action.name not in order:
             continue
         have = log.marks.get(order[action.name])
         if have is None:
             action.faults.append("its mark is not in the audit log")
-        elif have != action.refused + 1:
+        elif have != action.refused + ahead:
             action.faults.append(
-                f"the log has {have - 1} refusals at its mark, "
-                f"the guest made {action.refused}")
+                f"{have - action.refused - ahead:+} refusals in the log, "
+                "beside those that the guest made")
+            ahead = have - action.refused
 
 
 def check_soup(boot, beside, score):
@@ -289,6 +291,11 @@ def check_boot(boot, score):
 
 
 def check_end(boot, score, status):
+    if boot.has_frames:
+        passes = [x.text for x in boot.lines if re.fullmatch(
+            r"frame auditor: [1-9]\d* passes, 0 faults", x.text)]
+        score.say(len(passes) == 1, f"{boot.name}: frames were not recounted "
+                  "without a fault")
     unharmed = [x for x in boot.lines if x.tenant == "victim" and
                 x.text.startswith("VICTIM unharmed")]
     score.say(len(unharmed) == 1, f"{boot.name}: the victim is not unharmed")
