@@ -72,7 +72,7 @@ void domain_crash(struct domain *d, const char *why)
         return;
     }
     arch_log("tenant %s: %s\n", d->name, why);
-    record_life(d, AUDIT_DOMAIN_CRASHED, arch_guest_rip());
+    record_crash(d, arch_guest_rip(), why);
     domain_end(d, ENDED_KILLED);
 }
 
@@ -110,6 +110,7 @@ static void reset_vcpu(struct vcpu *v)
     v->user_root = mfn(MFN_NONE);
     v->pend_sel = 0;
     v->poll_count = 0;
+    v->recent_nr = 0;
 }
 
 /* Bring the record to the state before its first instruction. */

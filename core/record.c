@@ -48,15 +48,18 @@ static struct audit_now now_here(void)
     return now;
 }
 
-static void name_field(struct audit_record *note, const struct domain *d)
+/* As much of the text as the record has room for. */
+static void text_field(struct audit_record *note, enum audit_field type,
+                       const char *text)
 {
+    const u32 room = AUDIT_RECORD_BYTES - note->bytes - 4;
     u32 length = 0;
 
-    while (length < DOMAIN_NAME_BYTES - 1 && d->name[length] != 0) {
+    while (length < room && text[length] != 0) {
         length++;
     }
-    if (audit_field_add(note, AUDIT_FIELD_NAME, d->name, length) != RC_OK) {
-        arch_panic("record: a name does not fit");
+    if (audit_field_add(note, type, text, length) != RC_OK) {
+        arch_panic("record: a text does not fit");
     }
 }
 
@@ -93,30 +96,52 @@ static void append_surely(const struct audit_record *note)
     }
 }
 
+/* A note on d; false when nobody wants it. */
+static bool life_note(struct audit_record *note, const struct domain *d,
+                      enum audit_event event)
+{
+    /* Without record_boot there is no log: so in unit tests, never in the
+     * kernel, where it comes before the first domain. */
+    if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
+        return false;
+    }
+    audit_note_init(note, event);
+    note->target = d->id;
+    note->target_incarnation = d->incarnation;
+    text_field(note, AUDIT_FIELD_NAME, d->name);
+    return true;
+}
+
 void record_life(const struct domain *d, enum audit_event what, u64 detail)
 {
     struct audit_record note;
 
-    /* Without record_boot there is no log: so in unit tests, never in the
-     * kernel, where it comes before the first domain. */
-    if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
+    if (life_note(&note, d, what)) {
+        note.arg[0] = detail;
+        append_surely(&note);
+    }
+}
+
+void record_crash(const struct domain *d, u64 rip, const char *why)
+{
+    const struct vcpu *v = arch_current();
+    struct audit_record note;
+
+    if (!life_note(&note, d, AUDIT_DOMAIN_CRASHED)) {
         return;
     }
-    audit_note_init(&note, what);
-    note.target = d->id;
-    note.target_incarnation = d->incarnation;
-    if (what == AUDIT_DOMAIN_CRASHED) {
-        const struct vcpu *v = arch_current();
+    note.arg[0] = ENDED_KILLED;
+    note.arg[1] = rip;
+    note.actor = d->id;
+    note.actor_incarnation = d->incarnation;
+    if (v != NULL && v->domain == d) {
+        const u64 calls[2] = { v->recent_nr, v->recent_sub };
 
-        note.arg[0] = ENDED_KILLED;
-        note.arg[1] = detail;
-        note.actor = d->id;
-        note.actor_incarnation = d->incarnation;
-        note.actor_vcpu = v != NULL && v->domain == d ? (u16)v->id : 0;
-    } else {
-        note.arg[0] = detail;
+        note.actor_vcpu = (u16)v->id;
+        /* It fits: the longest name leaves 61 bytes. */
+        (void)!audit_field_add(&note, AUDIT_FIELD_CALLS, calls, sizeof(calls));
     }
-    name_field(&note, d);
+    text_field(&note, AUDIT_FIELD_REASON, why);
     append_surely(&note);
 }
 
@@ -134,7 +159,7 @@ void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
     note.arg[0] = fault;
     note.arg[1] = where;
     note.arg[2] = expected << 32 | (found & U32_MAX);
-    name_field(&note, d);
+    text_field(&note, AUDIT_FIELD_NAME, d->name);
     append_surely(&note);
 }
 

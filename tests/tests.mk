@@ -6,11 +6,12 @@
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
+#   attack  tests/attack: hostile guests, every action in three modes
 #   spec    the promises that are kept by figures, with value and limit
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang \
-	format unit-cov cov mutants-smoke spec
+.PHONY: test check unit unit-gcc unit-clang golden boot attack loc docs help \
+	clang format unit-cov cov mutants-smoke spec
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -94,6 +95,12 @@ mutants-smoke: all guests
 spec: all guests
 	@scripts/spec --level=$(or $(LEVEL),commit)
 
+# MODE=single|race|soup|fatal, A=ID, SEED=N, STEPS=N (of the soup), VCPUS=N
+attack: all guests
+	@tests/attack/run $(if $(MODE),--mode $(MODE)) $(if $(A),--only $(A)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) \
+		$(if $(VCPUS),--vcpus $(VCPUS))
+
 loc:
 	@scripts/loc
 
@@ -112,6 +119,8 @@ help:
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
 	@echo "make spec      the promises by their figures; LEVEL=nightly for more"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
+	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
+	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"

@@ -202,7 +202,7 @@ void guest_main(void)
 {
     struct arg_runstate_area area = { (u64)(uintptr_t)&runstate };
     const u64 last = option_number("seconds", U64_MAX);
-    const u64 late_ns = option_number("late_ms", 2000) * 1000000;
+    const u64 late_ns = option_number("late_ms", 5000) * 1000000;
     const u64 least = option_number("share", 0);
     const bool is_echo = option_number("echo", 0) != 0;
     if (call_vcpu_runstate(0, &area) != 0) {

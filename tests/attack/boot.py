@@ -58,7 +58,7 @@ class Boot:
         self.status = None
         self.why = None
         self.input = None
-        self.attackers = ["attack"]
+        self.has_frames = has_option("--test-frames")
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
 
@@ -89,7 +89,7 @@ class Boot:
         self.tenants()
         self.log = f"{self.folder}/audit.log"
         words = [RF, "run", "--smp", str(CPUS), "--audit-log", self.log]
-        if has_option("--test-frames"):
+        if self.has_frames:
             words.append("--test-frames")
         return words + self.files
 
@@ -177,7 +177,6 @@ class FatalBoot(Boot):
     def __init__(self, only):
         super().__init__("fatal", "", 1)
         self.modes = [m for m in modes() if m[0].startswith(only)]
-        self.attackers = [self.name_of(m) for m, _ in self.modes]
         self.ended = 0
 
     @staticmethod
