@@ -9,7 +9,7 @@
 #   loc     lines of ring 0, per folder, against their budget
 
 .PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang \
-	format unit-cov cov mutants-smoke
+	format unit-cov cov mutants-smoke bounds bounds-short
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -106,8 +106,21 @@ help:
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
+	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
 	@echo "make docs      generate docs/hypercalls.md"
 	@echo "make clean     remove $(B), but for the fetched kernels"
+
+# ---- how long ring 0 keeps others waiting (tests/bounds) ---------------------
+$(B)/bounds/bounds.so: tests/bounds/bounds.c tests/bounds/qemu_plugin.h
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+bounds: all guests $(B)/bounds/bounds.so
+	@tests/bounds/run
+
+bounds-short: all guests $(B)/bounds/bounds.so
+	@tests/bounds/run --short
