@@ -85,7 +85,7 @@ struct vcpu {
     u32 time_offset;
     struct vcpu_runstate_info runstate;
 
-    s32 budget; /* page-table entries this call may still visit */
+    s32 budget; /* what this call may still spend: pgtable.h */
 };
 
 /* The vCPU of d with that number, or NULL. */

@@ -106,6 +106,13 @@ void arch_relax(void)
     host_fail("a lock is waited for, and there is one thread");
 }
 
+void arch_interrupts(void)
+{
+    if (host_locks_held() != 0) {
+        host_fail("interrupts taken with a lock held");
+    }
+}
+
 ns_t arch_now(void)
 {
     return host.now;

@@ -269,7 +269,13 @@ static void on_cli(unsigned int cpu, void *data)
     (void)cpu;
     (void)data;
     account();
-    stretch_begin(&off, "CLI");
+    if (!run.open) {
+        stretch_begin(&off, "CLI");
+        return;
+    }
+    stretch_begin(&off, run.began);
+    off.row = run.row;
+    off.works = run.works;
 }
 
 static void on_hlt(unsigned int cpu, void *data)
