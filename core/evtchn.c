@@ -14,6 +14,7 @@
  */
 #include "core/evtchn.h"
 #include "core/abi.h"
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/lock.h"
@@ -56,6 +57,9 @@ void evtchn_init(struct domain *d)
 {
     for (port_t p = 0; p < d->port_count; p++) {
         port_open(d, p, EVTCHN_FREE, 0);
+        if (p % 256 == 255) {
+            arch_interrupts();
+        }
     }
     for (u32 w = 0; w < PORT_WORDS; w++) {
         atomic_store64(&d->shared->evtchn_pending[w], 0);

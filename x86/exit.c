@@ -31,7 +31,7 @@
 #define RECORDS_A_TURN 1u
 #define IDLE_RETRY_NS 1000000ull
 /* Of domains' lives at a time: what a neighbour waits for them at a switch. */
-#define WORK_SLICE_NS 150000ull
+#define WORK_SLICE_NS 100000ull
 
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
 {

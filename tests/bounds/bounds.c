@@ -46,6 +46,7 @@ int qemu_plugin_version = QEMU_PLUGIN_API;
 enum mark {
     MARK_NONE,
     MARK_ENTRY, /* stubs and system call entries */
+    MARK_GUEST, /* the entry was from a guest */
     MARK_ROW,   /* handler of a hypercall */
     MARK_WORK,  /* lives of domains */
     MARK_PICK,  /* the scheduler looks for who is to run */
@@ -90,6 +91,7 @@ static uint64_t looked;     /* executed, when the last block began */
 static uint32_t in;         /* the function that block is of */
 static bool armed;          /* a guest has run */
 static bool returning;      /* the instruction before was the last IRETQ */
+static const char *at_once; /* an entry that followed it, or NULL */
 static uint32_t nested;     /* entries within a stretch */
 static uint64_t iret_guest; /* address of iret_to_guest */
 
@@ -208,6 +210,7 @@ static void on_guest(unsigned int cpu, void *data)
 
 static void on_entry(const char *name)
 {
+    at_once = returning ? name : NULL;
     returning = false;
     if (off.open) {
         nested++;
@@ -217,11 +220,30 @@ static void on_entry(const char *name)
     stretch_begin(&run, name);
 }
 
+/* IRETQ, and at once another entry: if that one was from ring 3, IRETQ did not
+ * fault. The guest was reached, and its first instruction could not be
+ * fetched. */
+static void on_from_guest(void)
+{
+    if (at_once != NULL) {
+        const char *const name = at_once;
+        account();
+        stretch_end(&off);
+        stretch_end(&run);
+        nested = 0;
+        on_entry(name);
+    }
+    at_once = NULL;
+}
+
 static void on_mark(const struct symbol *s)
 {
     switch (s->mark) {
     case MARK_ENTRY:
         on_entry(s->name);
+        break;
+    case MARK_GUEST:
+        on_from_guest();
         break;
     case MARK_ROW:
         off.row = off.row != NULL ? off.row : s->name;
@@ -381,6 +403,9 @@ static enum mark mark_of(const char *name)
     }
     if (strncmp(name, "hc_", 3) == 0) {
         return MARK_ROW;
+    }
+    if (strcmp(name, "guest_entry") == 0) {
+        return MARK_GUEST;
     }
     if (strcmp(name, "sched_pick") == 0) {
         return MARK_PICK;
