@@ -328,7 +328,8 @@ static void test_change_between_slices(void **state)
     (void)state;
     u32 voided = 0;
     /* Nothing has been read yet in the slices that forget the last pass. */
-    const u32 before = 512 / RECOUNT_SLICE + 1;
+    recount_begin(&r, m);
+    const u32 before = (u32)r.frames / RECOUNT_SLICE + 1;
     for (u32 at = before; at < before + 8; at++) {
         recount_begin(&r, m);
         enum rc rc = RC_PREEMPT;
