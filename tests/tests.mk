@@ -3,6 +3,7 @@
 #
 #   check   rules of the house that a script can check (scripts/check)
 #   unit    tests/*_test.c under ASan and UBSan, by gcc and by clang
+#   bounds  longest stretches of ring 0, in instructions (tests/bounds)
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each

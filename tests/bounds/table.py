@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Add up what bounds.c measured: one table, two limits.
 
-    table.py [--json FILE] FILE...
+    table.py [--json FILE] [--markdown FILE] FILE...
 
 Each FILE is the output of one run; see bounds.c for its lines. A row of the
 table is a path through ring 0: how often it was taken, its longest stretch
@@ -87,18 +87,35 @@ def longest(row, kind):
     return row[kind]["longest"] if kind in row else 0
 
 
-def print_table(table):
-    rows = sorted(
+def sorted_rows(table):
+    return sorted(
         table.items(),
         key=lambda i: (-longest(i[1], "off"), -longest(i[1], "run"), i[0]),
     )
+
+
+def print_table(table):
     print(f"{'count':>9} {'off':>7} {'run':>7}  path; where most of it went")
-    for name, row in rows:
+    for name, row in sorted_rows(table):
         worst = max(row.values(), key=lambda c: c["longest"])
         count = max(c["count"] for c in row.values())
         spent = ", ".join(worst["spent"].split(", ")[:3])
         print(f"{count:9} {longest(row, 'off'):7} {longest(row, 'run'):7}  "
               f"{name} ({worst['load']}): {spent}")
+
+
+def write_markdown(table, to):
+    """The table of docs/bounds.md."""
+    with open(to, "w") as f:
+        f.write("| path | count | off | run | where most of it went |\n"
+                "|---|---:|---:|---:|---|\n")
+        for name, row in sorted_rows(table):
+            worst = max(row.values(), key=lambda c: c["longest"])
+            count = max(c["count"] for c in row.values())
+            spent = ", ".join(f"`{s.split()[0]}`"
+                              for s in worst["spent"].split(", ")[:3] if s)
+            f.write(f"| {name} | {count} | {longest(row, 'off')} | "
+                    f"{longest(row, 'run')} | {spent} |\n")
 
 
 def gate(table):
@@ -120,6 +137,7 @@ def gate(table):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--json")
+    parser.add_argument("--markdown")
     parser.add_argument("files", nargs="*")
     options = parser.parse_args()
     table = read(options.files)
@@ -129,6 +147,8 @@ def main():
     if options.json:
         with open(options.json, "w") as f:
             json.dump(table, f, indent=1, sort_keys=True)
+    if options.markdown:
+        write_markdown(table, options.markdown)
     print_table(table)
     return 0 if gate(table) else 1
 
