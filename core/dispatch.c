@@ -31,9 +31,9 @@
 #define SUB_COUNT 16u
 #define COUNT_MAX 0x7fffffffull
 #define COUNT_IS_CUT 0x80000000ull
-/* Of the budget; a walk step is 1. */
-#define ELEMENT_COST 8
-#define LONG_COST 60
+/* Of the budget. */
+#define ELEMENT_COST 12
+#define LONG_COST 200
 
 enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
 
@@ -330,6 +330,9 @@ s64 dispatch_entry(struct hc_call *c)
         return rc;
     }
     if (info[row].shape >= 'a') {
+        if (c->in_multicall && c->v->budget < LONG_COST) {
+            return RC_PREEMPT; /* in a turn of its own */
+        }
         c->v->budget -= LONG_COST;
     }
     return info[row].shape == 'B' ? call_grant_batch(c, row) : call_one(c, row);

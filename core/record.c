@@ -90,9 +90,36 @@ static void append_surely(const struct audit_record *note)
 {
     const ns_t until = arch_now() + PORT_PATIENCE_NS;
 
+    arch_interrupts();
     while (append(note) != RC_OK) {
         wait_for_port(until);
         (void)record_drain(1);
+    }
+    arch_interrupts();
+}
+
+/* One record of a domain's summary. True: nothing is left of it. */
+static bool summary(const struct audit_now *now, u32 id, bool in_any_case)
+{
+    arch_interrupts();
+    lock_take(&log_lock);
+    const bool done =
+        audit_summary(&audit_log, now, (u16)id, &meter[id], in_any_case);
+
+    lock_drop(&log_lock);
+    arch_interrupts();
+    atomic_store32(&waiting, 1);
+    return done;
+}
+
+/* All of a domain's counts that no sample has shown yet. */
+static void write_summary(u32 id)
+{
+    const struct audit_now now = now_here();
+    bool done = false;
+
+    for (u32 i = 0; i < AUDIT_SUMMARY_RECORDS && !done; i++) {
+        done = summary(&now, id, true);
     }
 }
 
@@ -116,6 +143,10 @@ void record_life(const struct domain *d, enum audit_event what, u64 detail)
 {
     struct audit_record note;
 
+    if (what == AUDIT_DOMAIN_RESTARTED &&
+        (d->audit & MF_AUDIT_LIFECYCLE) != 0 && atomic_load32(&ready) != 0) {
+        write_summary(d->id); /* before the next one's refusals */
+    }
     if (life_note(&note, d, what)) {
         note.arg[0] = detail;
         append_surely(&note);
@@ -185,6 +216,7 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
     note.arg[0] = nr;
     note.arg[1] = sub;
     note.arg[2] = arch_guest_rip();
+    arch_interrupts();
     lock_take(&log_lock);
     audit_refused(&audit_log, &now, &note, nr, &meter[d->id]);
     if (summaries_at == NS_NEVER) {
@@ -192,6 +224,8 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
         arch_resched(); /* arms the timer for it */
     }
     lock_drop(&log_lock);
+    arch_interrupts();
+    v->budget = 0; /* a record takes most of what a call may take */
     atomic_store32(&waiting, 1);
     return rc;
 }
@@ -201,29 +235,31 @@ ns_t record_summaries_at(void)
     return atomic_load64(&summaries_at);
 }
 
-/* The counts that no sample has shown yet: all, or those that are due. Of the
- * others somebody looks again in a second. */
-static void write_summaries(bool all)
+/* One record at a time; who calls next goes on at once. Of those that are not
+ * due somebody looks again in a second. */
+void record_summaries(ns_t now_ns)
 {
     const struct audit_now now = now_here();
-    bool is_rest = false;
+    ns_t next = NS_NEVER;
 
+    if (now_ns < record_summaries_at()) {
+        return;
+    }
+    /* What is refused from here on asks for itself. */
+    atomic_store64(&summaries_at, NS_NEVER);
+    for (u32 i = 1; i <= domain_count && next != now_ns; i++) {
+        const u64 before = audit_log.next;
+
+        if (meter[i].pending != 0 && !summary(&now, i, false)) {
+            next = now.mono_ns + AUDIT_SUMMARY_NS;
+        }
+        next = audit_log.next != before ? now_ns : next;
+    }
     lock_take(&log_lock);
-    for (u32 i = 1; i <= domain_count; i++) {
-        is_rest =
-            !audit_summary(&audit_log, &now, (u16)i, &meter[i], all) || is_rest;
+    if (next < summaries_at) {
+        atomic_store64(&summaries_at, next);
     }
-    atomic_store64(&summaries_at,
-                   is_rest ? now.mono_ns + AUDIT_SUMMARY_NS : NS_NEVER);
     lock_drop(&log_lock);
-    atomic_store32(&waiting, 1);
-}
-
-void record_summaries(ns_t now)
-{
-    if (now >= record_summaries_at()) {
-        write_summaries(false);
-    }
 }
 
 void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
@@ -265,7 +301,9 @@ void record_host_end(u32 code)
 {
     struct audit_record note;
 
-    write_summaries(true);
+    for (u32 i = 1; i <= domain_count; i++) {
+        write_summary(i);
+    }
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);

@@ -87,7 +87,7 @@ struct vcpu {
 
     u64 recent_nr;  /* last eight calls, a byte each: AUDIT_FIELD_CALLS */
     u64 recent_sub; /* their sub-operations */
-    s32 budget;     /* page-table entries this call may still visit */
+    s32 budget;     /* what this call may still spend: pgtable.h */
 };
 
 /* The vCPU of d with that number, or NULL. */

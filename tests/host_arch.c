@@ -43,11 +43,10 @@ void host_fail(const char *what)
 void host_reset(void)
 {
     const size_t bytes = (size_t)HOST_FRAMES * PAGE_BYTES;
-    if (arena != NULL) {
-        munmap(arena, bytes);
-    }
-    arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    /* Fresh memory where the old was: two equal runs are equal in bytes. */
+    const int place = arena != NULL ? MAP_FIXED : 0;
+    arena = mmap(arena, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | place, -1, 0);
     if (arena == MAP_FAILED) {
         host_fail("no memory");
     }
@@ -104,6 +103,13 @@ void arch_relax(void)
         return;
     }
     host_fail("a lock is waited for, and there is one thread");
+}
+
+void arch_interrupts(void)
+{
+    if (host_locks_held() != 0) {
+        host_fail("interrupts taken with a lock held");
+    }
 }
 
 ns_t arch_now(void)
@@ -417,8 +423,26 @@ void arch_domain_times(struct domain *d)
 
 /* ---- at boot ----------------------------------------------------------- */
 
+static bool boot_fails(void)
+{
+    return host.boot_fails_at != 0 && --host.boot_fails_at == 0;
+}
+
+u64 host_memory_used(void)
+{
+    return chunk_next * CHUNK_FRAMES;
+}
+
+u64 host_pool_used(void)
+{
+    return pool_next;
+}
+
 void *arch_boot_frames(u64 count, mfn_t *first)
 {
+    if (boot_fails()) {
+        return NULL;
+    }
     if (count > (HOST_POOL_CHUNKS * CHUNK_FRAMES) - pool_next) {
         return NULL;
     }
@@ -429,7 +453,7 @@ void *arch_boot_frames(u64 count, mfn_t *first)
 
 bool arch_boot_chunks(u32 count, u64 *first)
 {
-    if (count > HOST_CHUNKS - chunk_next) {
+    if (boot_fails() || count > HOST_CHUNKS - chunk_next) {
         return false;
     }
     *first = chunk_next;
@@ -441,7 +465,7 @@ enum rc arch_domain_tables(struct domain *d)
 {
     d->m2p_l3 = mfn(0);
     d->private_l3 = mfn(0);
-    return RC_OK;
+    return boot_fails() ? RC_ENOMEM : RC_OK;
 }
 
 void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)

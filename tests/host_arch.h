@@ -66,6 +66,7 @@ struct host {
     void (*on_guest_read)(void);
     bool l1tf_affected; /* arch_l1tf_affected */
     u32 fetch_fails_at; /* the n-th copy from now fails; 0: none */
+    u32 boot_fails_at;  /* the n-th arch_boot_*, arch_domain_tables fails */
     u32 copies;         /* copies from and to guest memory */
     u32 x86_calls;      /* handlers of x86/ called: host_calls.c */
     u32 x86_row;        /* the last of them */
@@ -85,6 +86,10 @@ void host_reset(void);
 struct domain *host_domain(domid_t id, u64 frames, u32 vcpus);
 /* v's registers are now in this CPU. */
 void host_run(struct vcpu *v);
+
+/* Frames from 0 on that were ever given out: all, and the hypervisor's own. */
+u64 host_memory_used(void);
+u64 host_pool_used(void);
 
 /* The n-th frame of d, and its contents. */
 mfn_t host_mfn(const struct domain *d, u64 pfn_number);

@@ -3,6 +3,7 @@
 #
 #   check   rules of the house that a script can check (scripts/check)
 #   unit    tests/*_test.c under ASan and UBSan, by gcc and by clang
+#   bounds  longest stretches of ring 0, in instructions (tests/bounds)
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
@@ -11,7 +12,7 @@
 #   loc     lines of ring 0, per folder, against their budget
 
 .PHONY: test check unit unit-gcc unit-clang golden boot attack loc docs help \
-	clang format unit-cov cov mutants-smoke spec
+	clang format unit-cov cov mutants-smoke spec bounds bounds-short
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -121,8 +122,21 @@ help:
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
 	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
 	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"
+	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
 	@echo "make docs      generate docs/hypercalls.md"
 	@echo "make clean     remove $(B), but for the fetched kernels"
+
+# ---- how long ring 0 keeps others waiting (tests/bounds) ---------------------
+$(B)/bounds/bounds.so: tests/bounds/bounds.c tests/bounds/qemu_plugin.h
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+bounds: all guests $(B)/bounds/bounds.so
+	@tests/bounds/run
+
+bounds-short: all guests $(B)/bounds/bounds.so
+	@tests/bounds/run --short
