@@ -308,7 +308,7 @@ static void test_slices(void **state)
         recount_begin(&r, d);
         while (rc == RC_PREEMPT) {
             rc = recount_slice(&r);
-            assert_true(r.cost < RECOUNT_SLICE + RECOUNT_ENTRY_STEPS);
+            assert_true(r.cost < RECOUNT_SLICE + CHUNK_FRAMES);
             slices++;
             u32 h = 0;
             assert_int_equal(map(9, VA + 0x9000, MAP_RW, &h), GRANT_OKAY);
