@@ -247,13 +247,14 @@ void record_summaries(ns_t now_ns)
     }
     /* What is refused from here on asks for itself. */
     atomic_store64(&summaries_at, NS_NEVER);
-    for (u32 i = 1; i <= domain_count && next != now_ns; i++) {
-        const u64 before = audit_log.next;
+    const u64 before = audit_log.next;
 
-        if (meter[i].pending != 0 && !summary(&now, i, false)) {
+    for (u32 i = 1; i <= domain_count && next != now_ns; i++) {
+        if (meter[i].pending != 0 && audit_log.next != before) {
+            next = now_ns;
+        } else if (meter[i].pending != 0 && !summary(&now, i, false)) {
             next = now.mono_ns + AUDIT_SUMMARY_NS;
         }
-        next = audit_log.next != before ? now_ns : next;
     }
     lock_take(&log_lock);
     if (next < summaries_at) {
@@ -304,6 +305,7 @@ void record_host_end(u32 code)
     for (u32 i = 1; i <= domain_count; i++) {
         write_summary(i);
     }
+    atomic_store64(&summaries_at, NS_NEVER);
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);
