@@ -93,6 +93,7 @@ enum rc build_begin(struct domain *d)
     d->free_head = FRAME_NO_PFN;
     d->frames = p->frames;
     d->work.mode = PGWORK_IDLE;
+    d->work.depth = 0;
     b->phase = BUILD_FRAMES;
     b->next = 0;
     b->kernel_pfn = (p->load_va - p->virt_base) >> PAGE_BITS;
@@ -125,7 +126,7 @@ static void step_frames(struct domain *d)
         const mfn_t m = frame_number(d, b->next);
         struct frame *f = frame_at(m);
 
-        if (f->type >= FRAME_L1 && f->type <= FRAME_L4) {
+        if (frame_is_table(f)) {
             arch_window_unmap(m);
         }
         frame_reset(f);

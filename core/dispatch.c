@@ -20,6 +20,7 @@
 #include "core/arch.h"
 #include "core/argio.h"
 #include "core/atomic.h"
+#include "core/auditor.h"
 #include "core/domain.h"
 #include "core/nospec.h"
 #include "core/pgtable.h"
@@ -332,5 +333,8 @@ s64 dispatch_entry(struct hc_call *c)
 s64 dispatch(struct hc_call *c)
 {
     c->v->budget = PGTABLE_BUDGET;
-    return dispatch_entry(c);
+    const s64 result = dispatch_entry(c);
+
+    auditor_exit(c->v->domain);
+    return result;
 }

@@ -4,12 +4,14 @@
  *
  *   NONE -> BUILDING -> RUNNING -> ENDING -> SCRUBBING -> ENDED
  *             ^                      |
- *             +----- restart --------+
+ *             +----- restart --------+       RUNNING -> FROZEN
  *
  * RUNNING: vCPUs may run. ENDING: it has asked to end, or was made to; its
  * vCPUs leave their CPUs, then its frames are given back in bounded steps.
- * SCRUBBING: its frames are zeroed. ENDED: nothing is left but the record; the
- * number is never reused for another tenant. incarnation counts the launches.
+ * FROZEN: what we keep of it was found wrong (auditor.h); nothing of it runs or
+ * is touched again. SCRUBBING: its frames are zeroed. ENDED: nothing is left
+ * but the record; the number is never reused for another tenant. incarnation
+ * counts the launches.
  *
  * Memory of a domain: whole chunks, reserved when it is first built and kept
  * until it has ended. Pool frames, for what the hypervisor keeps of it, are
@@ -37,11 +39,13 @@ enum domain_state {
     DOMAIN_RUNNING,
     DOMAIN_ENDING,
     DOMAIN_SCRUBBING,
-    DOMAIN_ENDED
+    DOMAIN_ENDED,
+    DOMAIN_FROZEN
 };
 
 /* How a domain ended: shutdown reasons 0..5 of the ABI, and ours. */
 #define ENDED_KILLED 16u /* the hypervisor stopped it (domain_crash) */
+#define ENDED_FROZEN 17u /* to be looked at: RUNNING -> FROZEN */
 
 #define DOMAIN_NAME_BYTES 32u
 
@@ -67,6 +71,8 @@ struct domain {
                            frame.pfn; FRAME_NO_PFN ends the list */
     u64 pfn_limit;      /* [I] pseudo-physical numbers are below this */
     struct pgwork work; /* [m] page-table work in progress */
+    ns_t recount_at;    /* the frame auditor's: when it is due, */
+    u32 recount_lost;   /* and passes lost on end */
     u64 cpus;           /* [a] CPUs that may hold translations of ours */
     mfn_t m2p_l3, private_l3; /* [I] tables behind slots 256 and 257 */
     u64 *m2p;      /* [m] M2P words of our chunks' frames, read-only to the
@@ -127,7 +133,7 @@ bool domain_work(void);
 /* Is there such work? For the way back to a guest: one load. */
 bool domain_work_wanted(void);
 
-/* End the domain with the reason (a shutdown reason or ENDED_KILLED). Only
+/* End the domain with the reason (a shutdown reason or one of ours). Only
  * the first reason counts. Its vCPUs leave their CPUs at the next chance; the
  * current one when it would return to the guest. Any lock but sched. */
 void domain_end(struct domain *d, u32 reason);

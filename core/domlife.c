@@ -11,6 +11,7 @@
  */
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/auditor.h"
 #include "core/domain.h"
 #include "core/mem.h"
 #include "core/record.h"
@@ -41,6 +42,7 @@ static const char *reason_text(u32 reason)
     return reason == SHUTDOWN_POWEROFF ? "poweroff"
            : reason == SHUTDOWN_REBOOT ? "reboot"
            : reason == SHUTDOWN_CRASH  ? "crash (its kernel panicked)"
+           : reason == ENDED_FROZEN    ? "frozen"
                                        : "stopped by the hypervisor";
 }
 
@@ -52,7 +54,8 @@ void domain_end(struct domain *d, u32 reason)
     }
     record_life(d, AUDIT_DOMAIN_SHUTDOWN, reason);
     d->end_reason = reason;
-    atomic_store64(&d->state, DOMAIN_ENDING);
+    atomic_store64(&d->state,
+                   reason == ENDED_FROZEN ? DOMAIN_FROZEN : DOMAIN_ENDING);
     arch_log("tenant %s ended: %s\n", d->name, reason_text(reason));
     if (!ended_well(reason)) {
         atomic_add32(&crashes, 1);
@@ -242,6 +245,7 @@ static void host_end(void)
         atomic_load32(&crashes) == 0 ? CODE_ALL_OFF : CODE_SOME_CRASHED;
 
     arch_log("all tenants have ended\n");
+    auditor_report();
     record_host_end(code);
     record_flush();
     arch_machine_off(code);
@@ -260,8 +264,10 @@ static bool step_all(void)
         more = step(d) || more;
         const u64 state = atomic_load64(&d->state);
 
-        alive = alive || state != DOMAIN_ENDED;
-        pending = pending || (state != DOMAIN_ENDED && state != DOMAIN_RUNNING);
+        const bool over = state == DOMAIN_ENDED || state == DOMAIN_FROZEN;
+
+        alive = alive || !over;
+        pending = pending || (!over && state != DOMAIN_RUNNING);
     }
     if (!alive && domain_count != 0) {
         host_end();

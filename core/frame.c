@@ -36,15 +36,7 @@ struct frame *frame_of(const struct domain *d, mfn_t m)
     }
     struct frame *f = &frame_table[index_clamp(m.v, frame_table_count)];
 
-    if (f->type == FRAME_FREE || f->type == FRAME_PRIVATE) {
-        return NULL;
-    }
-    return f;
-}
-
-static bool frame_is_table(const struct frame *f)
-{
-    return f->type >= FRAME_L1 && f->type <= FRAME_L4;
+    return frame_is_memory(f) ? f : NULL;
 }
 
 bool frame_needs_flush(const struct frame *f, u32 type)

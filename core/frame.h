@@ -83,6 +83,18 @@ bool frame_is_owned(const struct domain *d, mfn_t m);
  * PRIVATE), else NULL. */
 struct frame *frame_of(const struct domain *d, mfn_t m);
 
+/* It has the type of a page table, of whatever level. */
+static inline bool frame_is_table(const struct frame *f)
+{
+    return f->type >= FRAME_L1 && f->type <= FRAME_L4;
+}
+
+/* It is part of its domain's memory: not FREE, not PRIVATE. */
+static inline bool frame_is_memory(const struct frame *f)
+{
+    return f->type != FRAME_FREE && f->type != FRAME_PRIVATE;
+}
+
 /* A PLAIN frame that shall become type was used otherwise before: the CPUs of
  * its domain must flush first (arch_tlb_flush_since with f->stamp). */
 bool frame_needs_flush(const struct frame *f, u32 type);

@@ -57,7 +57,7 @@ static enum rc update(struct vcpu *v, u64 ptr, u64 value, bool keep_ad)
 
     if (f == NULL) {
         rc = RC_EPERM;
-    } else if (f->type >= FRAME_L1 && f->type <= FRAME_L4) {
+    } else if (frame_is_table(f)) {
         rc = pgtable_write(v, m, target_index(ptr), value, keep_ad);
     } else {
         rc = write_plain(d, ptr, value);

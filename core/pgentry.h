@@ -21,6 +21,12 @@
 /* Slots of an L4 table that are the hypervisor's. */
 bool pgentry_is_hv_slot(u32 level, u32 index);
 
+/* A frame of the hypervisor that d may map: shared_info, its grant table. */
+bool pgentry_is_shared(const struct domain *d, mfn_t m);
+
+/* How many entries from index on are zero, as far as a run of eight shows. */
+u32 pgentry_zero_run(const u64 *table, u32 index);
+
 /* What is stored for an entry the guest asked for. */
 u64 pgentry_fix(u64 pte);
 

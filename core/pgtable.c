@@ -25,7 +25,7 @@ bool pgentry_is_hv_slot(u32 level, u32 index)
     return level == 4 && index >= HV_FIRST_SLOT && index <= HV_LAST_SLOT;
 }
 
-static bool domain_shares(const struct domain *d, mfn_t m)
+bool pgentry_is_shared(const struct domain *d, mfn_t m)
 {
     if (m.v == d->shared_mfn.v) {
         return true;
@@ -82,7 +82,7 @@ enum rc pgentry_take_l1(struct domain *d, u64 pte)
     struct frame *f = frame_of(d, m);
 
     if (f == NULL) {
-        if (domain_shares(d, m)) {
+        if (pgentry_is_shared(d, m)) {
             return RC_OK;
         }
         return m.v < frame_table_count ? RC_EBUSY : RC_EINVAL;

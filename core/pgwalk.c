@@ -33,7 +33,7 @@ static void push(struct pgwork *w, u64 table, u32 level, u32 taken)
  * uses pass: RC_EBUSY. */
 static enum rc enter(struct domain *d, struct frame *f, mfn_t m, u32 level)
 {
-    if (f->type >= FRAME_L1 && f->type <= FRAME_L4) {
+    if (frame_is_table(f)) {
         return RC_EINVAL;
     }
     pgentry_quarantine(d, f, level);
@@ -71,8 +71,7 @@ static enum rc take_upper(struct domain *d, u32 level, u64 pte)
     return rc == RC_OK ? RC_PREEMPT : rc;
 }
 
-/* How many entries from index on are zero, as far as a run of eight shows. */
-static u32 zero_run(const u64 *table, u32 index)
+u32 pgentry_zero_run(const u64 *table, u32 index)
 {
     if (index % 8 != 0) {
         return 0;
@@ -114,7 +113,7 @@ static void validate_step(struct domain *d)
         return;
     }
     u64 *table = arch_table(mfn(s->table));
-    const u32 zeroes = zero_run(table, s->taken);
+    const u32 zeroes = pgentry_zero_run(table, s->taken);
 
     if (zeroes != 0) {
         s->taken += zeroes;
@@ -171,7 +170,7 @@ static void release_step(struct domain *d)
     }
     const u64 *table = arch_table(mfn(s->table));
 
-    if (s->taken % 8 == 0 && zero_run(table, s->taken - 8) != 0) {
+    if (s->taken % 8 == 0 && pgentry_zero_run(table, s->taken - 8) != 0) {
         s->taken -= 8;
         return;
     }

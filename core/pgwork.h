@@ -34,7 +34,7 @@ struct pgwork_step {
 struct pgwork {
     u32 mode;  /* enum pgwork_mode */
     u32 level; /* of step[depth - 1] */
-    u32 depth; /* steps in use, 0..4 */
+    u32 depth; /* steps in use, 0..4; 0 but in VALIDATE and RELEASE */
     enum rc result;
     u64 top; /* the frame that the work is about */
     u32 top_level;

@@ -120,6 +120,24 @@ void record_life(const struct domain *d, enum audit_event what, u64 detail)
     append_surely(&note);
 }
 
+void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
+                  u64 found)
+{
+    struct audit_record note;
+
+    if (atomic_load32(&ready) == 0) {
+        return;
+    }
+    audit_note_init(&note, AUDIT_FRAME_FAULT);
+    note.target = d->id;
+    note.target_incarnation = d->incarnation;
+    note.arg[0] = fault;
+    note.arg[1] = where;
+    note.arg[2] = expected << 32 | (found & U32_MAX);
+    name_field(&note, d);
+    append_surely(&note);
+}
+
 enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
 {
     const enum rc rc = why == POLICY_DENY_NO_SUCH_CALL ? RC_ENOSYS : RC_EPERM;

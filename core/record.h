@@ -24,6 +24,10 @@ void record_summaries(ns_t now);
  * detail: its first argument; of a crash the address of the instruction. */
 void record_life(const struct domain *d, enum audit_event what, u64 detail);
 
+/* The frame auditor's find, before d is frozen: see recount.h. */
+void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
+                  u64 found);
+
 /* The host itself. record_boot comes first, at boot: the log's memory, its
  * first record. has_port: there is a serial port for records. */
 void record_boot(const u8 policy_digest[32], u32 domains, bool has_port);

@@ -92,10 +92,17 @@ static void turn_period(struct vcpu *v, ns_t now)
     s->period_used -= earlier(s->period_used, allowed);
 }
 
-static bool over_cap(struct vcpu *v, ns_t now)
+/* The end of v's rest, for its cap or because it is held; now or before: it
+ * may run. */
+static ns_t rests_until(struct vcpu *v, ns_t now)
 {
+    const struct sched_unit *s = &v->sched;
+
     turn_period(v, now);
-    return v->sched.cap_percent != 0 && v->sched.period_used >= cap_ns(v);
+    const bool over_cap = s->cap_percent != 0 && s->period_used >= cap_ns(v);
+    const ns_t end = over_cap ? s->period_at + SCHED_PERIOD_NS : 0;
+
+    return end > s->held_until ? end : s->held_until;
 }
 
 static void publish_first(struct sched_cpu *c)
@@ -143,10 +150,11 @@ void sched_insert(struct sched_cpu *c, struct vcpu *v, ns_t now)
 {
     v->sched.state = SCHED_RUNNABLE;
     sched_runstate(v, RUNSTATE_RUNNABLE, now);
-    v->sched.parked = over_cap(v, now);
+    const ns_t rest = rests_until(v, now);
+
+    v->sched.parked = rest > now;
     if (v->sched.parked) {
-        heap_add(&c->parked, &v->sched.place,
-                 v->sched.period_at + SCHED_PERIOD_NS);
+        heap_add(&c->parked, &v->sched.place, rest);
         return;
     }
     heap_add(&c->run, &v->sched.place, sched_effective(v, now));
@@ -213,7 +221,7 @@ static bool goes_on(struct sched_cpu *c, ns_t now)
     const bool blocks = s->block_asked && !s->wake_pending;
 
     if (atomic_load32(&s->stop_asked) == 0 && !blocks && !s->yield_asked &&
-        !c->preempt && now < c->until && !over_cap(v, now)) {
+        !c->preempt && now < c->until && rests_until(v, now) <= now) {
         s->block_asked = false;
         return true;
     }
@@ -238,6 +246,13 @@ static void unpark(struct sched_cpu *c, ns_t now)
 
 static bool take_first(struct sched_cpu *c, ns_t now)
 {
+    /* Those that are held since they came into the queue. */
+    while (c->run.root != NULL && rests_until(c->run.root->owner, now) > now) {
+        struct vcpu *held = c->run.root->owner;
+
+        sched_remove(c, held);
+        sched_insert(c, held, now);
+    }
     if (c->run.root == NULL) {
         return false;
     }

@@ -73,10 +73,11 @@ struct sched_unit {
     u32 weight;             /* [I] 1..65535 */
     u32 cap_percent;        /* [I] of one CPU, 0 none */
     u64 cpu_mask;           /* [I] CPUs it may use */
-    bool parked;            /* [s] RUNNABLE, but over its cap */
+    bool parked;            /* [s] RUNNABLE, but over its cap, or held */
     bool block_asked;       /* [s] RUNNING, and to block at the next pick */
     bool wake_pending;      /* [s] woken since block_asked */
     bool yield_asked;       /* [s] */
+    ns_t held_until;        /* [s] it rests until then, whatever its cap */
     u32 stop_asked;         /* [a] leave the CPU and go OFFLINE */
     u64 avt;                /* [s] SCALE / weight for each ns it ran */
     ns_t warp_until;        /* [s] */
@@ -101,6 +102,9 @@ void sched_add(struct vcpu *v);
 void sched_online(struct vcpu *v);
 /* Any -> OFFLINE; a RUNNING one when its CPU next picks. Stops its timer. */
 void sched_offline(struct vcpu *v);
+/* Keep v off all CPUs until then, beginning when its CPU next picks; a later
+ * call moves the end. */
+void sched_hold(struct vcpu *v, ns_t until);
 /* It is OFFLINE, and on no CPU. */
 bool sched_is_off(struct vcpu *v);
 

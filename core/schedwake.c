@@ -109,6 +109,19 @@ void sched_offline(struct vcpu *v) RF_UNCHECKED_LOCKS
     }
 }
 
+void sched_hold(struct vcpu *v, ns_t until) RF_UNCHECKED_LOCKS
+{
+    struct sched_cpu *c = sched_lock_unit(v);
+    const u32 cpu = v->sched.cpu;
+    const bool running = v->sched.state == SCHED_RUNNING;
+
+    v->sched.held_until = until;
+    lock_drop(&c->lock);
+    if (running) {
+        arch_kick(cpu);
+    }
+}
+
 bool sched_is_off(struct vcpu *v) RF_UNCHECKED_LOCKS
 {
     struct sched_cpu *c = sched_lock_unit(v);

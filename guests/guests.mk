@@ -24,7 +24,8 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
-guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf $(GUESTS)/attack.elf
+guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf $(GUESTS)/attack.elf \
+	$(GUESTS)/victim.elf
 
 # Missing packages first, since nothing builds without them; then a make of
 # its own, which sees them. Only the kernel the two examples need.
@@ -38,8 +39,10 @@ run: deps
 GUEST_FLAGS := -I. -std=gnu11 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common
-ATTACK_O := $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
-	$(sort $(wildcard guests/lib/*.c guests/attack/*.c)))
+LIB_O := $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
+	$(sort $(wildcard guests/lib/*.c)))
+guest_objects = $(LIB_O) \
+	$(patsubst %,$(B)/g/%.o,$(sort $(wildcard guests/$(1)/*.c)))
 
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -51,9 +54,13 @@ $(B)/g/%.S.o: %.S
 	@echo "  AS  $<"
 	@$(CC) $(GUEST_FLAGS) -MMD -c $< -o $@
 
-$(GUESTS)/attack.elf: $(ATTACK_O) guests/lib/guest.lds
-	@mkdir -p $(@D)
-	@echo "  LD  $@"
+define guest_rule
+$(GUESTS)/$(1).elf: $(call guest_objects,$(1)) guests/lib/guest.lds
+	@mkdir -p $$(@D)
+	@echo "  LD  $$@"
 	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
 		-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
-		-Wl,-T,guests/lib/guest.lds -o $@ $(ATTACK_O)
+		-Wl,-T,guests/lib/guest.lds -o $$@ $$(filter %.o,$$^)
+endef
+$(eval $(call guest_rule,attack))
+$(eval $(call guest_rule,victim))

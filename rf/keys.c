@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/policy.h"
 #include "rf/cfg.h"
+#include "rf/policytext.h"
 
 enum key {
 #define KEY(name, kind) KEY_##kind,
@@ -152,6 +154,39 @@ static void read_word(struct reader *r, const struct setting *setting,
     }
 }
 
+/* A right that its role may have and is not given unasked, in small letters. */
+static void read_privilege(struct reader *r, const struct scalar *item)
+{
+    const u64 given = policy_role_given(MF_ROLE_TENANT);
+    const u64 asked = policy_role_allowed(MF_ROLE_TENANT) & ~given;
+    const char *const word = item->kind == VALUE_STRING ? item->text : "";
+    char known[RIGHT_COUNT][PRIVILEGE_BYTES];
+    const char *near = NULL;
+    unsigned distance = 0;
+
+    for (u32 bit = 0; bit < RIGHT_COUNT; bit++) {
+        if ((asked >> bit & 1) == 0) {
+            continue;
+        }
+        privilege_name(bit, known[bit]);
+        if (strcmp(word, known[bit]) == 0) {
+            r->tenant->rights |= 1ull << bit;
+            return;
+        }
+        near_offer(word, known[bit], &near, &distance);
+    }
+    if (item->kind != VALUE_STRING) {
+        diag_add(r->diags, item->at, "a privilege is a string");
+    } else {
+        diag_add(r->diags, item->at, "unknown privilege '%s'", word);
+    }
+    if (near != NULL) {
+        diag_help(r->diags, "did you mean '%s'?", near);
+    } else {
+        diag_help(r->diags, "a tenant may have \"connect\" or none");
+    }
+}
+
 static void read_privileges(struct reader *r, const struct setting *setting)
 {
     if (setting->is_bad) {
@@ -159,10 +194,11 @@ static void read_privileges(struct reader *r, const struct setting *setting)
     }
     if (setting->kind != VALUE_LIST) {
         diag_add(r->diags, setting->value_at, "'privileges' takes a list");
-        diag_help(r->diags, "for a tenant: privileges = []");
-    } else if (setting->count > 0) {
-        diag_add(r->diags, setting->item[0].at, "a tenant holds no privileges");
-        diag_help(r->diags, "write privileges = [] or remove the key");
+        diag_help(r->diags, "for most tenants: privileges = []");
+        return;
+    }
+    for (size_t i = 0; i < setting->count; i++) {
+        read_privilege(r, &setting->item[i]);
     }
 }
 
@@ -340,6 +376,7 @@ void cfg_apply(const struct settings *settings, struct tenant *tenant,
     struct reader r = { .tenant = tenant, .diags = diags };
 
     tenant->vcpus = 1;
+    tenant->rights = policy_role_given(MF_ROLE_TENANT);
     tenant->weight = 256;
     tenant->on_poweroff = MF_DESTROY;
     tenant->on_reboot = MF_RESTART;

@@ -30,6 +30,7 @@
 #define PORT_COUNT 1024u
 #define GRANT_FRAMES 4u
 #define MAP_COUNT 64u
+#define MAP_COUNT_CONNECTED 1024u
 
 /* Member header with its name, padded to 4 [cpio(5), newc]. */
 static u64 head_bytes(const char *name)
@@ -136,7 +137,7 @@ static void fill_domain(const struct tenant *tenant, struct mf_domain *out)
     memcpy(out->cmdline, tenant->cmdline, sizeof(out->cmdline));
     out->role = MF_ROLE_TENANT;
     out->flags = tenant->is_sealed ? MF_SEALED : 0;
-    out->rights = policy_role_given(MF_ROLE_TENANT);
+    out->rights = tenant->rights;
     out->frames = (u64)tenant->memory_mib * 256;
     out->frames_max = (u64)tenant->maxmem_mib * 256;
     out->vcpus = tenant->vcpus;
@@ -149,7 +150,9 @@ static void fill_domain(const struct tenant *tenant, struct mf_domain *out)
     out->console_rate = tenant->console_rate;
     out->port_count = PORT_COUNT;
     out->grant_frames = GRANT_FRAMES;
-    out->map_count = MAP_COUNT;
+    out->map_count = (tenant->rights & RIGHT_MASK(CONNECT)) != 0
+                         ? MAP_COUNT_CONNECTED
+                         : MAP_COUNT;
     out->kernel = tenant->kernel_idx;
     out->ramdisk = tenant->ramdisk_idx;
     out->kernel_flags = kernel->has_mod_pfn ? MF_KERNEL_MOD_PFN : 0;

@@ -23,10 +23,9 @@ static const struct {
     const char *name;
     u32 flag;
 } flag_names[] = {
-    { "debug-exit", MF_DEBUG_EXIT },
-    { "console-mux", MF_CONSOLE_MUX },
-    { "audit-serial", MF_AUDIT_SERIAL },
-    { "test-walker", MF_TEST_WALKER },
+    { "debug-exit", MF_DEBUG_EXIT },     { "console-mux", MF_CONSOLE_MUX },
+    { "audit-serial", MF_AUDIT_SERIAL }, { "test-walker", MF_TEST_WALKER },
+    { "test-frames", MF_TEST_FRAMES },
 };
 
 static void parse_flags(struct options *options, const char *text,
@@ -43,7 +42,7 @@ static void parse_flags(struct options *options, const char *text,
         if (i == ARRAY_COUNT(flag_names)) {
             argp_error(state,
                        "--flags: '%.*s' is none of debug-exit, "
-                       "console-mux, audit-serial, test-walker",
+                       "console-mux, audit-serial, test-walker, test-frames",
                        (int)bytes, text);
             return;
         }
@@ -90,7 +89,7 @@ static const struct argp_option pack_options[] = {
       "The kernel for --iso (build/ringfence.elf)", 0 },
     { "flags", OPTION_FLAGS, "LIST", 0,
       "Of debug-exit, console-mux, "
-      "audit-serial, test-walker",
+      "audit-serial, test-walker, test-frames",
       0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };

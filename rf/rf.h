@@ -186,6 +186,7 @@ struct tenant {
     u32 on_crash;
     u32 audit; /* enum mf_audit mask */
     bool is_sealed;
+    u64 rights; /* what its role is given, and its privileges */
     u32 console_rate;
     struct place name_at;
     struct place memory_at;
@@ -195,6 +196,10 @@ struct tenant {
     u32 kernel_idx;  /* in tenant_set.image */
     u32 ramdisk_idx; /* or MF_NONE */
 };
+
+/* Name of a right as a privilege in a tenant file: small letters. */
+#define PRIVILEGE_BYTES 16
+void privilege_name(u32 bit, char out[PRIVILEGE_BYTES]);
 
 struct kernel_file;
 

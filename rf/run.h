@@ -41,6 +41,7 @@ struct run_options {
     bool is_uefi;
     bool is_kvm;
     bool is_walker;
+    bool is_frames;
     bool is_quiet;
     const char *cpu;
     const char *machine;

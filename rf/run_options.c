@@ -28,7 +28,8 @@ enum {
     OPTION_UEFI,
     OPTION_HYPERVISOR,
     OPTION_MODULE,
-    OPTION_WALKER
+    OPTION_WALKER,
+    OPTION_FRAMES
 };
 
 static const struct argp_option run_argp_options[] = {
@@ -55,6 +56,8 @@ static const struct argp_option run_argp_options[] = {
       "Boot this module; the tenant files only name the consoles", 0 },
     { "test-walker", OPTION_WALKER, NULL, 0,
       "Have the host check its address space at each switch (slow)", 0 },
+    { "test-frames", OPTION_FRAMES, NULL, 0,
+      "Have the host recount a tenant's frames at its calls (slow)", 0 },
     { "quiet", 'q', NULL, 0, "Do not say how the run ended", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -111,6 +114,9 @@ static error_t parse_switch(int key, struct run_options *options)
         return 0;
     case OPTION_WALKER:
         options->is_walker = true;
+        return 0;
+    case OPTION_FRAMES:
+        options->is_frames = true;
         return 0;
     case 'q':
         options->is_quiet = true;

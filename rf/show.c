@@ -62,6 +62,23 @@ static void print_rights(u64 rights, const char *mark, const char *between)
     }
 }
 
+/* The rights that a tenant has by its file, as they are named there. */
+static void print_privileges(const struct tenant *tenant, const char *mark,
+                             const char *between)
+{
+    const u64 mask = tenant->rights & ~policy_role_given(MF_ROLE_TENANT);
+    const char *before = "";
+
+    for (u32 bit = 0; bit < RIGHT_COUNT; bit++) {
+        char name[PRIVILEGE_BYTES];
+        if ((mask >> bit & 1) != 0) {
+            privilege_name(bit, name);
+            printf("%s%s%s%s", before, mark, name, mark);
+            before = between;
+        }
+    }
+}
+
 static void show_kernel(const struct tenant *tenant)
 {
     const struct kernel *const kernel = tenant->kernel;
@@ -95,9 +112,15 @@ static void show_tenant(const struct tenant_set *set,
     printf("  at end   poweroff %s, reboot %s, crash %s\n",
            action_names[tenant->on_poweroff], action_names[tenant->on_reboot],
            action_names[tenant->on_crash]);
-    printf("  role     tenant, no privileges%s\n  rights   ",
-           tenant->is_sealed ? ", sealed" : "");
-    print_rights(policy_role_given(MF_ROLE_TENANT), "", " ");
+    printf("  role     tenant, ");
+    if (tenant->rights == policy_role_given(MF_ROLE_TENANT)) {
+        printf("no privileges");
+    } else {
+        printf("privileges: ");
+        print_privileges(tenant, "", " ");
+    }
+    printf("%s\n  rights   ", tenant->is_sealed ? ", sealed" : "");
+    print_rights(tenant->rights, "", " ");
     putchar('\n');
     printf("  audit    %s\n", audit_name(tenant->audit));
 }
@@ -167,8 +190,10 @@ static void json_tenant(const struct tenant *tenant)
     printf("{\"name\":");
     json_string(stdout, tenant->name);
     json_field("file", tenant->source.path);
-    printf(",\"role\":\"tenant\",\"privileges\":[],\"rights\":[");
-    print_rights(policy_role_given(MF_ROLE_TENANT), "\"", ",");
+    printf(",\"role\":\"tenant\",\"privileges\":[");
+    print_privileges(tenant, "\"", ",");
+    printf("],\"rights\":[");
+    print_rights(tenant->rights, "\"", ",");
     putchar(']');
     printf(",\"memory_mib\":%u,\"maxmem_mib\":%u,\"vcpus\":%u,\"weight\":%u"
            ",\"cap_percent\":%u,\"console_rate\":%u,\"sealed\":%s",

@@ -3,10 +3,13 @@
  * Values of settings: type and range, with a finding at the very token that is
  * wrong. Each function answers false after it has added its finding.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/policy.h"
 #include "rf/cfg.h"
+#include "rf/policytext.h"
 
 static const char *kind_name(enum value_kind kind)
 {
@@ -279,6 +282,18 @@ bool value_cpus(const struct setting *setting, u64 *out, struct diags *diags)
         diag_help(diags, "give one string for all vCPUs, like \"0-3\"");
         return false;
     }
+}
+
+void privilege_name(u32 bit, char out[PRIVILEGE_BYTES])
+{
+    const char *const name = policy_right_name(bit);
+    size_t i = 0;
+
+    while (name != NULL && i + 1 < PRIVILEGE_BYTES && name[i] != '\0') {
+        out[i] = (char)tolower((unsigned char)name[i]);
+        i++;
+    }
+    out[i] = '\0';
 }
 
 bool value_name(const struct setting *setting, char *out, struct diags *diags)

@@ -267,6 +267,8 @@ static void test_the_host_ends_with_the_last_tenant(void **state)
     assert_int_equal(end_of_host(SHUTDOWN_POWEROFF, SHUTDOWN_POWEROFF), 0x10);
     assert_int_equal(end_of_host(SHUTDOWN_CRASH, SHUTDOWN_POWEROFF), 0x11);
     assert_int_equal(end_of_host(SHUTDOWN_POWEROFF, ENDED_KILLED), 0x11);
+    assert_int_equal(end_of_host(SHUTDOWN_POWEROFF, ENDED_FROZEN), 0x11);
+    assert_int_equal(end_of_host(ENDED_FROZEN, SHUTDOWN_POWEROFF), 0x11);
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)

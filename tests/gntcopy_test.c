@@ -5,6 +5,8 @@
  */
 #include "tests/gnttab_fixture.h"
 
+#include "core/dispatch.h"
+
 /* ---- copy -------------------------------------------------------------- */
 
 static s16 copy(const struct arg_gnttab_copy *request)
@@ -93,6 +95,60 @@ static void test_copy_refused(void **state)
     a.dst_offset = 16;
     assert_int_equal(copy(&a), GRANT_OKAY);
     assert_int_equal(marks(1), 0);
+}
+
+/* XSA-230: a copy takes back its own marks and no others. */
+static void test_a_copy_leaves_the_marks_of_a_mapping(void **state)
+{
+    (void)state;
+    u32 h = 0;
+    grant(1, PERMIT, m->id, 20);
+    assert_int_equal(map(1, VA, MAP_RW, &h), 0);
+    const struct arg_gnttab_copy a = { .src_ref = 1,
+                                       .src_dom = g->id,
+                                       .dst_ref = host_mfn(m, 3).v,
+                                       .dst_dom = DOMID_SELF,
+                                       .len = 16,
+                                       .flags = 1 };
+    assert_int_equal(copy(&a), GRANT_OKAY);
+    assert_int_equal(marks(1), READING | WRITING);
+    assert_int_equal(unmap(h, VA), 0);
+    assert_int_equal(marks(1), 0);
+}
+
+/* XSA-318: a list that is cut keeps the status of each element. */
+static void test_a_cut_list_keeps_each_status(void **state)
+{
+    (void)state;
+    enum { COUNT = 400 };
+    struct arg_gnttab_copy *list = host_guest(0);
+    grant(1, PERMIT, m->id, 20);
+    m->rights = U64_MAX;
+    for (u32 i = 0; i < COUNT; i++) {
+        const struct arg_gnttab_copy a = { .src_ref = i % 3 == 0 ? 99 : 1,
+                                           .src_dom = i % 5 == 0 ? 77 : g->id,
+                                           .dst_ref = host_mfn(m, 3).v,
+                                           .dst_dom = DOMID_SELF,
+                                           .len = 16,
+                                           .flags = 1,
+                                           .status = 55 };
+        list[i] = a;
+    }
+    struct hc_call c = host_call(v, 5, HOST_GUEST_BASE, COUNT);
+    c.nr = 20;
+    u32 cuts = 0;
+    s64 rc = dispatch(&c);
+    for (; rc == RC_PREEMPT; cuts++) {
+        rc = dispatch(&c);
+    }
+    assert_int_equal(rc, 0);
+    assert_true(cuts > 0);
+    for (u32 i = 0; i < COUNT; i++) {
+        const s16 expected = i % 5 == 0   ? GRANT_BAD_DOMAIN
+                             : i % 3 == 0 ? GRANT_GENERAL_ERROR
+                                          : GRANT_OKAY;
+        assert_int_equal(list[i].status, expected);
+    }
 }
 
 /* ---- set-up ------------------------------------------------------------ */
@@ -221,6 +277,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_copy_both_ways),
         TEST(test_copy_refused),
+        TEST(test_a_copy_leaves_the_marks_of_a_mapping),
+        TEST(test_a_cut_list_keeps_each_status),
         TEST(test_setup_query_version),
         TEST(test_soup),
     };

@@ -10,9 +10,9 @@
 #include "core/gnttab.h"
 #include "core/lock.h"
 #include "core/pgtable.h"
+#include "core/recount.h"
 #include "policy/manifest.h"
 #include "tests/host_arch.h"
-#include "tests/host_recount.h"
 #include "x86/pte.h"
 
 static struct mf_domain plans[HOST_DOMAINS];
@@ -39,11 +39,18 @@ struct domain *host_domain(domid_t id, u64 count, u32 vcpus)
         host_fail("domain_create refused");
     }
     struct domain *d = domain_by_id(id);
-    for (u64 i = 0; i < count; i++) {
-        frame_populate(frame_at(host_mfn(d, i)), (u32)i);
+    d->free_head = FRAME_NO_PFN;
+    for (u64 i = (u64)d->chunk_count * CHUNK_FRAMES; i-- > 0;) {
+        const bool is_memory = i < count;
+        domain_set_m2p(d, host_mfn(d, i), is_memory ? i : PFN_INVALID);
+        if (is_memory) {
+            frame_populate(frame_at(host_mfn(d, i)), (u32)i);
+        } else {
+            frame_at(host_mfn(d, i))->pfn = d->free_head;
+            d->free_head = (u32)i;
+        }
     }
     d->frames = count;
-    d->free_head = FRAME_NO_PFN;
     d->incarnation = 1;
     for (u32 i = 0; i < vcpus; i++) {
         struct vcpu *v = &d->vcpu[i];
@@ -108,14 +115,20 @@ mfn_t host_build_root(struct vcpu *v, u64 va, u64 l4_pfn)
 
 void host_recount(struct domain *d)
 {
-    static struct recount scratch[HOST_FRAMES];
-    mfn_t bad = mfn(MFN_NONE);
-    lock_take(&d->mm);
-    const enum recount_fault fault = recount_domain(d, scratch, &bad);
-    lock_drop(&d->mm);
-    if (fault != RECOUNT_OK) {
-        fprintf(stderr, "host_arch: domain %u frame %llu: recount fault %u\n",
-                (unsigned)d->id, (unsigned long long)bad.v, (unsigned)fault);
+    static struct recount_holds holds[HOST_FRAMES];
+    struct recount r = { .holds = holds };
+    recount_begin(&r, d);
+    enum rc rc = RC_PREEMPT;
+    while (rc == RC_PREEMPT) {
+        rc = recount_slice(&r);
+    }
+    if (rc != RC_OK) {
+        fprintf(stderr,
+                "host_arch: domain %u: recount %d: fault %s at %llx: %llx "
+                "expected, %llx found\n",
+                (unsigned)d->id, (int)rc, recount_text(r.fault),
+                (unsigned long long)r.where, (unsigned long long)r.expected,
+                (unsigned long long)r.found);
         abort();
     }
 }

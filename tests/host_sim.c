@@ -107,6 +107,7 @@ void sim_pick(u32 cpu)
         }
         assert_true(sim.until[cpu] > host.now);
         assert_int_equal(v->sched.state, SCHED_RUNNING);
+        assert_true(v->sched.held_until <= host.now);
     }
     sim.on[cpu] = v;
     host.current = v;

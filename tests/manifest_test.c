@@ -135,7 +135,7 @@ static void test_a_good_module_passes(void **state)
     V(MANIFEST_BYTES, 0, m.h->manifest_bytes = 1)                              \
     V(MANIFEST_END, 0, m.h->domain_count = 1000;                               \
       m.h->manifest_bytes = 1002 * 4096)                                       \
-    V(HEADER_FLAGS, 0, m.h->flags = 16)                                        \
+    V(HEADER_FLAGS, 0, m.h->flags = MF_HEADER_FLAGS + 1)                       \
     V(HEADER_ZERO, 0, m.h->zero[0] = 1)                                        \
     V(HEADER_ZERO, 0, m.h->zero[sizeof(m.h->zero) - 1] = 1)                    \
     V(TABLE_ZERO, 0, m.image[3].offset = 1)                                    \

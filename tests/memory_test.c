@@ -42,7 +42,7 @@ static void list_frames(u64 first, u32 count)
 static void test_down_and_up(void **state)
 {
     (void)state;
-    memset(host_frame(host_mfn(d, 20)), 0xaa, PAGE_BYTES);
+    memset(host_frame(host_mfn(d, 20)), 0xaa, 3 * PAGE_BYTES);
     list_frames(20, 3);
     assert_int_equal(reserve(DECREASE, 3), 3);
     assert_int_equal(d->frames, FRAMES - 3);
@@ -85,6 +85,15 @@ static void test_limits(void **state)
     }
     assert_int_equal(reserve(POPULATE, 5), 2); /* two, then the limit */
     assert_int_equal(d->frames, FRAMES);
+    list_frames(30, 2);
+    assert_int_equal(reserve(DECREASE, 2), 2);
+    d->frames_max = FRAMES - 1; /* frames there are, but not for it */
+    list()[0] = 30;
+    list()[1] = 31;
+    assert_int_equal(reserve(POPULATE, 2), 1);
+    d->frames_max = FRAMES;
+    list()[0] = 31;
+    assert_int_equal(reserve(POPULATE, 1), 1);
     assert_int_equal(reserve_from(DECREASE, 0, 1, 2), 0); /* not another's */
     assert_int_equal(reserve_from(POPULATE, 0, 1, 2), 0);
     assert_int_equal(reserve(DECREASE, 0), 0);

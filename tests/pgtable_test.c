@@ -14,7 +14,6 @@
 #include "core/frame.h"
 #include "core/pgtable.h"
 #include "tests/host_arch.h"
-#include "tests/host_recount.h"
 #include "x86/pte.h"
 
 #define RW (PTE_PRESENT | PTE_WRITE | PTE_USER)
@@ -22,7 +21,6 @@
 
 static struct domain *d;
 static struct vcpu *v;
-static struct recount scratch[64 * CHUNK_FRAMES];
 
 static mfn_t frame_n(u64 n)
 {
@@ -37,16 +35,6 @@ static int setup(void **state)
     v = &d->vcpu[0];
     v->budget = 1 << 20;
     return 0;
-}
-
-static void assert_sound(void)
-{
-    mfn_t bad = mfn(0);
-    const enum recount_fault fault = recount_domain(d, scratch, &bad);
-
-    if (fault != RECOUNT_OK) {
-        fail_msg("recount: fault %d at frame %lu", (int)fault, bad.v);
-    }
 }
 
 static enum rc get(mfn_t m, u32 level)
@@ -103,13 +91,13 @@ static void test_pin_and_unpin_leave_nothing(void **state)
     pin(frame_n(4), 4);
     assert_int_equal(frame_at(frame_n(1))->type, FRAME_L1);
     assert_int_equal(frame_at(frame_n(10))->type, FRAME_WRITABLE);
-    assert_sound();
+    host_recount(d);
     unpin(frame_n(4));
     for (u64 i = 1; i <= 10; i++) {
         assert_int_equal(frame_at(frame_n(i))->type, FRAME_PLAIN);
         assert_int_equal(frame_at(frame_n(i))->refs, 0);
     }
-    assert_sound();
+    host_recount(d);
 }
 
 static void test_I4_table_is_never_writable(void **state)
@@ -124,10 +112,10 @@ static void test_I4_table_is_never_writable(void **state)
                          RC_OK);
         assert_int_equal(put_entry(frame_n(1), 5, 0), RC_OK);
     }
-    assert_sound();
+    host_recount(d);
     /* And the other way: a writable frame does not become a table. */
     assert_int_equal(get(frame_n(10), 1), RC_EBUSY);
-    assert_sound();
+    host_recount(d);
 }
 
 static void test_levels_descend(void **state)
@@ -142,7 +130,12 @@ static void test_levels_descend(void **state)
                          RC_OK);
     assert_int_not_equal(put_entry(frame_n(4), 9, pte_make(frame_n(2), RO)),
                          RC_OK);
-    assert_sound();
+    /* The same in a table that is yet to be one. */
+    for (u64 level = 2; level <= 4; level++) {
+        raw(20, 0, pte_make(frame_n(level), RO));
+        assert_int_equal(get(frame_n(20), (u32)level), RC_EINVAL);
+    }
+    host_recount(d);
 }
 
 static void test_bad_bits_and_frames_are_refused(void **state)
@@ -171,7 +164,7 @@ static void test_bad_bits_and_frames_are_refused(void **state)
         assert_int_equal(put_entry(frame_n(4), i, pte_make(frame_n(3), RW)),
                          RC_EINVAL);
     }
-    assert_sound();
+    host_recount(d);
 }
 
 static void test_failed_validation_leaves_nothing(void **state)
@@ -180,7 +173,7 @@ static void test_failed_validation_leaves_nothing(void **state)
     make_tree();
     raw(1, 511, pte_make(mfn(0x7ffffffff), RW));
     assert_int_equal(get(frame_n(4), 4), RC_EINVAL);
-    assert_sound();
+    host_recount(d);
     for (u64 i = 1; i <= 10; i++) {
         assert_int_equal(frame_at(frame_n(i))->type, FRAME_PLAIN);
         assert_int_equal(frame_at(frame_n(i))->refs, 0);
@@ -194,27 +187,31 @@ static void test_cut_anywhere(void **state)
         setup(NULL);
         make_tree();
         enum rc rc = RC_PREEMPT;
+        u32 parts = 0;
 
         while (rc == RC_PREEMPT) {
             v->budget = slice;
+            parts++;
             rc = get(frame_n(4), 4);
             if (rc == RC_PREEMPT) { /* else the test holds a reference */
-                assert_sound();
+                host_recount(d);
             }
         }
         assert_int_equal(rc, RC_OK);
+        /* A table takes a step for every eight entries at least. */
+        assert_true(parts * (u32)slice >= 4 * TABLE_ENTRIES / 8);
         assert_int_equal(frame_pin(frame_at(frame_n(4))), RC_OK);
         v->budget = slice;
         lock_take(&d->mm);
         assert_int_equal(frame_unpin(frame_at(frame_n(4))), RC_OK);
         pgtable_put(v, frame_n(4));
         lock_drop(&d->mm);
-        assert_sound();
+        host_recount(d);
         while (pgtable_continue(v) == RC_PREEMPT) {
             v->budget = slice;
-            assert_sound();
+            host_recount(d);
         }
-        assert_sound();
+        host_recount(d);
         assert_int_equal(frame_at(frame_n(4))->type, FRAME_PLAIN);
     }
 }
@@ -225,6 +222,7 @@ static void test_quarantine_flushes_before_reuse(void **state)
     make_tree();
     pin(frame_n(4), 4);
     d->cpus = 3;
+    arch_tlb_flush(d->cpus); /* one from before does not count */
     const u64 before = host.flushes;
 
     assert_int_equal(put_entry(frame_n(1), 0, 0), RC_OK);
@@ -232,6 +230,15 @@ static void test_quarantine_flushes_before_reuse(void **state)
     /* frame 10 was writable: it must be flushed before it is a table. */
     assert_int_equal(get(frame_n(10), 1), RC_OK);
     assert_int_equal(host.flushes, before + 1);
+    /* And again before it is writable, when it is a table no more. */
+    arch_tlb_flush(d->cpus);
+    lock_take(&d->mm);
+    pgtable_put(v, frame_n(10));
+    lock_drop(&d->mm);
+    assert_int_equal(host.flushes, before + 2);
+    assert_int_equal(put_entry(frame_n(1), 0, pte_make(frame_n(10), RW)),
+                     RC_OK);
+    assert_int_equal(host.flushes, before + 3);
 }
 
 /* Random writes, pins and unpins by an attacker with 24 frames. */
@@ -274,7 +281,7 @@ static void test_random_sequences(void **state)
                 }
                 lock_drop(&d->mm);
             }
-            assert_sound();
+            host_recount(d);
         }
     }
 }
@@ -296,7 +303,7 @@ static void test_absent_entry_names_no_memory(void **state)
     assert_int_equal(put_entry(frame_n(0), 2, inverted), RC_OK);
     assert_int_equal(put_entry(frame_n(0), 3, PTE_WRITE), RC_OK);
     assert_int_equal(host_table(frame_n(0))[2], inverted);
-    assert_sound();
+    host_recount(d);
 }
 
 /* The same for a whole table that is validated, and for upper levels. */
@@ -312,7 +319,7 @@ static void test_absent_entry_is_checked_in_walks(void **state)
     assert_int_equal(put_entry(frame_n(0), 7,
                                PTE_LARGE | PTE_WRITE | pte_make(frame_n(3), 0)),
                      RC_EINVAL);
-    assert_sound();
+    host_recount(d);
 }
 
 int main(void)

@@ -89,6 +89,21 @@ static void test_a_life_is_recorded(void **state)
 }
 
 /* A68: exact totals, few records. */
+static void test_an_end_is_recorded(void **state)
+{
+    (void)state;
+    domain_end(d, SHUTDOWN_POWEROFF);
+    drain();
+    assert_int_equal(count_of(AUDIT_DOMAIN_SHUTDOWN), 1);
+    assert_int_equal(count_of(AUDIT_DOMAIN_CRASHED), 0);
+    struct domain *other = host_domain(2, 64, 1);
+    other->audit = MF_AUDIT_ALL;
+    domain_crash(other, "test");
+    drain();
+    assert_int_equal(count_of(AUDIT_DOMAIN_CRASHED), 1);
+    assert_int_equal(count_of(AUDIT_DOMAIN_SHUTDOWN), 2);
+}
+
 static void test_A68_refusals_are_counted(void **state)
 {
     (void)state;
@@ -211,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_life_is_recorded),
+        TEST(test_an_end_is_recorded),
         TEST(test_A68_refusals_are_counted),
         TEST(test_A68_a_summary_waits_for_nobody),
         TEST(test_the_manifest_says_what_is_recorded),

@@ -85,6 +85,13 @@ static void soup_step(bool asked[SIM_VCPUS])
             sched_timer_set(sim.on[cpu], host.now + (u64)random() % 5000000);
         }
         break;
+    case 8:
+        if (random() % 8 == 0) {
+            sched_hold(v, host.now + (u64)random() % 8000000);
+        } else {
+            sim_pick(cpu);
+        }
+        break;
     default:
         sim_pick(cpu);
         break;
@@ -174,12 +181,58 @@ static void test_leaving_moves_nowhere(void **state)
     assert_ptr_equal(sched_pick(1, host.now, &end), v);
 }
 
+/* One that is held rests, wherever it is, until the end it was told last; the
+ * CPU looks again then, and others lose nothing. */
+static void test_held_rests(void **state)
+{
+    (void)state;
+    sim_reset(1);
+    struct vcpu *a = sim_add(256, 0, 0);
+    struct vcpu *b = sim_add(256, 0, 0);
+    sim_start();
+    sim_pick(0);
+    struct vcpu *const runs = sim.on[0];
+    struct vcpu *const waits = runs == a ? b : a;
+    sched_hold(runs, host.now + 10 * MS);
+    assert_true(host.kicks[0] > 0);
+    sim_pick(0);
+    assert_ptr_equal(sim.on[0], waits);
+    sim_run(5 * MS);
+    assert_ptr_equal(sim.on[0], waits);
+    sched_block(waits);
+    sim_pick(0);
+    assert_null(sim.on[0]);
+    sched_hold(waits, host.now + 2 * MS);
+    sched_wake(waits); /* awake, and at rest */
+    sim_pick(0);
+    assert_null(sim.on[0]);
+    assert_int_equal(sim.until[0], host.now + 2 * MS);
+    sched_hold(runs, host.now + 20 * MS); /* longer */
+    sim_run(3 * MS);
+    assert_ptr_equal(sim.on[0], waits);
+    sched_block(waits);
+    sim_run(16 * MS);
+    assert_null(sim.on[0]);
+    sim_run(2 * MS);
+    assert_ptr_equal(sim.on[0], runs);
+    /* In the queue when it is held. */
+    sched_wake(waits);
+    struct vcpu *const queued = sim.on[0] == a ? b : a;
+    sched_hold(queued, host.now + 5 * MS);
+    sched_block(sim.on[0]);
+    sim_pick(0);
+    assert_null(sim.on[0]);
+    sim_run(6 * MS);
+    assert_ptr_equal(sim.on[0], queued);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_soup),
         cmocka_unit_test(test_wake_is_not_lost),
         cmocka_unit_test(test_leaving_moves_nowhere),
+        cmocka_unit_test(test_held_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,10 +5,11 @@
 #   unit    tests/*_test.c under ASan and UBSan, by gcc and by clang
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
+#   mutants-smoke  seeded defects: the named test must fail on each
 #   loc     lines of ring 0, per folder, against their budget
 
 .PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang \
-	format unit-cov cov
+	format unit-cov cov mutants-smoke
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -85,6 +86,9 @@ golden: $(B)/rf
 boot: all guests
 	@tests/boot/run
 
+mutants-smoke: all guests
+	@tests/mutants/run
+
 loc:
 	@scripts/loc
 
@@ -101,6 +105,7 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
+	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"

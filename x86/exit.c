@@ -18,6 +18,7 @@
  */
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/auditor.h"
 #include "core/conring.h"
 #include "core/domain.h"
 #include "core/record.h"
@@ -97,15 +98,17 @@ static enum host_work host_work(struct cpu *cpu, struct regs *r)
 static void idle_turn(struct cpu *cpu, struct regs *r)
 {
     const enum host_work work = host_work(cpu, r);
-    if (work == WORK_GOES_ON) {
+    const ns_t now = arch_now();
+    ns_t soon = work == WORK_GOES_ON ? now : auditor_idle(now);
+    if (soon <= now) {
         hw_take_interrupts();
         return;
     }
     if (work == WORK_WAITS) {
-        const ns_t soon = arch_now() + IDLE_RETRY_NS;
-        if (soon < cpu->timer_armed) {
-            arch_timer_arm(soon);
-        }
+        soon = now + IDLE_RETRY_NS;
+    }
+    if (soon < cpu->timer_armed) {
+        arch_timer_arm(soon);
     }
     if (atomic_swap32(&cpu->kicked, 0) == 0 && cpu->resched == 0) {
         hw_sleep();

@@ -8,6 +8,7 @@
 
 #include "audit/sha256.h"
 #include "core/arch.h"
+#include "core/auditor.h"
 #include "core/domain.h"
 #include "core/frame.h"
 #include "core/record.h"
@@ -127,6 +128,9 @@ void launch_all(const struct mf_header *h)
                 (h->flags & MF_AUDIT_SERIAL) != 0 &&
                     serial_is_present(SERIAL_AUDIT));
     create_all(module);
+    if (auditor_init((h->flags & MF_TEST_FRAMES) != 0) != RC_OK) {
+        cannot_start("too little memory for the frame auditor");
+    }
     while (domain_work()) {
     }
 }

@@ -33,33 +33,34 @@ static u64 other_stack(void)
 /* ---- A34: selectors
  * ----------------------------------------------------------- */
 
-extern volatile u64 flags_seen;
-volatile u64 flags_seen; /* written by landing */
-
-void landing(void);
+void landing(void); /* flags in rax */
 __asm__(".text\n"
         ".globl landing\n"
         "landing: pushfq\n\t"
-        "popq flags_seen(%rip)\n\t"
+        "popq %rax\n\t"
         "ud2\n");
 
-static u64 frame[9]; /* rax r11 rcx flags rip cs rflags rsp ss */
-
-static void go(u64 unused)
+/* rax r11 rcx flags rip cs rflags rsp ss */
+static u64 *frame_page(void)
 {
-    (void)unused;
-    raw_iret(frame);
+    return (u64 *)(void *)scratch[6];
+}
+
+static void go(u64 frame)
+{
+    raw_iret((const u64 *)frame);
 }
 
 static s64 return_with(u64 cs, u64 ss, u64 rflags, u64 rip)
 {
+    u64 *frame = frame_page();
     frame[3] = 0;
     frame[4] = rip;
     frame[5] = cs;
     frame[6] = rflags;
     frame[7] = other_stack();
     frame[8] = ss;
-    return trapped(go, 0);
+    return trapped(go, va_of(frame));
 }
 
 s64 attack_iret_cs0(void)
@@ -117,10 +118,11 @@ s64 attack_iret_flags(void)
         return r;
     }
     const u64 never = FLAG_IOPL | FLAG_VM | FLAG_VIF | FLAG_VIP;
-    if ((flags_seen & never) != 0) {
+    const u64 flags = room()->seen.rax;
+    if ((flags & never) != 0) {
         return 1;
     }
-    return (flags_seen & FLAG_IF) != 0 ? 0 : 2;
+    return (flags & FLAG_IF) != 0 ? 0 : 2;
 }
 
 static s64 any_exception(s64 r)
@@ -284,26 +286,24 @@ s64 attack_debug_number(void)
  * -------------------------------------------------------------
  */
 
-static u64 user_flags;
-
-static void go_user(u64 rip)
+static s64 in_user(void (*f)(void), u64 rflags)
 {
-    static u64 user_frame[9];
-    user_frame[4] = rip;
-    user_frame[5] = CS_KERNEL; /* privilege 3: a program */
-    user_frame[6] = user_flags;
-    user_frame[7] = other_stack();
-    user_frame[8] = SS_KERNEL;
-    raw_iret(user_frame);
+    u64 *frame = frame_page();
+    frame[4] = (u64)(uintptr_t)f;
+    frame[5] = CS_KERNEL; /* privilege 3: a program */
+    frame[6] = rflags;
+    frame[7] = other_stack();
+    frame[8] = SS_KERNEL;
+    if (mmu_ext(NEW_USER_BASEPTR, table_of(va_of(scratch[0]), 4), 0) != 0) {
+        return 1;
+    }
+    const s64 r = trapped(go, va_of(frame));
+    return mmu_ext(NEW_USER_BASEPTR, 0, 0) == 0 ? r : 2;
 }
 
 s64 trapped_in_user(void (*f)(void))
 {
-    if (mmu_ext(NEW_USER_BASEPTR, table_of(va_of(scratch[0]), 4), 0) != 0) {
-        return 1;
-    }
-    const s64 r = trapped(go_user, (u64)(uintptr_t)f);
-    return mmu_ext(NEW_USER_BASEPTR, 0, 0) == 0 ? r : 2;
+    return in_user(f, 0);
 }
 
 void program_sysenter(void);
@@ -334,9 +334,9 @@ s64 attack_user_int3(void)
     (void)call_set_trap_table(va_of(t), 0, 0, 0);
     const s64 r = trapped_in_user(program_int3);
     traps_setup();
-    return trap_seen.rip != (u64)(uintptr_t)program_int3 ? 1
-           : trap_seen.error != (3 << 3 | 2)             ? 2
-                                                         : r;
+    return room()->seen.rip != (u64)(uintptr_t)program_int3 ? 1
+           : room()->seen.error != (3 << 3 | 2)             ? 2
+                                                            : r;
 }
 
 /* A processor without the instruction in this mode says #UD. */
@@ -348,10 +348,7 @@ s64 attack_user_sysenter(void)
 
 s64 attack_user_step(void)
 {
-    user_flags = FLAG_TF;
-    const s64 r = trapped_in_user(program_syscall);
-    user_flags = 0;
-    return r;
+    return in_user(program_syscall, FLAG_TF);
 }
 
 /* QEMU 7.2 pops the words with supervisor rights, which SMAP refuses: #PF. */

@@ -214,7 +214,7 @@ s64 attack_virq_vcpu(void)
 
 static void events_take(void)
 {
-    volatile u8 *mask = &shared->vcpu_info[0].upcall_mask;
+    volatile u8 *mask = &my_info()->upcall_mask;
     *mask = 0;
     for (u32 i = 0; i < 10; i++) {
         (void)call_version(0, 0, 0, 0);
@@ -232,8 +232,8 @@ s64 attack_scribble(void)
     for (u32 round = 0; round < 50; round++) {
         fill(shared->evtchn_mask, round % 2 == 0 ? 0xff : 0, 512);
         fill(shared->evtchn_pending, 0xff, 512);
-        shared->vcpu_info[0].pending_sel = U64_MAX;
-        shared->vcpu_info[0].upcall_pending = 1;
+        my_info()->pending_sel = U64_MAX;
+        my_info()->upcall_pending = 1;
         struct arg_evtchn_port p = { port };
         (void)call_evtchn_unmask(0, &p);
         events_take();

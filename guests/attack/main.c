@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the attacks one after the other and says what came of each:
+ * What is attacked is chosen by the command line:
  *
- *     ATTACK A17.1 expect=0 got=0 ok
+ *     (nothing)                     each action once, one after the other
+ *     race=VCPUS seed=N rounds=N    the same, while other vCPUs run others
+ *     soup=VCPUS seed=N steps=N from=N    in random order, on all vCPUs
+ *     mode=NAME                     one of modes.def, which ends the domain
+ *     role=helper                   helps the attacker that has helper=yes
+ * (peer.h)
  *
- * and at the end `ATTACK done: N ok, N failed`. With mode=NAME in the command
- * line only that attack is made, which is expected to end the domain.
+ * only=PREFIX limits all of these to actions whose id begins so, marks=1 has
+ * each action marked in the audit log (run.c), connect=1 says that the file of
+ * this tenant gives it the right to connect. What came of each:
+ *
+ *     ATTACK A17.1 expect=0 got=0 ok ms=1 refused=0
+ *
+ * and at the end `ATTACK done: N ok, N failed`.
  */
 #include "guests/attack/attack.h"
-
-struct action {
-    const char *id;
-    s64 (*run)(void);
-    s64 expected;
-    const char *what;
-};
-
-static const struct action actions[] = {
-#define ACTION(id, name, expected, what) { id, attack_##name, expected, what },
-#include "guests/attack/actions.def"
-#undef ACTION
-};
+#include "guests/attack/peer.h"
+#include "guests/lib/refusals.h"
 
 struct mode {
     const char *name;
@@ -28,80 +27,12 @@ struct mode {
 };
 
 static const struct mode modes[] = {
-#define MODE(name, what) { #name, mode_##name },
+#define MODE(name, ...) { #name, mode_##name },
 #include "guests/attack/modes.def"
 #undef MODE
 };
 
-u8 scratch[PAGES][PAGE_BYTES] __attribute__((aligned(4096)));
-
-static const struct {
-    s64 number;
-    const char *name;
-} errors[] = {
-    { EPERM, "EPERM" },   { ENOENT, "ENOENT" }, { EFAULT, "EFAULT" },
-    { EBUSY, "EBUSY" },   { EEXIST, "EEXIST" }, { EINVAL, "EINVAL" },
-    { ENOSPC, "ENOSPC" }, { ENOSYS, "ENOSYS" },
-};
-
-static void say_result(s64 r)
-{
-    if (r >= TRAPPED && r <= TRAPPED + 300) {
-        say("trap-");
-        say_dec(r - TRAPPED);
-        return;
-    }
-    for (u32 i = 0; i < ARRAY_COUNT(errors); i++) {
-        if (errors[i].number == -r) {
-            say("-");
-            say(errors[i].name);
-            return;
-        }
-    }
-    say_dec(r);
-}
-
-s64 trapped(void (*f)(u64), u64 argument)
-{
-    return try_call(f, argument) == 0 ? 0 : TRAPPED + (s64)trap_seen.vector;
-}
-
-/* Every action finds the scratch pages, the handlers and the debug registers
- * as the first one did. */
-static void restore(void)
-{
-    (void)call_set_debugreg(7, 0, 0, 0);
-    struct arg_set_iopl iopl = { 0 };
-    (void)call_set_iopl(0, &iopl);
-    traps_setup();
-    for (u32 i = 0; i < PAGES; i++) {
-        (void)page_protect(scratch[i], P_RW);
-        fill(scratch[i], 0, PAGE_BYTES);
-    }
-}
-
-static bool run(const struct action *a)
-{
-    const s64 got = a->run();
-    const bool ok = got == a->expected;
-    say("ATTACK ");
-    say(a->id);
-    say(" expect=");
-    say_result(a->expected);
-    say(" got=");
-    say_result(got);
-    if (ok) {
-        say(" ok\n");
-    } else {
-        say(" FAILED: ");
-        say(a->what);
-        say("\n");
-    }
-    restore();
-    return ok;
-}
-
-static void run_mode(const char *name)
+static void mode_run(const char *name)
 {
     for (u32 i = 0; i < ARRAY_COUNT(modes); i++) {
         if (text_equal(name, modes[i].name)) {
@@ -118,20 +49,57 @@ static void run_mode(const char *name)
     say("ATTACK there is no such mode\n");
 }
 
+static u32 single_run(void)
+{
+    u32 count = 0;
+    for (u32 i = 0; i < action_count; i++) {
+        const struct action *a = &actions[i];
+        if (action_wanted(a)) {
+            const u64 started = time_ns();
+            action_report(a, started, action_run(a, false, ""));
+            action_mark(a);
+            count++;
+        }
+    }
+    return count;
+}
+
+static void say_end(u32 count)
+{
+    say("ATTACK refusals ");
+    refusals_say();
+    say("\nATTACK done: ");
+    say_dec((s64)count - failures);
+    say(" ok, ");
+    say_dec(failures);
+    say(" failed\n");
+}
+
 void guest_main(void)
 {
-    u32 failed = 0;
-    const char *const mode = option("mode");
+    may_connect = option_number("connect", 0) != 0;
+    if (text_equal(option("role"), "helper")) {
+        peer_serve();
+    }
+    const u64 seed = option_number("seed", 1);
+    const u32 race = (u32)option_number("race", 0);
+    const u32 soup = (u32)option_number("soup", 0);
+    const u64 steps = option_number("steps", 1000);
+    char mode[64];
+    fill(mode, 0, sizeof(mode));
+    for (u32 i = 0; option("mode")[i] != '\0'; i++) {
+        mode[i] = option("mode")[i];
+    }
     if (mode[0] != '\0') {
-        run_mode(mode);
-        return;
+        mode_run(mode);
+    } else if (race != 0) {
+        race_run(race, seed);
+        say_end(action_count);
+    } else if (soup != 0) {
+        soup_run(soup, seed, steps, option_number("from", 0));
+        say_end((u32)steps);
+    } else {
+        say_end(single_run());
     }
-    for (u32 i = 0; i < ARRAY_COUNT(actions); i++) {
-        failed += run(&actions[i]) ? 0 : 1;
-    }
-    say("ATTACK done: ");
-    say_dec((s64)ARRAY_COUNT(actions) - failed);
-    say(" ok, ");
-    say_dec(failed);
-    say(" failed\n");
+    peer_quit();
 }

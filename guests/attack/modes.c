@@ -80,6 +80,15 @@ void mode_no_handler(void)
     __asm__ volatile("ud2");
 }
 
+void mode_handler_nowhere(void)
+{
+    struct trap_info table[2] = {
+        { .vector = PF, .cs = CS_KERNEL, .address = 0x10000 }
+    };
+    (void)call_set_trap_table(va_of(table), 0, 0, 0);
+    *(volatile u64 *)0x20000 = 0;
+}
+
 void mode_no_failsafe(void)
 {
     struct arg_callback a = { .type = 1, .address = 0 };

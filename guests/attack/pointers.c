@@ -105,7 +105,7 @@ static bool refused(u64 at)
 {
     struct arg_memory_map map = { .nr_entries = 1, .buffer = at };
     struct arg_runstate_area area = { at };
-    const bool areas = at == 0 || call_vcpu_runstate(0, &area) == -EFAULT;
+    const bool areas = at == 0 || call_vcpu_runstate(me(), &area) == -EFAULT;
     return areas && (at == 0 || call_set_trap_table(at, 0, 0, 0) == -EFAULT) &&
            call_set_gdt(at, 1, 0, 0) == -EFAULT &&
            call_multicall(at, 1, 0, 0) == -EFAULT &&
@@ -316,10 +316,9 @@ s64 attack_registers(void)
     return (s64)wrong;
 }
 
-static struct multicall_entry list[5000];
-
 s64 attack_nested_lists(void)
 {
+    struct multicall_entry *const list = (void *)scratch[1];
     list[0] =
         (struct multicall_entry){ .op = 13, .args = { va_of(&list[1]), 1 } };
     list[1] = (struct multicall_entry){ .op = 17 };
@@ -329,6 +328,7 @@ s64 attack_nested_lists(void)
 
 s64 attack_long_list(void)
 {
+    static struct multicall_entry list[5000];
     for (u32 i = 0; i < ARRAY_COUNT(list); i++) {
         list[i] = (struct multicall_entry){ .op = NR_TIMER, .result = 1 };
     }
@@ -360,7 +360,8 @@ s64 attack_timers(void)
 
 s64 attack_yields(void)
 {
-    for (u32 i = 0; i < 20000; i++) {
+    const u64 until = time_ns() + 500000000;
+    for (u32 i = 0; i < 20000 && time_ns() < until; i++) {
         if (call_sched_yield(0, 0, 0, 0) != 0) {
             return 1;
         }
@@ -370,8 +371,9 @@ s64 attack_yields(void)
 
 s64 attack_other_vcpus(void)
 {
-    return call_vcpu_up(2, 0, 0, 0) == -ENOENT ? call_vcpu_up(U32_MAX, 0, 0, 0)
-                                               : 1;
+    return call_vcpu_up(VCPUS, 0, 0, 0) == -ENOENT
+               ? call_vcpu_up(U32_MAX, 0, 0, 0)
+               : 1;
 }
 
 s64 attack_console_bad(void)

@@ -4,18 +4,16 @@
  */
 #include "guests/lib/guest.h"
 
-#define LINE_BYTES 240u
 #define UVMF_INVLPG 2u
+#define NMI 2u
 
 struct start_info *start_info;
 struct shared_info *shared;
-struct trap_seen trap_seen;
+struct room rooms[VCPUS];
 volatile u64 event_count;
 
 static u8 shared_page[PAGE_BYTES] __attribute__((aligned(4096)));
-static char line[LINE_BYTES];
-static u32 line_used;
-static u8 user_stack[PAGE_BYTES] __attribute__((aligned(4096)));
+static u32 console_taken; /* one line at a time */
 
 /* ---- console ---------------------------------------------------------------
  */
@@ -31,29 +29,48 @@ static void console_notify(void)
     (void)call_evtchn_send(0, &p);
 }
 
-static void line_send(void)
+void say_flush(void)
 {
+    struct room *const own = room();
+    while (__atomic_exchange_n(&console_taken, 1, __ATOMIC_ACQUIRE) != 0) {
+        (void)call_sched_yield(0, 0, 0, 0);
+    }
     struct console_ring *r = console();
     u32 prod = r->out_prod;
-    for (u32 i = 0; i < line_used; i++) {
+    for (u32 i = 0; i < own->line_used; i++) {
         while (prod - *(volatile u32 *)&r->out_cons >= sizeof(r->out)) {
             console_notify();
             (void)call_sched_yield(0, 0, 0, 0);
         }
-        r->out[prod % sizeof(r->out)] = (u8)line[i];
+        r->out[prod % sizeof(r->out)] = (u8)own->line[i];
         prod++;
         barrier();
         *(volatile u32 *)&r->out_prod = prod;
     }
     console_notify();
-    line_used = 0;
+    own->line_used = 0;
+    __atomic_store_n(&console_taken, 0, __ATOMIC_RELEASE);
+}
+
+s32 typed(void)
+{
+    struct console_ring *r = console();
+    const u32 cons = r->in_cons;
+    if (*(volatile u32 *)&r->in_prod == cons) {
+        return -1;
+    }
+    const u8 c = *(volatile u8 *)&r->in[cons % sizeof(r->in)];
+    *(volatile u32 *)&r->in_cons = cons + 1;
+    console_notify();
+    return c;
 }
 
 static void say_char(char c)
 {
-    line[line_used++] = c;
-    if (c == '\n' || line_used == LINE_BYTES) {
-        line_send();
+    struct room *const own = room();
+    own->line[own->line_used++] = c;
+    if (c == '\n' || own->line_used == LINE_BYTES) {
+        say_flush();
     }
 }
 
@@ -107,13 +124,15 @@ static void report(const struct trap_frame *f)
     say(" rsp ");
     say_hex(f->rsp);
     say(" cr2 ");
-    say_hex(shared->vcpu_info[0].cr2);
+    say_hex(my_info()->cr2);
+    say(" vcpu ");
+    say_dec(me());
     say("\n");
 }
 
 static void take_events(void)
 {
-    struct vcpu_info *v = &shared->vcpu_info[0];
+    struct vcpu_info *v = my_info();
     event_count++;
     __atomic_store_n(&v->upcall_pending, 0, __ATOMIC_SEQ_CST);
     u64 words = __atomic_exchange_n(&v->pending_sel, 0, __ATOMIC_SEQ_CST);
@@ -125,33 +144,47 @@ static void take_events(void)
     }
 }
 
+/* Go on at that place, which takes a stack of its own. */
+static void go_on_at(struct trap_frame *f, void (*place)(void))
+{
+    f->rip = (u64)(uintptr_t)place;
+    f->cs = CS_KERNEL & ~3u;
+    f->ss = SS_KERNEL;
+    f->rsp = (u64)(uintptr_t)room()->user_stack; /* somewhere harmless */
+    f->rflags = 0;                               /* events stay masked */
+}
+
 void trap_handle(struct trap_frame *f)
 {
+    struct room *const own = room();
     if (f->vector == EVENT) {
         take_events();
         return;
     }
-    if (try_stack == 0) {
+    if (f->vector == NMI) {
+        own->nmi_count++;
+        return;
+    }
+    if (own->may_fault) {
+        go_on_at(f, vcpu_entry);
+        return;
+    }
+    if (own->try_stack == 0) {
         report(f);
         guest_end(SHUTDOWN_CRASH);
     }
-    trap_seen.vector = f->vector;
-    trap_seen.error = f->error;
-    trap_seen.cr2 = shared->vcpu_info[0].cr2;
-    trap_seen.rip = f->rip;
-    trap_seen.cs = f->cs;
-    trap_seen.rax = f->rax;
-    f->rip = (u64)(uintptr_t)try_recover;
-    f->cs = CS_KERNEL & ~3u;
-    f->ss = SS_KERNEL;
-    /* Somewhere harmless: try_recover takes its own. */
-    f->rsp = try_stack;
-    f->rflags = 0; /* events stay masked */
+    own->seen = (struct seen){ .vector = f->vector,
+                               .error = f->error,
+                               .cr2 = my_info()->cr2,
+                               .rip = f->rip,
+                               .cs = f->cs,
+                               .rax = f->rax };
+    go_on_at(f, try_recover);
 }
 
 void traps_setup(void)
 {
-    static struct trap_info table[33];
+    struct trap_info table[33] = { { 0 } };
     for (u32 n = 0; n < 32; n++) {
         table[n] = (struct trap_info){ .vector = (u8)n,
                                        .flags = n == 3 || n == 4 ? 3 : 0,
@@ -168,8 +201,37 @@ void traps_setup(void)
     a = (struct arg_callback){ .type = 2,
                                .address = (u64)(uintptr_t)syscall_entry };
     (void)call_callback_syscall(0, &a);
-    const u64 top = (u64)(uintptr_t)user_stack + sizeof(user_stack);
+    const u64 top = (u64)(uintptr_t)room()->user_stack + PAGE_BYTES;
     (void)call_stack_switch(SS_KERNEL, top, 0, 0);
+}
+
+/* ---- time
+ * -------------------------------------------------------------------- */
+
+u64 time_ns(void)
+{
+    const volatile struct vcpu_time_info *t = &my_info()->time;
+    for (;;) {
+        const u32 version = t->version;
+        barrier();
+        const u64 base = t->system_time;
+        const u32 mul = t->tsc_to_system_mul;
+        const s8 shift = t->tsc_shift;
+        u64 ticks = __builtin_ia32_rdtsc() - t->tsc_timestamp;
+        barrier();
+        if (version % 2 == 0 && version == t->version) {
+            ticks = shift < 0 ? ticks >> -shift : ticks << shift;
+            return base + (u64)((unsigned __int128)ticks * mul >> 32);
+        }
+    }
+}
+
+void sleep_until(u64 ns)
+{
+    struct arg_sched_poll a = { .timeout = ns };
+    if (ns > time_ns()) {
+        (void)call_sched_poll(0, &a);
+    }
 }
 
 /* ---- begin and end
@@ -196,6 +258,9 @@ void guest_start(struct start_info *s)
 {
     start_info = s;
     shared = (struct shared_info *)(void *)shared_page;
+    for (u32 i = 0; i < VCPUS; i++) {
+        rooms[i].pages = rooms[i].own;
+    }
     if (map_va((u64)(uintptr_t)shared_page, s->shared_info | P_RW,
                UVMF_INVLPG) != 0) {
         guest_end(SHUTDOWN_CRASH);

@@ -2,9 +2,14 @@
 /*
  * What a small guest needs: its start, console, exceptions, page tables.
  *
- * The guest runs on one vCPU, on the tables it was given, with all of its
- * image and the start area mapped at VIRT_BASE + (pfn << 12). Exceptions that
- * nobody waits for are reported and end the domain.
+ * The guest begins on one vCPU (smp.h brings up more), on the tables it was
+ * given, with all of its image and the start area mapped at VIRT_BASE +
+ * (pfn << 12). Exceptions that nobody waits for are reported and end the
+ * domain.
+ *
+ * Each vCPU has a room, 64 KiB of its own: pages to play with, stacks, and what
+ * is known of it. Which room is told by the stack pointer, so a stack must lie
+ * in the room of its vCPU: in one of its stacks or one of its pages.
  */
 #ifndef GUESTS_LIB_GUEST_H
 #define GUESTS_LIB_GUEST_H
@@ -47,15 +52,37 @@ struct trap_frame {
     u64 rip, cs, rflags, rsp, ss;
 };
 
-/* What the last try_call met. */
-struct trap_seen {
+/* What the last try_call of a vCPU met. */
+struct seen {
     u64 vector, error, cr2, rip, cs, rax;
 };
 
+#define VCPUS 4u
+#define PAGES 8u
+#define LINE_BYTES 240u
+#define ROOM_BYTES 65536u
+
+struct room {
+    u8 own[PAGES][PAGE_BYTES];
+    u8 stack[16384];
+    u8 user_stack[PAGE_BYTES]; /* entry from user mode */
+    u64 try_stack;             /* 0: nobody waits for an exception */
+    struct seen seen;
+    u8 (*pages)[PAGE_BYTES]; /* own, or of the vCPU that is helped (smp.h) */
+    bool may_fault; /* whatever exception it meets, it begins anew (smp.h) */
+    u64 nmi_count;
+    char line[LINE_BYTES];
+    u32 line_used;
+} __attribute__((aligned(65536)));
+
+/* start.S knows them as numbers. */
+_Static_assert(offsetof(struct room, user_stack) == 49152, "ROOM_STACK");
+_Static_assert(offsetof(struct room, try_stack) == 53248, "ROOM_TRY");
+_Static_assert(sizeof(struct room) == ROOM_BYTES, "told by the stack pointer");
+
 extern struct start_info *start_info;
 extern struct shared_info *shared;
-extern struct trap_seen trap_seen;
-extern u64 try_stack; /* 0: nobody waits for an exception */
+extern struct room rooms[VCPUS];
 extern const u64 trap_stubs[256];
 extern volatile u64 event_count;
 
@@ -66,17 +93,27 @@ void guest_end(u32 reason) NO_RETURN;
 /* Let others run, for about that many turns. */
 void guest_wait(u32 turns);
 
+/* Nanoseconds since the host's start, by the vCPU's time record. */
+u64 time_ns(void);
+/* Sleep until then; may be woken before. */
+void sleep_until(u64 ns);
+
 /* Console: text up to a newline is kept and sent in one piece. */
 void say(const char *text);
+/* Send what has no newline yet. */
+void say_flush(void);
+/* A character that was typed, -1 for none. */
+s32 typed(void);
 void say_dec(s64 n);
 void say_hex(u64 n);
 
 /* Call f(argument); 0 when it returned, 1 when an exception ended it, which
- * trap_seen then describes. */
+ * room()->seen then describes. */
 u64 try_call(void (*f)(u64), u64 argument);
 void try_recover(void);
 void raw_iret(const u64 frame[9]) NO_RETURN;
 void iret_at(u64 rsp) NO_RETURN;
+void vcpu_entry(void); /* smp.h: where the other vCPUs begin */
 void event_entry(void);
 void syscall_entry(void);
 void failsafe_entry(void);
@@ -102,8 +139,29 @@ s64 page_protect(const volatile void *page, u64 flags);
 
 void fill(void *to, u8 byte, u64 bytes);
 bool text_equal(const char *a, const char *b);
-/* Value of key= in the command line, "" when it is not there. */
+/* Value of key= in the command line, "" when it is not there. Kept until the
+ * next call. */
 const char *option(const char *key);
+/* The same as a number; when it is not there, otherwise. */
+u64 option_number(const char *key, u64 otherwise);
+
+/* The room of the vCPU that asks, and its number. */
+static inline struct room *room(void)
+{
+    u64 rsp;
+    __asm__ volatile("mov %%rsp, %0" : "=r"(rsp));
+    return (struct room *)(rsp & ~(u64)(ROOM_BYTES - 1));
+}
+
+static inline u32 me(void)
+{
+    return (u32)(room() - rooms);
+}
+
+static inline struct vcpu_info *my_info(void)
+{
+    return &shared->vcpu_info[me()];
+}
 
 static inline void barrier(void)
 {

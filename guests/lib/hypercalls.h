@@ -26,14 +26,23 @@ ARG_STRUCTS(ARG_STRUCT)
 #undef ARG_STRUCT
 #undef ARG_FIELD
 
+/* Counts what was refused, of a call that answered so: see refusals.h. */
+void refusal_seen(u64 nr, u64 a, u64 b, s64 answer);
+
 static inline s64 hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
+    const u64 call = nr;
+    const u64 first = a;
+    const u64 second = b;
     register u64 r10 __asm__("r10") = d;
     register u64 r8 __asm__("r8") = e;
     __asm__ volatile("syscall"
                      : "+a"(nr), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
                      :
                      : "rcx", "r11", "memory");
+    if (call == 13 || (s64)nr == -1 || (s64)nr == -38) {
+        refusal_seen(call, first, second, (s64)nr);
+    }
     return (s64)nr;
 }
 

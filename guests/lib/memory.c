@@ -124,6 +124,19 @@ const char *option(const char *key)
     return value;
 }
 
+u64 option_number(const char *key, u64 otherwise)
+{
+    const char *p = option(key);
+    if (*p < '0' || *p > '9') {
+        return otherwise;
+    }
+    u64 n = 0;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        n = n * 10 + (u64)(*p - '0');
+    }
+    return n;
+}
+
 /* The compiler may ask for these two by itself. */
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The second vCPU: see smp.h. Its exceptions need no frame, since it never goes
- * back: the handler is a jump to the loop on a fresh stack. Its events stay
- * masked, as a vCPU's are at the start.
+ * The other vCPUs: see smp.h. An exception that a vCPU may meet needs no frame,
+ * since it never goes back: it begins in vcpu_entry on a fresh stack. Events
+ * stay masked, as a vCPU's are at the start.
  */
 #include "guests/lib/smp.h"
 
@@ -30,26 +30,32 @@ struct context {
 
 _Static_assert(sizeof(struct context) == 5168, "abi");
 
-void second_entry(void);
-void second_loop(void);
-__asm__(".text\n"
-        ".globl second_entry\n"
-        "second_entry: cld\n\t"
-        "lea second_stack+8192(%rip), %rsp\n\t"
-        "xor %ebp, %ebp\n\t"
-        "call second_loop\n\t"
-        "ud2\n");
+struct order {
+    void (*volatile wanted)(void);
+    void (*volatile running)(void);
+    u8 (*volatile pages)[PAGE_BYTES];
+    volatile bool may_fault;
+};
 
-u8 second_stack[8192] __attribute__((aligned(4096)));
-static void (*volatile wanted)(void);
-static void (*volatile running)(void);
+u32 vcpu_count = 1;
+static struct order orders[VCPUS];
 static struct context context;
 
-void second_loop(void)
+void vcpu_loop(void);
+
+void vcpu_loop(void)
 {
+    struct room *const own = room();
+    struct order *const order = &orders[me()];
+    if (order->running == NULL) {
+        traps_setup(); /* not each time it begins anew */
+    }
+    own->try_stack = 0;
     for (;;) {
-        void (*const f)(void) = wanted;
-        __atomic_store_n(&running, f, __ATOMIC_SEQ_CST);
+        void (*const f)(void) = order->wanted;
+        own->pages = f != NULL ? order->pages : own->own;
+        own->may_fault = order->may_fault;
+        __atomic_store_n(&order->running, f, __ATOMIC_SEQ_CST);
         if (f != NULL) {
             f();
         } else {
@@ -58,46 +64,76 @@ void second_loop(void)
     }
 }
 
-s64 second_start(void)
+static s64 start_one(u32 number)
 {
-    static bool up;
-    const u64 entry = (u64)(uintptr_t)second_entry;
-    if (up) {
-        return 0;
-    }
+    struct room *const own = &rooms[number];
+    fill(&context, 0, sizeof(context));
     context.flags = VGCF_IN_KERNEL;
-    context.rip = entry;
+    context.rip = (u64)(uintptr_t)vcpu_entry;
     context.cs = CS_KERNEL;
     context.ss = SS_KERNEL;
-    context.rsp = (u64)(uintptr_t)second_stack + sizeof(second_stack);
-    for (u32 n = 0; n < 256; n++) {
+    context.rsp = (u64)(uintptr_t)own->stack + sizeof(own->stack) - 16;
+    context.kernel_ss = SS_KERNEL;
+    context.kernel_sp = (u64)(uintptr_t)own->user_stack + PAGE_BYTES;
+    context.ctrlreg[3] = table_of(context.rip, 4) << PAGE_BITS;
+    for (u32 n = 0; n < 32; n++) {
         context.traps[n] = (struct trap_info){ .vector = (u8)n,
                                                .cs = CS_KERNEL,
-                                               .address = entry };
+                                               .address = trap_stubs[n] };
     }
-    context.kernel_ss = SS_KERNEL;
-    context.kernel_sp = context.rsp;
-    context.event_address = entry;
-    context.failsafe_address = entry;
-    context.syscall_address = entry;
-    context.ctrlreg[3] = table_of(entry, 4) << PAGE_BITS;
-    s64 rc = call_vcpu_initialise(1, (u64)(uintptr_t)&context, 0, 0);
-    if (rc == 0) {
-        rc = call_vcpu_up(1, 0, 0, 0);
+    const s64 rc = call_vcpu_initialise(number, (u64)(uintptr_t)&context, 0, 0);
+    return rc != 0 ? rc : call_vcpu_up(number, 0, 0, 0);
+}
+
+s64 vcpus_start(u32 count)
+{
+    s64 rc = 0;
+    while (rc == 0 && vcpu_count < count) {
+        rc = start_one(vcpu_count);
+        vcpu_count += rc == 0 ? 1 : 0;
     }
-    up = rc == 0;
     return rc;
+}
+
+/* What a vCPU may meet after it has stopped is what it might meet before: it
+ * may still hold a segment that is gone. */
+static void order_all(void (*f)(void), u8 (*pages)[PAGE_BYTES], bool may_fault)
+{
+    for (u32 i = 1; i < vcpu_count; i++) {
+        if (f != NULL) {
+            orders[i].may_fault = may_fault;
+            orders[i].pages = pages != NULL ? pages : rooms[i].own;
+        }
+        __atomic_store_n(&orders[i].wanted, f, __ATOMIC_SEQ_CST);
+    }
+    for (u32 i = 1; i < vcpu_count; i++) {
+        while (orders[i].running != f) {
+            (void)call_sched_yield(0, 0, 0, 0);
+        }
+    }
+}
+
+void others_run(void (*f)(void))
+{
+    order_all(f, NULL, false);
+}
+
+void others_stop(void)
+{
+    order_all(NULL, NULL, false);
+}
+
+s64 second_start(void)
+{
+    return vcpu_count > 1 ? 0 : vcpus_start(2);
 }
 
 void second_run(void (*f)(void))
 {
-    __atomic_store_n(&wanted, f, __ATOMIC_SEQ_CST);
-    while (running != f) {
-        (void)call_sched_yield(0, 0, 0, 0);
-    }
+    order_all(f, room()->pages, true);
 }
 
 void second_stop(void)
 {
-    second_run(NULL);
+    order_all(NULL, NULL, false);
 }

@@ -7,6 +7,10 @@
  * back by the iret hypercall. try_call runs a function that may fault: the
  * handler makes the vCPU go on in try_recover, which leaves try_call with 1.
  */
+        .set    ROOM_STACK, 49152       /* struct room of guest.h */
+        .set    ROOM_TRY, 53248
+        .set    ROOM_MASK, -65536
+
         .section .note.Xen, "a", @note
         .macro  note type, size
         .long   4, \size, \type
@@ -27,11 +31,21 @@
         .text
         .globl  _start
 _start:
-        lea     stack_top(%rip), %rsp
+        lea     rooms+ROOM_STACK(%rip), %rsp
         mov     %rsi, %rdi
         xor     %ebp, %ebp
         call    guest_start
 1:      jmp     1b
+
+/* Where a vCPU of smp.h begins, first and again: rsp is in its room. */
+        .globl  vcpu_entry
+vcpu_entry:
+        cld
+        and     $ROOM_MASK, %rsp
+        add     $ROOM_STACK, %rsp
+        xor     %ebp, %ebp
+        call    vcpu_loop
+        ud2
 
 /* ---- exceptions ---------------------------------------------------------- */
 
@@ -140,7 +154,9 @@ try_call:
         push    %r14
         push    %r15
         sub     $8, %rsp
-        mov     %rsp, try_stack(%rip)
+        mov     %rsp, %rax
+        and     $ROOM_MASK, %rax
+        mov     %rsp, ROOM_TRY(%rax)
         mov     %rdi, %rax
         mov     %rsi, %rdi
         call    *%rax
@@ -148,10 +164,13 @@ try_call:
         jmp     2f
         .globl  try_recover
 try_recover:
-        mov     try_stack(%rip), %rsp
+        and     $ROOM_MASK, %rsp
+        mov     ROOM_TRY(%rsp), %rsp
         cld
         mov     $1, %eax
-2:      movq    $0, try_stack(%rip)
+2:      mov     %rsp, %rcx
+        and     $ROOM_MASK, %rcx
+        movq    $0, ROOM_TRY(%rcx)
         add     $8, %rsp
         pop     %r15
         pop     %r14
@@ -189,14 +208,5 @@ trap_stubs:
         STUB_ADDRESS %n
         .set    n, n + 1
         .endr
-
-        .bss
-        .balign 4096
-        .space  16384
-stack_top:
-        .globl  try_stack
-        .balign 8
-try_stack:
-        .quad   0
 
         .section .note.GNU-stack, "", @progbits
