@@ -86,6 +86,19 @@ static enum rc admit(struct hc_call *c, u32 row, u64 sub)
                                    : record_refusal(c->v, c->nr, sub, verdict);
 }
 
+/* The call with the structure at place, fetched before and stored after. */
+#define CALL_WITH(name, a, place)                                              \
+    {                                                                          \
+        struct arg_##a arg;                                                    \
+        const gva_t from = place;                                              \
+        const enum rc rc = fetch_##a(&arg, from);                              \
+        if (rc != RC_OK || store_##a(from, &arg, RC_OK) != RC_OK) {            \
+            return rc != RC_OK ? rc : RC_EFAULT;                               \
+        }                                                                      \
+        const s64 result = hc_##name(c, &arg);                                 \
+        return result < 0 ? result : store_##a(from, &arg, result);            \
+    }
+
 /* Rows with arguments in registers, or one structure. */
 static s64 call_one(struct hc_call *c, u32 row)
 {
@@ -95,16 +108,8 @@ static s64 call_one(struct hc_call *c, u32 row)
     case HCROW_##name:                                                         \
         return hc_##name(c);
 #define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
-    case HCROW_##name: {                                                       \
-        struct arg_##a arg;                                                    \
-        const gva_t at = gva(c->arg[p]);                                       \
-        const enum rc rc = fetch_##a(&arg, at);                                \
-        if (rc != RC_OK || store_##a(at, &arg, RC_OK) != RC_OK) {              \
-            return rc != RC_OK ? rc : RC_EFAULT;                               \
-        }                                                                      \
-        const s64 result = hc_##name(c, &arg);                                 \
-        return result < 0 ? result : store_##a(at, &arg, result);              \
-    }
+    case HCROW_##name:                                                         \
+        CALL_WITH(name, a, gva(c->arg[p]))
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;
@@ -253,15 +258,8 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
 {
     switch (row) {
 #define HC_G(n, s, w, name, a, r, o, g, d)                                     \
-    case HCROW_##name: {                                                       \
-        struct arg_##a arg;                                                    \
-        const enum rc rc = fetch_##a(&arg, gva(at));                           \
-        if (rc != RC_OK || store_##a(gva(at), &arg, RC_OK) != RC_OK) {         \
-            return rc != RC_OK ? rc : RC_EFAULT;                               \
-        }                                                                      \
-        const s64 result = hc_##name(c, &arg);                                 \
-        return result < 0 ? result : store_##a(gva(at), &arg, result);         \
-    }
+    case HCROW_##name:                                                         \
+        CALL_WITH(name, a, gva(at))
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;

@@ -13,7 +13,6 @@
 
 #include "core/arch.h"
 #include "core/atomic.h"
-#include "core/gntuse.h"
 #include "core/mem.h"
 #include "core/pgentry.h"
 #include "x86/pte.h"

@@ -222,7 +222,7 @@ bool manifest_check(const u8 *module, u64 module_bytes,
                     struct manifest_fault *fault)
 {
     const void *const first = module + MF_OFFSET;
-    struct manifest m = { module_bytes, first, NULL, NULL };
+    struct manifest m = { module_bytes, first, first, first };
 
     fault->index = 0;
     fault->error = check(MF_IN_SIZES, &m, 0);

@@ -53,7 +53,4 @@ enum policy_verdict policy_decide(u64 rights, enum right right,
  * not. */
 u64 policy_role_allowed(u32 role);
 
-/* Rights of a domain of this role whose tenant file asks for nothing. */
-u64 policy_role_given(u32 role);
-
 #endif

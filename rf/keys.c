@@ -9,6 +9,7 @@
 
 #include "policy/policy.h"
 #include "rf/cfg.h"
+#include "rf/policytext.h"
 
 enum key {
 #define KEY(name, kind) KEY_##kind,

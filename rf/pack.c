@@ -21,6 +21,7 @@
 
 #include "audit/sha256.h"
 #include "policy/policy.h"
+#include "rf/policytext.h"
 #include "rf/rf.h"
 
 #define NEWC_HEADER_BYTES 110u

@@ -45,3 +45,16 @@ enum mf_where manifest_error_where(enum mf_error error)
         return MF_IN_HEADER;
     }
 }
+
+u64 policy_role_given(u32 role)
+{
+    switch (role) {
+#define ROLE(number, name, given, allowed, doc)                                \
+    case number:                                                               \
+        return given;
+#include "policy/roles.def"
+#undef ROLE
+    default:
+        return 0;
+    }
+}

@@ -14,6 +14,9 @@ const char *policy_reason(enum policy_verdict verdict);
 /* Name of a right as in rights.def, or NULL when there is none of that bit. */
 const char *policy_right_name(u32 bit);
 
+/* Rights of a domain of this role whose tenant file asks for nothing. */
+u64 policy_role_given(u32 role);
+
 /* What the index of such a fault counts. */
 enum mf_where manifest_error_where(enum mf_error error);
 

@@ -87,6 +87,13 @@ static void test_reasons_are_precise(void **state)
     assert_non_null(policy_reason((enum policy_verdict)99));
 }
 
+#define ROLE(number, name, given, allowed, doc)                                \
+    _Static_assert((number) == MF_ROLE_##name, "role numbers agree");          \
+    _Static_assert(((given) & ~(allowed)) == 0, "given within allowed");       \
+    _Static_assert(((allowed) & ~RIGHTS_ALL) == 0, "allowed are rights");
+#include "policy/roles.def"
+#undef ROLE
+
 static void test_roles(void **state)
 {
     (void)state;

@@ -6,6 +6,7 @@
 #define X86_DOMTABLES_H
 
 #include "core/domain.h"
+#include "x86/layout.h"
 
 /* hv_gdt: the frame of the hypervisor's own descriptors, shown read-only in
  * every vCPU's virtual GDT. Once, before the first domain is created. */
@@ -14,7 +15,8 @@ void domtables_init(mfn_t hv_gdt);
 /* The L1 entry for page (0..63) of vCPU vcpu's private area. */
 u64 *private_entry(const struct domain *d, u32 vcpu, u32 page);
 
-/* The vCPU's own frames: 0 state, 1 traps, 2 LDT, 3 GDT. */
+/* The vCPU's own frames: 0 state, 1 traps, 2 LDT, 3 GDT; and their pages. */
+extern const u8 private_own_page[PRIVATE_FRAMES_PER_VCPU];
 mfn_t private_frame(const struct domain *d, u32 vcpu, u32 which);
 
 #endif

@@ -130,17 +130,13 @@ static const char *window_fault(const struct walker *w, const u64 *entry)
 /* A page of a vCPU's private area. */
 static const char *private_fault(const struct walker *w, u64 e, u64 rights)
 {
-    static const u8 own[PRIVATE_FRAMES_PER_VCPU] = { PRIVATE_STATE_PAGE,
-                                                     PRIVATE_TRAPS_PAGE,
-                                                     PRIVATE_LDT_PAGE,
-                                                     PRIVATE_GDT_PAGE };
     const struct domain *d = w->domain;
     const u64 at = (w->va - PRIVATE_BASE) >> PAGE_BITS;
     const u32 vcpu = (u32)(at / PAGES_A_VCPU);
     const u32 page = (u32)(at % PAGES_A_VCPU);
     const mfn_t m = pte_mfn(e);
     for (u32 i = 0; i < PRIVATE_FRAMES_PER_VCPU; i++) {
-        if (page == own[i] && vcpu < d->vcpu_count &&
+        if (page == private_own_page[i] && vcpu < d->vcpu_count &&
             m.v == private_frame(d, vcpu, i).v) {
             return NULL;
         }
