@@ -197,7 +197,7 @@ void trap_from_host(struct regs *r)
     case TRAP_DF:
         panic_regs("double fault", r);
     case TRAP_MC:
-        if (mce_look() != MCE_CORRECTED) {
+        if (mce_look() != MCE_HARMLESS) {
             panic_regs("machine check", r);
         }
         return;
