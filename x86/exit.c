@@ -25,6 +25,7 @@
 #include "core/sched.h"
 #include "x86/hostcon.h"
 #include "x86/hw.h"
+#include "x86/hwfault.h"
 #include "x86/private.h"
 #include "x86/walker.h"
 
