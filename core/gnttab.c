@@ -237,17 +237,19 @@ s64 hc_grant_setup(struct hc_call *c, struct arg_gnttab_setup *a)
         a->status = GRANT_GENERAL_ERROR;
         return RC_OK;
     }
+    const u64 bytes = a->nr_frames * sizeof(u64);
+    /* The frames are fixed from creation, so the list needs no lock. */
+    _Static_assert(sizeof(d->grants.shared_mfn[0]) == sizeof(u64), "a list");
+    if (!arch_store(gva(a->frame_list), d->grants.shared_mfn, bytes)) {
+        a->status = GRANT_BAD_ADDRESS;
+        return RC_OK;
+    }
     lock_take(&d->mm);
     if (a->nr_frames > d->grants.frame_count) {
         d->grants.frame_count = a->nr_frames;
     }
     lock_drop(&d->mm);
-    const u64 bytes = a->nr_frames * sizeof(u64);
-    /* The frames are fixed from creation, so the list needs no lock. */
-    _Static_assert(sizeof(d->grants.shared_mfn[0]) == sizeof(u64), "a list");
-    a->status = arch_store(gva(a->frame_list), d->grants.shared_mfn, bytes)
-                    ? GRANT_OKAY
-                    : GRANT_BAD_ADDRESS;
+    a->status = GRANT_OKAY;
     return RC_OK;
 }
 
