@@ -17,12 +17,19 @@ struct host host;
 jmp_buf host_panic_jump;
 bool host_panic_expected;
 
+struct host_memory host_memory;
+u32 host_pool_chunks = HOST_POOL_CHUNKS;
+u32 host_chunks = HOST_CHUNKS;
+
 static u8 *arena;
 static struct frame frames[HOST_FRAMES];
 static bool window[HOST_FRAMES];
 static u8 guest[HOST_GUEST_BYTES];
-static u64 pool_next;
 static u64 chunk_next;
+
+/* Of the address sanitizer, where there is one. */
+__attribute__((weak)) void __asan_poison_memory_region(const void *, size_t);
+__attribute__((weak)) void __asan_unpoison_memory_region(const void *, size_t);
 
 /* The code under test has no heap, so there is nothing to leak; the leak
  * checker's own stop of the world can hang where tracing is restricted. */
@@ -45,6 +52,9 @@ void host_reset(void)
     const size_t bytes = (size_t)HOST_FRAMES * PAGE_BYTES;
     if (arena != NULL) {
         munmap(arena, bytes);
+        if (__asan_unpoison_memory_region != NULL) {
+            __asan_unpoison_memory_region(arena, bytes);
+        }
     }
     arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -58,20 +68,30 @@ void host_reset(void)
     memset(domain_table, 0, sizeof(domain_table));
     domain_count = 0;
     frame_table = frames;
-    frame_table_count = HOST_FRAMES;
-    pool_next = 1; /* frame 0 is nobody's */
-    chunk_next = HOST_POOL_CHUNKS;
+    frame_table_count = (u64)host_chunks * CHUNK_FRAMES;
+    host_memory = (struct host_memory){ .arena = arena,
+                                        .frames = frames,
+                                        .window = window,
+                                        .guest = guest,
+                                        .pool_next = 1 /* 0 is nobody's */ };
+    chunk_next = host_pool_chunks;
     host.timer_at = NS_NEVER;
     host.now = 1000000000u;
     host.tlb_clock = 1;
     host_panic_expected = false;
 }
 
+void host_touch(mfn_t m)
+{
+    host_memory.dirty[m.v / 64] |= 1ull << (m.v % 64);
+}
+
 void *host_frame(mfn_t m)
 {
-    if (m.v >= HOST_FRAMES) {
+    if (m.v >= frame_table_count) {
         host_fail("frame outside the machine");
     }
+    host_touch(m);
     return arena + (m.v << PAGE_BITS);
 }
 
@@ -82,6 +102,7 @@ u64 *host_table(mfn_t m)
 
 void *host_guest(u32 offset)
 {
+    host_memory.guest_dirty[offset / PAGE_BYTES] = true;
     return &guest[offset];
 }
 
@@ -143,6 +164,7 @@ void arch_machine_off(u32 code)
 
 /* ---- guest memory ------------------------------------------------------ */
 
+/* A read of bytes that a guest can write is about to happen there. */
 static void before_guest_read(void)
 {
     if (host.on_guest_read != NULL) {
@@ -150,12 +172,24 @@ static void before_guest_read(void)
     }
 }
 
+/* The same, for a read at a guest address. */
+static void before_fetch(u64 va, u64 bytes)
+{
+    host.read_va = va;
+    host.read_bytes = bytes;
+    before_guest_read();
+    host.read_bytes = 0;
+}
+
 /* The bytes at va, and how many follow in the same page; NULL for a fault. */
 static u8 *guest_at(u64 va, bool write, u64 *there)
 {
     if (va >= HOST_GUEST_BASE && va - HOST_GUEST_BASE < HOST_GUEST_BYTES) {
-        *there = HOST_GUEST_BYTES - (va - HOST_GUEST_BASE);
-        return &guest[va - HOST_GUEST_BASE];
+        const u64 at = va - HOST_GUEST_BASE;
+
+        *there = PAGE_BYTES - at % PAGE_BYTES;
+        host_memory.guest_dirty[at / PAGE_BYTES] |= write;
+        return &guest[at];
     }
     mfn_t table;
     u32 index = 0;
@@ -204,7 +238,7 @@ static bool guest_copy(u8 *own, u64 va, u64 bytes, bool write)
 
 bool arch_fetch(void *to, gva_t from, u64 bytes)
 {
-    before_guest_read();
+    before_fetch(from.v, bytes);
     return guest_copy(to, from.v, bytes, false);
 }
 
@@ -222,7 +256,7 @@ bool arch_store(gva_t to, const void *from, u64 bytes)
 
 static u64 *entry_at(mfn_t table, u32 index)
 {
-    if (table.v >= HOST_FRAMES || !window[table.v]) {
+    if (table.v >= frame_table_count || !window[table.v]) {
         host_fail("page table touched outside the window");
     }
     if (index >= TABLE_ENTRIES) {
@@ -253,7 +287,7 @@ u64 *arch_table(mfn_t table)
 
 void arch_window_map(mfn_t table)
 {
-    if (table.v >= HOST_FRAMES || window[table.v]) {
+    if (table.v >= frame_table_count || window[table.v]) {
         host_fail("mapped in the window twice");
     }
     window[table.v] = true;
@@ -308,7 +342,7 @@ static u8 *frame_bytes(mfn_t m, u32 offset, u32 bytes)
 
 static void check_write(mfn_t m)
 {
-    if (m.v < HOST_FRAMES && window[m.v]) {
+    if (m.v < frame_table_count && window[m.v]) {
         host_fail("a page table written through a temporary slot");
     }
 }
@@ -419,17 +453,24 @@ void arch_domain_times(struct domain *d)
 
 void *arch_boot_frames(u64 count, mfn_t *first)
 {
-    if (count > (HOST_POOL_CHUNKS * CHUNK_FRAMES) - pool_next) {
+    u64 *const next = &host_memory.pool_next;
+
+    if (count + 1 > host_pool_chunks * CHUNK_FRAMES - *next) {
         return NULL;
     }
-    *first = mfn(pool_next);
-    pool_next += count;
-    return host_frame(*first);
+    *first = mfn(*next);
+    *next += count + 1; /* and a frame that nobody may touch */
+    host_memory.guard[*next - 1] = true;
+    if (__asan_poison_memory_region != NULL) {
+        __asan_poison_memory_region(arena + ((*next - 1) << PAGE_BITS),
+                                    PAGE_BYTES);
+    }
+    return arena + (first->v << PAGE_BITS);
 }
 
 bool arch_boot_chunks(u32 count, u64 *first)
 {
-    if (count > HOST_CHUNKS - chunk_next) {
+    if (count > host_chunks - chunk_next) {
         return false;
     }
     *first = chunk_next;
