@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+# The fuzz targets of fuzz/targets.def, three ways:
+#
+#   lib   libFuzzer with ASan and UBSan       (clang)
+#   afl   AFL++, persistent, ASan and UBSan   (afl-clang-fast)
+#   cov   a replayer with source coverage     (clang)
+#
+# The code that ships is instrumented; the machine underneath, the targets and
+# the oracles are not. Variables of the code that ships are renamed into
+# sections of their own, so that a run can begin with all of them as they were.
+
+.PHONY: fuzz fuzz-repro fuzz-cov fuzz-smoke fuzz-contract fuzz-defects \
+	fuzz-build fuzz-minimise
+
+# `TARGET(name, family, ...`, split at what is not a name.
+FUZZ_TARGETS := $(shell awk -F'[^a-z_0-9]+' '/^TARGET/ { print $$2 }' \
+	fuzz/targets.def)
+fuzz_family = $(shell awk -F'[^a-z_0-9]+' '/^TARGET/ && $$2 == "$(1)" \
+	{ print $$3 }' fuzz/targets.def)
+FUZZ_CC ?= $(CLANG)
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-sanitize-address-globals-dead-stripping
+FUZZ_BASE := -I. -std=gnu11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer
+
+FUZZ_SHIP := $(UNIT_SHIP)
+# The log's port, the machine, the table of calls; not the simulated CPUs,
+# which are of the unit tests.
+FUZZ_HOST := $(filter-out tests/host_sim.c,$(UNIT_HOST))
+FUZZ_ENGINE := $(filter-out fuzz/t_%.c fuzz/entry.c fuzz/replay.c \
+	fuzz/mutate.c,$(wildcard fuzz/*.c))
+FUZZ_SEQ_FAMILIES := calls
+
+# $(1) folder, $(2) compiler, $(3) flags for what ships, $(4) flags to link
+define fuzz_rules
+$(B)/fuzz-$(1)/ship/%.o: %.c
+	@mkdir -p $$(@D)
+	@$(2) $(FUZZ_BASE) $(3) -MMD -MP -c $$< -o $$@
+	@objcopy --rename-section .data=rf_data --rename-section .bss=rf_bss $$@
+
+$(B)/fuzz-$(1)/plain/%.o: %.c
+	@mkdir -p $$(@D)
+	@$(2) $(FUZZ_BASE) $(WARN) -MMD -MP -c $$< -o $$@
+
+$(B)/fuzz-$(1)/entry/%.o: fuzz/entry.c
+	@mkdir -p $$(@D)
+	@$(2) $(FUZZ_BASE) $(WARN) -DFUZZ_TARGET=target_$$* -MMD -MP -c $$< -o $$@
+
+$(B)/fuzz-$(1)/libship.a: $(FUZZ_SHIP:%.c=$(B)/fuzz-$(1)/ship/%.o)
+	@rm -f $$@ && ar rcs $$@ $$^
+$(B)/fuzz-$(1)/libhost.a: $(FUZZ_HOST:%.c=$(B)/fuzz-$(1)/plain/%.o) \
+		$(FUZZ_ENGINE:%.c=$(B)/fuzz-$(1)/plain/%.o)
+	@rm -f $$@ && ar rcs $$@ $$^
+
+$(foreach t,$(FUZZ_TARGETS),$(call fuzz_target,$(1),$(2),$(3),$(4),$(t),$(call fuzz_family,$(t))))
+endef
+
+# The same, $(5) target, $(6) family
+define fuzz_target
+$(B)/fuzz-$(1)/$(5): $(B)/fuzz-$(1)/entry/$(5).o \
+		$(B)/fuzz-$(1)/plain/fuzz/t_$(6).o \
+		$(if $(filter lib,$(1)),$(if $(filter $(6),$(FUZZ_SEQ_FAMILIES)), \
+		$(B)/fuzz-$(1)/plain/fuzz/mutate.o)) \
+		$(if $(filter cov,$(1)),$(B)/fuzz-$(1)/plain/fuzz/replay.o) \
+		$(B)/fuzz-$(1)/libhost.a $(B)/fuzz-$(1)/libship.a
+	@echo "  LD  $$@"
+	@$(2) $(4) -o $$@ $$(filter %.o,$$^) -Wl,--start-group \
+		$(B)/fuzz-$(1)/libhost.a $(B)/fuzz-$(1)/libship.a -Wl,--end-group
+
+endef
+
+$(eval $(call fuzz_rules,lib,$(FUZZ_CC),$(FUZZ_SAN) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -fsanitize=fuzzer))
+$(eval $(call fuzz_rules,afl,afl-clang-fast,$(FUZZ_SAN),$(FUZZ_SAN) -fsanitize=fuzzer))
+$(eval $(call fuzz_rules,cov,$(FUZZ_CC),-fprofile-instr-generate -fcoverage-mapping,-fprofile-instr-generate))
+.PRECIOUS: $(B)/fuzz-%.o
+
+fuzz-build: $(FUZZ_TARGETS:%=$(B)/fuzz-lib/%)
