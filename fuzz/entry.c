@@ -15,12 +15,21 @@ enum fuzz_log fuzz_log;
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes);
 int __lsan_is_turned_off(void);
+const char *__asan_default_options(void);
 
 /* What ships has no heap and rf ends after one run; the leak checker stops all
  * threads by tracing, which hangs where that is restricted. */
 __attribute__((weak)) int __lsan_is_turned_off(void)
 {
     return 1;
+}
+
+/* Stacks of all allocations cost more than the parsers themselves; a finding is
+ * run again with them if need be. */
+__attribute__((weak)) const char *__asan_default_options(void)
+{
+    return "malloc_context_size=1:quarantine_size_mb=8:detect_leaks=0:"
+           "allocator_may_return_null=1";
 }
 
 void fuzz_fail(const char *format, ...)

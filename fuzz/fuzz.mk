@@ -22,26 +22,33 @@ FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-sanitize-address-globals-dead-stripping
 FUZZ_BASE := -I. -std=gnu11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer
 
-FUZZ_SHIP := $(UNIT_SHIP)
+# Of rf: what reads. Its verbs and its main are not fuzzed.
+FUZZ_RF := diag elfload elfnote features json kernel keys lex near parse progress \
+	unpack util values
+FUZZ_SHIP := $(sort $(UNIT_SHIP) $(FUZZ_RF:%=rf/%.c))
 # The log's port, the machine, the table of calls; not the simulated CPUs,
 # which are of the unit tests.
 FUZZ_HOST := $(filter-out tests/host_sim.c,$(UNIT_HOST))
 FUZZ_ENGINE := $(filter-out fuzz/t_%.c fuzz/entry.c fuzz/replay.c \
 	fuzz/mutate.c,$(wildcard fuzz/*.c))
 FUZZ_SEQ_FAMILIES := calls
+# It has no branch that depends on data, and would take most of the time.
+FUZZ_QUICK := audit/sha256.c
 
 # $(1) folder, $(2) compiler, $(3) flags for what ships, $(4) flags to link
 define fuzz_rules
 $(B)/fuzz-$(1)/ship/%.o: %.c
 	@mkdir -p $$(@D)
-	@$(2) $(FUZZ_BASE) $(3) -MMD -MP -c $$< -o $$@
+	@$(2) $(FUZZ_BASE) $(if $(filter cov,$(1)),$(3),$$(if $$(filter \
+		$(FUZZ_QUICK),$$<),,$(3))) -MMD -MP -c $$< -o $$@
 	@objcopy --rename-section .data=rf_data --rename-section .bss=rf_bss $$@
 
 $(B)/fuzz-$(1)/plain/%.o: %.c
 	@mkdir -p $$(@D)
 	@$(2) $(FUZZ_BASE) $(WARN) -MMD -MP -c $$< -o $$@
 
-$(B)/fuzz-$(1)/entry/%.o: fuzz/entry.c
+$(FUZZ_TARGETS:%=$(B)/fuzz-$(1)/entry/%.o): $(B)/fuzz-$(1)/entry/%.o: \
+		fuzz/entry.c
 	@mkdir -p $$(@D)
 	@$(2) $(FUZZ_BASE) $(WARN) -DFUZZ_TARGET=target_$$* -MMD -MP -c $$< -o $$@
 
@@ -64,7 +71,8 @@ $(B)/fuzz-$(1)/$(5): $(B)/fuzz-$(1)/entry/$(5).o \
 		$(B)/fuzz-$(1)/libhost.a $(B)/fuzz-$(1)/libship.a
 	@echo "  LD  $$@"
 	@$(2) $(4) -o $$@ $$(filter %.o,$$^) -Wl,--start-group \
-		$(B)/fuzz-$(1)/libhost.a $(B)/fuzz-$(1)/libship.a -Wl,--end-group
+		$(B)/fuzz-$(1)/libhost.a $(B)/fuzz-$(1)/libship.a \
+		-Wl,--end-group $(if $(filter rf,$(6)),$(RF_LIBS))
 
 endef
 
