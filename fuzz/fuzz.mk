@@ -30,7 +30,9 @@ FUZZ_SHIP := $(sort $(UNIT_SHIP) $(FUZZ_RF:%=rf/%.c))
 # which are of the unit tests.
 FUZZ_HOST := $(filter-out tests/host_sim.c,$(UNIT_HOST))
 FUZZ_ENGINE := $(filter-out fuzz/t_%.c fuzz/entry.c fuzz/replay.c \
-	fuzz/mutate.c,$(wildcard fuzz/*.c))
+	fuzz/mutate.c fuzz/machine.c,$(wildcard fuzz/*.c))
+# Files of x86/ that run on the processor of fuzz/machine: of family cpu.
+FUZZ_CPU := trap fault bounce iret emul ptwrite seg pvcpu msr cpuid vcpustate
 FUZZ_SEQ_FAMILIES := calls
 # It has no branch that depends on data, and would take most of the time.
 FUZZ_QUICK := audit/sha256.c
@@ -46,6 +48,14 @@ $(B)/fuzz-$(1)/ship/%.o: %.c
 $(B)/fuzz-$(1)/plain/%.o: %.c
 	@mkdir -p $$(@D)
 	@$(2) $(FUZZ_BASE) $(WARN) -MMD -MP -c $$< -o $$@
+
+$(B)/fuzz-$(1)/cpu/%.o: %.c
+	@mkdir -p $$(@D)
+	@$(2) -Ifuzz/machine $(FUZZ_BASE) $(3) -MMD -MP -c $$< -o $$@
+	@objcopy --rename-section .data=rf_data --rename-section .bss=rf_bss $$@
+$(B)/fuzz-$(1)/cpup/%.o: %.c
+	@mkdir -p $$(@D)
+	@$(2) -Ifuzz/machine $(FUZZ_BASE) $(WARN) -MMD -MP -c $$< -o $$@
 
 $(FUZZ_TARGETS:%=$(B)/fuzz-$(1)/entry/%.o): $(B)/fuzz-$(1)/entry/%.o: \
 		fuzz/entry.c
@@ -64,7 +74,11 @@ endef
 # The same, $(5) target, $(6) family
 define fuzz_target
 $(B)/fuzz-$(1)/$(5): $(B)/fuzz-$(1)/entry/$(5).o \
-		$(B)/fuzz-$(1)/plain/fuzz/t_$(6).o \
+		$(if $(filter cpu,$(6)), \
+		$(FUZZ_CPU:%=$(B)/fuzz-$(1)/cpu/x86/%.o) \
+		$(B)/fuzz-$(1)/cpup/fuzz/machine.o \
+		$(B)/fuzz-$(1)/cpup/fuzz/t_cpu.o, \
+		$(B)/fuzz-$(1)/plain/fuzz/t_$(6).o) \
 		$(if $(filter lib,$(1)),$(if $(filter $(6),$(FUZZ_SEQ_FAMILIES)), \
 		$(B)/fuzz-$(1)/plain/fuzz/mutate.o)) \
 		$(if $(filter cov,$(1)),$(B)/fuzz-$(1)/plain/fuzz/replay.o) \

@@ -270,7 +270,8 @@ void target_auditreader(const u8 *data, size_t bytes)
         make_good();
     }
     const u8 cut = take8(&in);
-    const size_t size = cut < 0x80 ? good_bytes : good_bytes - cut % 128u * 16u;
+    const size_t size =
+        cut < 0x80 ? good_bytes : (cut & 127u) * good_bytes / 128u;
     u8 *log = fuzz_copy(good, size);
 
     while (size != 0 && patch(&in, log, size, &at, &bits)) {
