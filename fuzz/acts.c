@@ -14,6 +14,7 @@
 #include "core/record.h"
 #include "core/sched.h"
 #include "core/schedcpu.h"
+#include "fuzz/lives.h"
 #include "fuzz/seq.h"
 #include "tests/host_arch.h"
 #include "x86/pte.h"
@@ -190,6 +191,7 @@ static void raw(struct seq *q, struct input *rec, u32 who)
         return;
     }
     host_run(c.v);
+    lives_may_end(c.v->domain);
     const s64 result = dispatch(&c);
 
     oplog_act(q, who, "raw", "%u %" PRIx64 " = %" PRId64, c.nr, c.arg[0],
@@ -221,8 +223,10 @@ static void input_bytes(struct seq *q, struct input *rec, u32 who)
 static void end_domain(struct seq *q, struct input *rec, u32 who)
 {
     const u8 c = take8(rec);
+    const bool crash = c % 4 == 0;
 
-    if (c % 4 == 0) {
+    lives_will_end(actor(who)->domain, crash ? ENDED_KILLED : c % 6u, crash);
+    if (crash) {
         domain_crash(actor(who)->domain, "the fuzzer says so");
     } else {
         domain_end(actor(who)->domain, c % 6u);

@@ -17,6 +17,8 @@
  */
 #include "fuzz/seq.h"
 
+#include "fuzz/lives.h"
+
 #include <string.h>
 
 #include "core/arch.h"
@@ -44,6 +46,9 @@ static void settle(struct seq *q, u32 id)
 {
     struct domain *d = world_domain(id);
 
+    if (q->family->world.audited) {
+        lives_look();
+    }
     q->digest[id] = world_check(d);
     if (q->family->world.connected) {
         struct domain *peer = world_domain(peer_of(id));
@@ -128,6 +133,9 @@ static s64 enter(struct seq *q, u32 who, s32 budget, u8 faults)
     host_run(actor(who));
     set_faults(faults);
     actor(who)->budget = budget;
+    if (open->call.nr == 24 || open->call.nr == 29) {
+        lives_may_end(actor(who)->domain);
+    }
     const s64 result = dispatch_entry(&open->call);
 
     clear_faults();
@@ -331,6 +339,7 @@ void seq_run(struct seq *q, const struct family *family, const u8 *data,
         q->digest[id] = world_digest(world_domain(id));
     }
     oplog_world(q);
+    lives_begin();
     while (left(&q->in) != 0 && q->step < RECORDS_MAX) {
         const size_t n =
             left(&q->in) < RECORD_BYTES ? left(&q->in) : RECORD_BYTES;
@@ -341,4 +350,7 @@ void seq_run(struct seq *q, const struct family *family, const u8 *data,
         q->step++;
     }
     check_apart(q);
+    if (family->world.audited) {
+        lives_compare(false);
+    }
 }

@@ -47,17 +47,32 @@ void host_fail(const char *what)
 
 /* ---- set-up ------------------------------------------------------------ */
 
-void host_reset(void)
+/* Zeroes again, where something may have been written. */
+static void clear_arena(void)
 {
-    const size_t bytes = (size_t)HOST_FRAMES * PAGE_BYTES;
-    if (arena != NULL) {
-        munmap(arena, bytes);
-        if (__asan_unpoison_memory_region != NULL) {
-            __asan_unpoison_memory_region(arena, bytes);
+    for (u64 m = 0; m < HOST_FRAMES; m++) {
+        u8 *const page = arena + (m << PAGE_BITS);
+
+        if (m < host_memory.pool_next && host_memory.guard[m]) {
+            if (__asan_unpoison_memory_region != NULL) {
+                __asan_unpoison_memory_region(page, PAGE_BYTES);
+            }
+        } else if (m < host_memory.pool_next ||
+                   (host_memory.dirty[m / 64] >> m % 64 & 1) != 0) {
+            memset(page, 0, PAGE_BYTES);
         }
     }
-    arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+}
+
+void host_reset(void)
+{
+    if (arena != NULL) {
+        clear_arena();
+    } else {
+        arena =
+            mmap(NULL, (size_t)HOST_FRAMES * PAGE_BYTES, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    }
     if (arena == MAP_FAILED) {
         host_fail("no memory");
     }
