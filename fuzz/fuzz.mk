@@ -96,3 +96,30 @@ $(eval $(call fuzz_rules,cov,$(FUZZ_CC),-fprofile-instr-generate -fcoverage-mapp
 .PRECIOUS: $(B)/fuzz-%.o
 
 fuzz-build: $(FUZZ_TARGETS:%=$(B)/fuzz-lib/%)
+
+fuzz-build-cov: $(FUZZ_TARGETS:%=$(B)/fuzz-cov/%)
+
+# make fuzz T=grants,events SECS=600 ENGINE=afl JOBS=2
+fuzz:
+	@B=$(B) fuzz/run $(if $(T),-t $(T)) -s $(or $(SECS),60) \
+		-e $(or $(ENGINE),lib) -j $(or $(JOBS),2)
+
+# make fuzz-repro FILE=build/fuzz/crashes/grants/crash-...
+fuzz-repro:
+	@B=$(B) fuzz/run --repro $(or $(FILE),$(error FILE=... is missing)) \
+		$(if $(T),-t $(T))
+
+fuzz-smoke:
+	@B=$(B) fuzz/smoke $(if $(T),-t $(T)) $(if $(SECS),-s $(SECS))
+
+fuzz-cov:
+	@B=$(B) fuzz/cov
+
+fuzz-minimise:
+	@B=$(B) fuzz/run --minimise $(if $(T),-t $(T))
+
+fuzz-contract:
+	@B=$(B) fuzz/contract
+
+fuzz-defects:
+	@B=$(B) fuzz/defects/run
