@@ -8,6 +8,7 @@
 
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/auditor.h"
 #include "core/dispatch.h"
 #include "core/gnttab.h"
 #include "core/pgtable.h"
@@ -24,7 +25,7 @@ const char *act_name(enum act act)
     static const char *const names[ACT_COUNT] = {
         "poke",    "grant", "trapped", "bits", "time", "masks",
         "collect", "ring",  "input",   "virq", "pick", "raw",
-        "cache",   "work",  "end",     "drain"
+        "cache",   "work",  "end",     "look", "drain"
     };
 
     return names[act];
@@ -236,6 +237,12 @@ static void end_domain(struct seq *q, struct input *rec, u32 who)
 
 void act_run(struct seq *q, struct input *rec, u32 who, enum act act)
 {
+    if (act == ACT_LOOK) {
+        host.now += AUDITOR_PAUSE_NS / (1u + take8(rec));
+        (void)auditor_idle(host.now);
+        oplog_act(q, who, "look", "%" PRIu64, host.now);
+        return;
+    }
     if (act == ACT_TIME || act == ACT_PICK || act == ACT_WORK ||
         act == ACT_DRAIN || who >= ACTORS) {
         if (act == ACT_PICK) {

@@ -12,11 +12,11 @@
 .PHONY: fuzz fuzz-repro fuzz-cov fuzz-smoke fuzz-contract fuzz-defects \
 	fuzz-build fuzz-minimise
 
-# `TARGET(name, family, ...`, split at what is not a name.
-FUZZ_TARGETS := $(shell awk -F'[^a-z_0-9]+' '/^TARGET/ { print $$2 }' \
+# `TARGET(name, family, ...`, split at what is not a name: name:family.
+FUZZ_MAP := $(shell awk -F'[^a-z_0-9]+' '/^TARGET/ { print $$2 ":" $$3 }' \
 	fuzz/targets.def)
-fuzz_family = $(shell awk -F'[^a-z_0-9]+' '/^TARGET/ && $$2 == "$(1)" \
-	{ print $$3 }' fuzz/targets.def)
+FUZZ_TARGETS := $(foreach t,$(FUZZ_MAP),$(firstword $(subst :, ,$(t))))
+fuzz_family = $(patsubst $(1):%,%,$(filter $(1):%,$(FUZZ_MAP)))
 FUZZ_CC ?= $(CLANG)
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-sanitize-address-globals-dead-stripping
@@ -33,11 +33,12 @@ FUZZ_ENGINE := $(filter-out fuzz/t_%.c fuzz/entry.c fuzz/replay.c \
 	fuzz/mutate.c fuzz/machine.c,$(wildcard fuzz/*.c))
 # Files of x86/ that run on the processor of fuzz/machine: of family cpu.
 FUZZ_CPU := trap fault bounce iret emul ptwrite seg pvcpu msr cpuid vcpustate
-FUZZ_SEQ_FAMILIES := calls
+FUZZ_SEQ_FAMILIES := calls auditor
 # It has no branch that depends on data, and would take most of the time.
 FUZZ_QUICK := audit/sha256.c
 
-# $(1) folder, $(2) compiler, $(3) flags for what ships, $(4) flags to link
+# $(1) folder, $(2) compiler, $(3) flags for what ships, $(4) linking compiler
+# and its flags, $(5) the engine
 define fuzz_rules
 $(B)/fuzz-$(1)/ship/%.o: %.c
 	@mkdir -p $$(@D)
@@ -47,7 +48,7 @@ $(B)/fuzz-$(1)/ship/%.o: %.c
 
 $(B)/fuzz-$(1)/plain/%.o: %.c
 	@mkdir -p $$(@D)
-	@$(2) $(FUZZ_BASE) $(WARN) -MMD -MP -c $$< -o $$@
+	@$(2) $(FUZZ_BASE) $(if $(filter lib cov,$(1)),$(WARN),-w) -MMD -MP -c $$< -o $$@
 
 $(B)/fuzz-$(1)/cpu/%.o: %.c
 	@mkdir -p $$(@D)
@@ -55,12 +56,12 @@ $(B)/fuzz-$(1)/cpu/%.o: %.c
 	@objcopy --rename-section .data=rf_data --rename-section .bss=rf_bss $$@
 $(B)/fuzz-$(1)/cpup/%.o: %.c
 	@mkdir -p $$(@D)
-	@$(2) -Ifuzz/machine $(FUZZ_BASE) $(WARN) -MMD -MP -c $$< -o $$@
+	@$(2) -Ifuzz/machine $(FUZZ_BASE) $(if $(filter lib cov,$(1)),$(WARN),-w) -MMD -MP -c $$< -o $$@
 
 $(FUZZ_TARGETS:%=$(B)/fuzz-$(1)/entry/%.o): $(B)/fuzz-$(1)/entry/%.o: \
 		fuzz/entry.c
 	@mkdir -p $$(@D)
-	@$(2) $(FUZZ_BASE) $(WARN) -DFUZZ_TARGET=target_$$* -MMD -MP -c $$< -o $$@
+	@$(2) $(FUZZ_BASE) $(if $(filter lib cov,$(1)),$(WARN),-w) -DFUZZ_TARGET=target_$$* -MMD -MP -c $$< -o $$@
 
 $(B)/fuzz-$(1)/libship.a: $(FUZZ_SHIP:%.c=$(B)/fuzz-$(1)/ship/%.o)
 	@rm -f $$@ && ar rcs $$@ $$^
@@ -68,34 +69,42 @@ $(B)/fuzz-$(1)/libhost.a: $(FUZZ_HOST:%.c=$(B)/fuzz-$(1)/plain/%.o) \
 		$(FUZZ_ENGINE:%.c=$(B)/fuzz-$(1)/plain/%.o)
 	@rm -f $$@ && ar rcs $$@ $$^
 
-$(foreach t,$(FUZZ_TARGETS),$(call fuzz_target,$(1),$(2),$(3),$(4),$(t),$(call fuzz_family,$(t))))
+$(foreach t,$(FUZZ_TARGETS),$(call fuzz_target,$(1),$(2),$(3),$(4),$(5),$(t),$(call fuzz_family,$(t))))
 endef
 
-# The same, $(5) target, $(6) family
+# The same, $(6) target, $(7) family
 define fuzz_target
-$(B)/fuzz-$(1)/$(5): $(B)/fuzz-$(1)/entry/$(5).o \
-		$(if $(filter cpu,$(6)), \
+$(B)/fuzz-$(1)/$(6): $(B)/fuzz-$(1)/entry/$(6).o \
+		$(if $(filter cpu,$(7)), \
 		$(FUZZ_CPU:%=$(B)/fuzz-$(1)/cpu/x86/%.o) \
 		$(B)/fuzz-$(1)/cpup/fuzz/machine.o \
 		$(B)/fuzz-$(1)/cpup/fuzz/t_cpu.o, \
-		$(B)/fuzz-$(1)/plain/fuzz/t_$(6).o) \
-		$(if $(filter lib,$(1)),$(if $(filter $(6),$(FUZZ_SEQ_FAMILIES)), \
+		$(B)/fuzz-$(1)/plain/fuzz/t_$(7).o) \
+		$(if $(filter lib,$(1)),$(if $(filter $(7),$(FUZZ_SEQ_FAMILIES)), \
 		$(B)/fuzz-$(1)/plain/fuzz/mutate.o)) \
 		$(if $(filter cov,$(1)),$(B)/fuzz-$(1)/plain/fuzz/replay.o) \
 		$(B)/fuzz-$(1)/libhost.a $(B)/fuzz-$(1)/libship.a
 	@echo "  LD  $$@"
-	@$(2) $(4) -o $$@ $$(filter %.o,$$^) -Wl,--start-group \
+	@$(4) -o $$@ $$(filter %.o,$$^) -Wl,--start-group \
 		$(B)/fuzz-$(1)/libhost.a $(B)/fuzz-$(1)/libship.a \
-		-Wl,--end-group $(if $(filter rf,$(6)),$(RF_LIBS))
+		-Wl,--end-group $(if $(filter rf,$(7)),$(RF_LIBS)) $(5)
 
 endef
 
-$(eval $(call fuzz_rules,lib,$(FUZZ_CC),$(FUZZ_SAN) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -fsanitize=fuzzer))
-$(eval $(call fuzz_rules,afl,afl-clang-fast,$(FUZZ_SAN),$(FUZZ_SAN) -fsanitize=fuzzer))
-$(eval $(call fuzz_rules,cov,$(FUZZ_CC),-fprofile-instr-generate -fcoverage-mapping,-fprofile-instr-generate))
+$(eval $(call fuzz_rules,lib,$(FUZZ_CC),$(FUZZ_SAN) \
+	-fsanitize=fuzzer-no-link,$(FUZZ_CC) $(FUZZ_SAN),-fsanitize=fuzzer))
+$(eval $(call fuzz_rules,afl,afl-clang-fast,$(FUZZ_SAN),afl-clang-fast \
+	$(FUZZ_SAN),-fsanitize=fuzzer))
+$(eval $(call fuzz_rules,cov,$(FUZZ_CC),-fprofile-instr-generate \
+	-fcoverage-mapping,$(FUZZ_CC) -fprofile-instr-generate,))
+# By fuzz/build.sh, with what OSS-Fuzz and ClusterFuzzLite say.
+$(eval $(call fuzz_rules,oss,$(OSS_CC),$(OSS_CFLAGS) \
+	-fno-sanitize-address-globals-dead-stripping,$(OSS_CXX) \
+	$(OSS_CXXFLAGS),$(OSS_ENGINE)))
 .PRECIOUS: $(B)/fuzz-%.o
 
 fuzz-build: $(FUZZ_TARGETS:%=$(B)/fuzz-lib/%)
+fuzz-build-oss: $(FUZZ_TARGETS:%=$(B)/fuzz-oss/%)
 
 fuzz-build-cov: $(FUZZ_TARGETS:%=$(B)/fuzz-cov/%)
 

@@ -321,6 +321,19 @@ static void check_apart(const struct seq *q)
     world_check_victim();
 }
 
+/* The first bytes say what each vCPU may have of the CPUs. */
+static void vary_shares(struct input *in)
+{
+    for (u32 who = 0; who < ACTORS; who++) {
+        struct sched_unit *s = &actor(who)->sched;
+        const u8 c = take8(in);
+
+        s->cap_percent = (c & 3) == 3 ? 10 + c % 90u : 0;
+        s->cpu_mask = (c & 12) != 0 ? (c >> 2 & 3u) : U64_MAX;
+        s->weight = 1u << (c >> 4);
+    }
+}
+
 void seq_run(struct seq *q, const struct family *family, const u8 *data,
              size_t bytes)
 {
@@ -340,6 +353,9 @@ void seq_run(struct seq *q, const struct family *family, const u8 *data,
     }
     oplog_world(q);
     lives_begin();
+    if (family->two_cpus) {
+        vary_shares(&q->in);
+    }
     while (left(&q->in) != 0 && q->step < RECORDS_MAX) {
         const size_t n =
             left(&q->in) < RECORD_BYTES ? left(&q->in) : RECORD_BYTES;

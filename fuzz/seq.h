@@ -47,6 +47,7 @@ enum act {
     ACT_CACHE,   /* the processor is, or is not, one with L1TF */
     ACT_WORK,    /* a slice of the lives of domains */
     ACT_END,     /* a domain ends */
+    ACT_LOOK,    /* the frame auditor, for a slice */
     ACT_DRAIN,   /* the audit port takes bytes, or does not */
     ACT_COUNT
 };

@@ -9,6 +9,7 @@
 
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/auditor.h"
 #include "core/pgtable.h"
 #include "core/record.h"
 #include "core/sched.h"
@@ -122,6 +123,9 @@ static void build(const struct world_kind *kind)
     }
     for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
         make_domain(id, kind);
+    }
+    if (kind->watched && auditor_init(true) != RC_OK) {
+        fuzz_fail("no auditor");
     }
     host_run(&world_domain(1)->vcpu[0]);
 }

@@ -32,6 +32,7 @@ struct world_kind {
     bool services;  /* console and store rings are open */
     bool scheduled; /* vCPUs are online, two CPUs */
     bool audited;   /* there is a log, with all refusals */
+    bool watched;   /* the frame auditor is there */
 };
 
 /* The machine as saved; the first call builds it. One kind a program. */
