@@ -2,8 +2,9 @@
 /*
  * The rings that the hypervisor serves in a guest's own memory: console and
  * store. The guest is of two minds: with bit 0 of the first byte it writes the
- * page at any time, also between two reads of one service call; without it, it
- * keeps to the protocol, and then a plain model says what must come of it.
+ * page at any time, with bit 1 also between two reads of one service call;
+ * without it, it keeps to the protocol, and then a plain model says what must
+ * come of it.
  */
 #include <string.h>
 
@@ -57,6 +58,14 @@ static void set(u32 at, u32 v)
     memcpy(page + at, &v, 4);
 }
 
+/* Indices that the guest alone has written, and that cannot be: the ring is to
+ * be closed by the next look at it. */
+static bool lies(u32 at, u32 first_bytes, u32 second_bytes)
+{
+    return get(at + 4) - get(at) > first_bytes ||
+           get(at + 12) - get(at + 8) > second_bytes;
+}
+
 static void finish(void)
 {
     host.on_guest_read = NULL;
@@ -92,6 +101,16 @@ static void write_honestly(u32 count)
     }
 }
 
+static void look_at_console(void)
+{
+    const bool lie = host.on_guest_read == NULL && lies(IN_CONS, 1024, 2048);
+
+    console_service_notify(d);
+    if (lie && d->con.state == CONRING_OPEN) {
+        fuzz_fail("a console ring that lies was served");
+    }
+}
+
 static void console_op(bool honest)
 {
     static const u8 keys[600] = "typed";
@@ -99,7 +118,7 @@ static void console_op(bool honest)
 
     switch (c % 6) {
     case 0:
-        console_service_notify(d);
+        look_at_console();
         break;
     case 1:
         host.now += (u64)take16(&in) * 1000000ull;
@@ -152,11 +171,12 @@ static void check_console(bool honest, ns_t from)
 void target_conring(const u8 *data, size_t bytes)
 {
     begin(data, bytes, true);
-    const bool honest = (take8(&in) & 1) == 0;
+    const u8 mind = take8(&in);
+    const bool honest = (mind & 1) == 0;
     const ns_t from = host.now;
 
     sent_count = 0;
-    host.on_guest_read = honest ? NULL : race;
+    host.on_guest_read = (mind & 3) == 3 ? race : NULL;
     for (u32 i = 0; i < OPS_MAX && left(&in) != 0; i++) {
         console_op(honest);
         if (host_locks_held() != 0) {
@@ -255,13 +275,23 @@ static void read_replies(u32 count)
     }
 }
 
+static void look_at_store(void)
+{
+    const bool lie = host.on_guest_read == NULL && lies(REQ_CONS, 1024, 1024);
+
+    store_service_notify(d);
+    if (lie && d->store.state == CONRING_OPEN) {
+        fuzz_fail("a store ring that lies was served");
+    }
+}
+
 static void store_op(bool honest)
 {
     const u8 c = take8(&in);
 
     switch (c % 4) {
     case 0:
-        store_service_notify(d);
+        look_at_store();
         break;
     case 1:
         if (honest) {
@@ -297,13 +327,14 @@ static void store_op(bool honest)
 void target_store(const u8 *data, size_t bytes)
 {
     begin(data, bytes, false);
-    const bool honest = (take8(&in) & 1) == 0;
+    const u8 mind = take8(&in);
+    const bool honest = (mind & 1) == 0;
 
     memset(&asking, 0, sizeof(asking));
     asked_count = 0;
     answered = 0;
     reply_bytes = 0;
-    host.on_guest_read = honest ? NULL : race;
+    host.on_guest_read = (mind & 3) == 3 ? race : NULL;
     for (u32 i = 0; i < OPS_MAX && left(&in) != 0; i++) {
         store_op(honest);
         if (host_locks_held() != 0) {
@@ -314,7 +345,10 @@ void target_store(const u8 *data, size_t bytes)
         if (d->store.state != CONRING_OPEN) {
             fuzz_fail("the ring of an honest guest was closed");
         }
-        for (u32 i = 0; i < 2 * ASKED_MAX; i++) {
+        u32 before = U32_MAX;
+
+        while (answered != before) {
+            before = answered;
             store_service_notify(d);
             read_replies(1024);
         }
