@@ -18,8 +18,9 @@ FUZZ_MAP := $(shell awk -F'[^a-z_0-9]+' '/^TARGET/ { print $$2 ":" $$3 }' \
 FUZZ_TARGETS := $(foreach t,$(FUZZ_MAP),$(firstword $(subst :, ,$(t))))
 fuzz_family = $(patsubst $(1):%,%,$(filter $(1):%,$(FUZZ_MAP)))
 FUZZ_CC ?= $(CLANG)
-FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-fno-sanitize-address-globals-dead-stripping
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+# Or variables would lie in sections of their own; AFL++'s clang does not yet.
+FUZZ_GLOBALS := -fno-sanitize-address-globals-dead-stripping
 FUZZ_BASE := -I. -std=gnu11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer
 
 # Of rf: what reads. Its verbs and its main are not fuzzed.
@@ -91,7 +92,7 @@ $(B)/fuzz-$(1)/$(6): $(B)/fuzz-$(1)/entry/$(6).o \
 
 endef
 
-$(eval $(call fuzz_rules,lib,$(FUZZ_CC),$(FUZZ_SAN) \
+$(eval $(call fuzz_rules,lib,$(FUZZ_CC),$(FUZZ_SAN) $(FUZZ_GLOBALS) \
 	-fsanitize=fuzzer-no-link,$(FUZZ_CC) $(FUZZ_SAN),-fsanitize=fuzzer))
 $(eval $(call fuzz_rules,afl,afl-clang-fast,$(FUZZ_SAN),afl-clang-fast \
 	$(FUZZ_SAN),-fsanitize=fuzzer))
@@ -99,7 +100,7 @@ $(eval $(call fuzz_rules,cov,$(FUZZ_CC),-fprofile-instr-generate \
 	-fcoverage-mapping,$(FUZZ_CC) -fprofile-instr-generate,))
 # By fuzz/build.sh, with what OSS-Fuzz and ClusterFuzzLite say.
 $(eval $(call fuzz_rules,oss,$(OSS_CC),$(OSS_CFLAGS) \
-	-fno-sanitize-address-globals-dead-stripping,$(OSS_CXX) \
+	$(FUZZ_GLOBALS),$(OSS_CXX) \
 	$(OSS_CXXFLAGS),$(OSS_ENGINE)))
 .PRECIOUS: $(B)/fuzz-%.o
 

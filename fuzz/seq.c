@@ -112,9 +112,18 @@ static void clear_faults(void)
     world_trap_reads(false);
 }
 
-/* Handles that a back end would remember. */
+/* Handles and ports that a guest would remember. */
 static void remember(struct seq *q, const struct call *c, u32 at)
 {
+    if (c->nr == 32 &&
+        (c->row == HCROW_evtchn_alloc_unbound ||
+         c->row == HCROW_evtchn_bind_interdomain ||
+         c->row == HCROW_evtchn_bind_ipi || c->row == HCROW_evtchn_bind_virq)) {
+        const char *field =
+            c->row == HCROW_evtchn_bind_interdomain ? "local_port" : "port";
+
+        q->ports[q->port_count++ % HANDLES] = (u32)call_read(c, at, 0, field);
+    }
     for (u32 i = 0; i < c->count; i++) {
         if (c->element[i].row == HCROW_grant_map &&
             (s16)call_read(c, at, i, "status") == 0) {
@@ -167,7 +176,7 @@ static void do_call(struct seq *q, u32 who, const struct call *c, u32 at,
         refused(c, at, result)) {
         check_refused(q, who, c, before);
     }
-    if (result >= 0 && c->nr == 20) {
+    if (result >= 0 && (c->nr == 20 || c->nr == 32) && !c->odd) {
         remember(q, c, at);
     }
     if ((faults & 0xe0u) == FAULT_INVERSE && idle &&

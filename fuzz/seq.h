@@ -58,7 +58,7 @@ struct family {
     u32 acts;      /* mask of enum act */
     u64 numbers;   /* mask of hypercall numbers */
     bool lists;    /* multicalls */
-    bool single;   /* no batches: each record stands for itself */
+    bool single;   /* no batches, no memory: each record stands alone */
     bool two_cpus; /* who runs is the scheduler's choice */
 };
 
@@ -95,6 +95,8 @@ struct seq {
         u64 va;
     } handles[HANDLES];
     u32 handle_count;
+    u32 ports[HANDLES]; /* given out last */
+    u32 port_count;
     u32 pfn;  /* of the frame that the call gives back, before it does */
     u32 only; /* 0, or the domain whose records are run (commute) */
 };

@@ -13,6 +13,7 @@
 #include "fuzz/machine.h"
 #include "fuzz/seq.h"
 #include "tests/host_arch.h"
+#include "x86/context.h"
 #include "x86/desc.h"
 #include "x86/private.h"
 
@@ -49,6 +50,7 @@ static void begin(void)
     q.family = &family;
     v = actor(0);
     v->user_root = mfn(MFN_NONE);
+    actor(1)->state = VCPU_EMPTY; /* to be initialised */
     r = machine_run(v);
     r->cs = SEL_GUEST_CS64;
     r->ss = SEL_GUEST_DS;
@@ -199,6 +201,27 @@ static void hypercall(struct input *rec, u32 row)
     }
 }
 
+/* A context for a new vCPU that will do, but for a word or two. */
+static void write_context(struct input *rec)
+{
+    const u32 at = ACTOR_AT(0) + DATA_AT;
+    const u64 root = host_mfn(v->domain, ROOT_PFN).v << PAGE_BITS;
+    const u64 flags = CONTEXT_IN_KERNEL;
+    const u32 changes = take8(rec) % 4u;
+
+    memset(host_guest(at), 0, CONTEXT_BYTES);
+    memcpy(host_guest(at + CONTEXT_REGS), &flags, 8);
+    memcpy(host_guest(at + CONTEXT_TABLES +
+                      (u32)offsetof(struct context_tables, ctrlreg[3])),
+           &root, 8);
+    for (u32 i = 0; i < changes; i++) {
+        const u32 where = take16(rec) % (CONTEXT_BYTES / 8u);
+        const u64 word = value_of(&q, rec, 0, KIND_MFN, 0, 0) << PAGE_BITS;
+
+        memcpy(host_guest(at + where * 8), &word, 8);
+    }
+}
+
 /* A frame for iret, or descriptors, or a context, in the guest's memory. */
 static void write_words(struct input *rec)
 {
@@ -299,8 +322,10 @@ static void one(struct input *in)
         write_words(in);
     } else if (what < 0xe0) {
         write_descriptors(in);
-    } else if (what < 0xe8) {
+    } else if (what < 0xe4) {
         show_table();
+    } else if (what < 0xe8) {
+        write_context(in);
     } else {
         const u32 vector = take8(in);
 

@@ -175,6 +175,9 @@ u64 value_of(struct seq *q, struct input *rec, u32 who, enum kind kind, u64 low,
     case KIND_PORT: {
         const u8 c = take8(rec);
 
+        if (c < 0x80 && q->port_count != 0) {
+            return q->ports[c % HANDLES];
+        }
         return c < 0xe0 ? c % 12u : odd_number(c, 0, d->port_count);
     }
     case KIND_VCPU: {

@@ -113,7 +113,7 @@ static void build(const struct world_kind *kind)
 
     host_pool_chunks = POOL_CHUNKS;
     host_chunks = CHUNKS;
-    host_port_count = 64;
+    host_port_count = 16; /* so that they can be used up */
     host_grant_frames = 2;
     host_map_count = 8;
     host_reset();
