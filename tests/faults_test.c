@@ -43,7 +43,8 @@ static const u8 *chunks(u64 *bytes)
     return host_frame(mfn(first));
 }
 
-/* What means nothing: tickets of free locks, what a call left of its budget. */
+/* What means nothing: tickets of free locks, what a call left of its budget,
+ * which calls came last. */
 static void forget_the_past(void)
 {
     const struct lock open = { 0 };
@@ -56,11 +57,26 @@ static void forget_the_past(void)
         x->store.lock = open;
         for (u32 n = 0; n < x->vcpu_count; n++) {
             x->vcpu[n].budget = 0;
+            x->vcpu[n].recent_nr = 0;
+            x->vcpu[n].recent_sub = 0;
         }
     }
     for (u32 i = 0; i < CPU_MAX; i++) {
         sched_cpus[i].lock = open;
         sched_cpus[i].timer_lock = open;
+    }
+}
+
+/* The hypervisor's frames; what lies between them is nobody's. */
+static void copy_pool(u8 *to)
+{
+    for (u64 m = 0; m < host_pool_used(); m++) {
+        u8 *const page = to + (m << PAGE_BITS);
+        if (host_memory.guard[m]) {
+            memset(page, 0, PAGE_BYTES);
+        } else {
+            memcpy(page, host_frame(mfn(m)), PAGE_BYTES);
+        }
     }
 }
 
@@ -73,7 +89,7 @@ static void snapshot_take(struct snapshot *s)
     s->frames = realloc(s->frames, HOST_FRAMES * sizeof(struct frame));
     s->guest = realloc(s->guest, HOST_GUEST_BYTES);
     assert_true(s->memory != NULL && s->frames != NULL && s->guest != NULL);
-    memcpy(s->memory, host_frame(mfn(0)), pool_bytes());
+    copy_pool(s->memory);
     memcpy(s->memory + pool_bytes(), from, bytes);
     memcpy(s->frames, frame_table, HOST_FRAMES * sizeof(struct frame));
     memcpy(s->sched, sched_cpus, sizeof(s->sched));
