@@ -34,7 +34,8 @@
 #define FRAME_CS 16   /* from rsp at a stub: error and vector, rip, cs */
 #define FRAME_RIP 8
 #define FRAME_RSP 24  /* from rsp at rip */
-#define VECTOR_NMI 2
+#define VECTOR_DB 1
+#define VECTOR_MC 18
 #define RFLAGS_IF_BYTE1 2
 #define REGS_VECTOR 124 /* of struct regs */
 #define REGS_RIP 128
@@ -150,9 +151,12 @@ paranoid_entry:
     movl %r12d, %eax
     movl %r13d, %edx
     wrmsr
-    cmpl $VECTOR_NMI, REGS_VECTOR(%rsp)
-    je 2f
-    testb $RFLAGS_IF_BYTE1, REGS_RFLAGS + 1(%rsp)
+    movl REGS_VECTOR(%rsp), %eax
+    cmpl $VECTOR_MC, %eax
+    je 1f
+    cmpl $VECTOR_DB, %eax
+    jne 2f
+1:  testb $RFLAGS_IF_BYTE1, REGS_RFLAGS + 1(%rsp)
     jnz 2f
     leaq entry_syscall(%rip), %rax
     movq REGS_RIP(%rsp), %rcx
@@ -180,8 +184,8 @@ iret_failed:
     swapgs
     PUSH_REGS
     CALL_C trap_iret_failed
-    movq %gs:CPU_OFF_STACK_TOP, %rsp
-    subq $REGS_BYTES, %rsp
+    movq %gs:CPU_OFF_STACK_TOP, %rax
+    leaq -REGS_BYTES(%rax), %rsp    /* at once: what lies below may be lost */
     jmp exit_guest
 
 /*
