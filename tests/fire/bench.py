@@ -12,7 +12,8 @@ TRAP_FLAG, IF_FLAG = 0x100, 0x200
 VEC_TIMER = 0xf0
 GATES = {'nmi': 2, 'db': 1, 'mc': 18, 'timer': VEC_TIMER}
 PATIENCE_S = 5.0
-BOOT_S = 100
+REST_S = 30.0
+BOOT_S = 100.0
 # A bank's status: valid, uncorrected, enabled, signalled.
 MC_OPTIONAL = 0xb100 << 48
 MC_REQUIRED = MC_OPTIONAL | 1 << 55
@@ -158,7 +159,8 @@ class Bench:
         before = self.machine.registers()
         self.raise_event(event)
         self.gate_from(event, address)
-        self.back(before)
+        # With interrupts on there may be one, and the next visit is another.
+        self.back(before, SAME if before['eflags'] & IF_FLAG else ())
         return ''
 
     def shoot_nmi(self, address):
@@ -180,15 +182,26 @@ class Bench:
 
     def shoot_db(self, address):
         """After the one instruction; the flag is then taken away."""
-        if self.on_stack('DB'):
+        place = self.image.by_address[address]
+        if self.on_stack('DB') or place.path == 'stacked_entry':
             return 'excluded'
         self.raise_event('db')
         self.machine.unbreaks(address)
-        if self.image.by_address[address].text.startswith('iretq'):
-            return ''  # the guest's: it counts them; or IRETQ has faulted
+        if place.text.startswith('iretq'):
+            return self.leave()
         frame = self.gate('db')
         if frame['cs'] & 3 == 0:
             self.stepped(frame)
+        return ''
+
+    def leave(self):
+        """The #DB behind IRETQ is the guest's, unless IRETQ has faulted."""
+        ends = self.image.gate(1), self.image.at['iret_failed']
+        self.machine.breaks(*ends)
+        stopped = self.machine.run(PATIENCE_S)
+        self.machine.unbreaks(*ends)
+        if stopped is None:
+            raise Failure('it does not leave')
         return ''
 
     def stepped(self, frame):
@@ -201,7 +214,8 @@ class Bench:
     def on_stack(self, name):
         """Is the stack pointer in the CPU's stack for that exception? A machine
         check in the handler of another shuts the processor down; nothing makes
-        the handler of #DB step."""
+        the handler of #DB step, which here is how a guest comes to
+        stacked_entry."""
         page = {'NMI': 24, 'MC': 40, 'DB': 48}[name]  # x86/layout.h
         rsp = self.machine.registers()['rsp']
         first = 0xffff828000000000 + page * 4096
@@ -249,6 +263,9 @@ class Bench:
         events = inner.split('+')
         for event in events:
             self.raise_event(event)
+        text = self.image.by_address[address].text
+        if 'db' in events and text.startswith('iretq'):
+            events.reverse()  # its #DB is due when it has let the NMI in
         for event in events:
             if event == 'nmi' and outer == 'nmi':
                 self.gate_after(before)
@@ -263,9 +280,31 @@ class Bench:
     def gate_after(self, before):
         """An NMI was held back until the handler of the first has ended."""
         frame = self.gate('nmi')
-        if frame['rip'] != before['rip'] and frame['cs'] & 3 == 0:
+        ends = before['rip'], self.image.gate(1)
+        if frame['rip'] not in ends and frame['cs'] & 3 == 0:
             raise Failure('an NMI came in the handler of an NMI, at ' +
                           self.image.name(frame['rip']))
+
+    # ---- an event that ends the shadow of STI ----
+
+    def shoot_sleep(self, event):
+        """Between STI and HLT, with an interrupt waiting for HLT: the CPU must
+        not sleep when it has had its interrupt."""
+        machine = self.machine
+        halt = next(i.address for i in self.image.instructions
+                    if i.path == 'guest_exit_work' and i.text == 'hlt')
+        if not self.arrive(halt, REST_S):
+            raise Failure('nobody sleeps')
+        self.raise_event(event)
+        self.raise_event('timer')
+        machine.unbreaks(halt)
+        self.gate_from(event, halt)
+        self.gate_from('timer', halt)
+        machine.breaks(halt, halt + 1)
+        stopped = machine.run(PATIENCE_S)
+        machine.unbreaks(halt, halt + 1)
+        if stopped != halt + 1:
+            raise Failure('it sleeps through the interrupt')
 
     # ---- machine checks that cost something ----
 
