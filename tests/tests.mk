@@ -90,7 +90,7 @@ boot: all guests
 mutants-smoke: all guests
 	@tests/mutants/run
 
-# MODE=single|race|soup|fatal, A=ID, SEED=N, STEPS=N (of the soup), VCPUS=N
+# MODE=single|race|soup|exact|fatal, A=ID, SEED=N, STEPS=N (of the soup), VCPUS=N
 attack: all guests
 	@tests/attack/run $(if $(MODE),--mode $(MODE)) $(if $(A),--only $(A)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) \
