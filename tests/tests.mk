@@ -96,7 +96,7 @@ mutants-smoke: all guests
 spec: all guests
 	@scripts/spec --level=$(or $(LEVEL),commit)
 
-# MODE=single|race|soup|fatal, A=ID, SEED=N, STEPS=N (of the soup), VCPUS=N
+# MODE=single|race|soup|exact|fatal, A=ID, SEED=N, STEPS=N (of the soup), VCPUS=N
 attack: all guests
 	@tests/attack/run $(if $(MODE),--mode $(MODE)) $(if $(A),--only $(A)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) \

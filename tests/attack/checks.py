@@ -63,7 +63,8 @@ class Score:
     def again(self, mode):
         word, _, vcpus = mode.partition("-")
         return (f"MODE={word}" + (f" VCPUS={vcpus}" if vcpus else "") +
-                (f" SEED={self.seed}" if word in ("race", "soup") else ""))
+                (f" SEED={self.seed}" if word in ("race", "soup", "exact") else
+                 ""))
 
 
 class Silent:
@@ -269,7 +270,7 @@ def check_boot(boot, score):
         if action.place > last_alive:
             action.faults.append("the victim was not heard again")
         score.action(boot.name, action.name, action.faults, action.ms)
-    if boot.name == "soup":
+    if boot.words.startswith("soup"):
         check_soup(boot, beside, score)
     else:
         for action in beside:
@@ -279,12 +280,12 @@ def check_boot(boot, score):
     score.say(any(re.match("ATTACK done: .*, 0 failed", x) for x in text),
               f"{boot.name}: the attacker did not come to its end")
     check_end(boot, score, 0)
-    for tenant in ("attack", "helper", "victim", "debian"):
+    for tenant in boot.names:
         ended = f"tenant {tenant} ended: poweroff"
         score.say(any(x.text == ended for x in boot.lines),
                   f"{boot.name}: {tenant} did not power off by itself")
     wanted = Counter()
-    for tenant in ("attack", "helper", "victim", "debian"):
+    for tenant in boot.names:
         wanted += life_of(tenant, "0")
     check_life(boot, log, wanted, score)
     check_counts(boot, log, score, ("attack", "helper", "victim"))
