@@ -180,7 +180,7 @@ static void one_second(u64 late_bound_ns)
         next += TICK_NS;
         const u64 late = sleep_late(next);
         if (late > late_bound_ns) {
-            harm("timer: woken late, at and by ns", next, late);
+            harm("timer: woken late, tick and by ns", tick, late);
         }
         late_sum_ns += late;
         late_worst_ns = late > late_worst_ns ? late : late_worst_ns;

@@ -190,7 +190,7 @@ class ExactBoot(Boot):
         self.has_frames = False  # a recount takes time, too
 
     def victim(self):
-        return f"echo=1 late_ms=10 share={100 // (self.vcpus + 2) * 4 // 5}"
+        return f"echo=1 late_ms=40 share={100 // (self.vcpus + 2) * 4 // 5}"
 
     def machine(self):
         return ["--icount"]
