@@ -118,6 +118,20 @@ static void ring(struct seq *q, struct input *rec, u32 who)
 /* ---- by the machine
  * ---------------------------------------------------------- */
 
+/* An interrupt, or an NMI while the last is, or is not, being handled. */
+static void virq(struct seq *q, struct input *rec, u32 who)
+{
+    const u8 c = take8(rec);
+
+    if (c >= 0xf0) {
+        atomic_store32(&actor(who)->nmi_pending, c & 1u);
+        actor(who)->nmi_masked = (c & 2u) != 0;
+    } else {
+        evtchn_raise_virq(actor(who), c % 32u);
+    }
+    oplog_act(q, who, "virq", "%u", c);
+}
+
 static void set_bits(struct seq *q, struct input *rec, u32 who)
 {
     const struct domain *d = actor(who)->domain;
@@ -149,7 +163,7 @@ static void pass_time(struct seq *q, struct input *rec, u32 who)
     oplog_act(q, who, "time", "%" PRIu64, host.now);
 }
 
-u32 act_pick(u32 cpu)
+u32 act_pick(u32 cpu, u32 stir)
 {
     ns_t until = 0;
 
@@ -160,6 +174,9 @@ u32 act_pick(u32 cpu)
     if (v != NULL &&
         (v == other || v->sched.state != SCHED_RUNNING || until <= host.now)) {
         fuzz_fail("CPU %u was given a vCPU that it may not run", cpu);
+    }
+    if (stir < ACTORS) { /* while the last one's registers are still there */
+        sched_notify(actor(stir));
     }
     sched_left(cpu);
     host_run(v);
@@ -173,8 +190,13 @@ static void pick(struct seq *q, struct input *rec, u32 who)
 {
     const u32 here = host.cpu;
 
-    host.cpu = take8(rec) & 1u;
-    const u32 got = act_pick(host.cpu);
+    const u8 c = take8(rec);
+
+    host.cpu = c & 1u;
+    if (c >= 0xc0) {
+        sched_hold(actor(c / 8u % ACTORS), host.now + 1000000);
+    }
+    const u32 got = act_pick(host.cpu, c / 2u % 8u);
 
     host.cpu = here;
     oplog_act(q, who, "pick", "%u", got);
@@ -286,8 +308,7 @@ void act_run(struct seq *q, struct input *rec, u32 who, enum act act)
         input_bytes(q, rec, who);
         break;
     case ACT_VIRQ:
-        evtchn_raise_virq(actor(who), take8(rec) % 32u);
-        oplog_act(q, who, "virq", "%s", "");
+        virq(q, rec, who);
         break;
     case ACT_RAW:
         raw(q, rec, who);

@@ -13,7 +13,8 @@
  * Byte 1, bits 4..7: budget; below 8 a full one, else 1 << (n - 8) entries.
  * Byte 2, faults: bit 7: the n-th copy of guest memory fails, n in bits 0..3;
  * bit 6: guest memory that is read twice differs; bit 5: try the inverse;
- * 0x1f: a call that was cut is forgotten.
+ * 0x1f: a call that was cut is forgotten; 0x10..0x1b: the processor sets bits
+ * under so many exchanges of entries; 0x1c..0x1e: a list in a list.
  */
 #include "fuzz/seq.h"
 
@@ -32,6 +33,7 @@
 #define FAULT_READS 0x40u
 #define FAULT_INVERSE 0x20u
 #define FAULT_FORGET 0x1fu
+#define ODD_ENTRY 0x1cu
 
 /* ---- oracles ---------------------------------------------------------------
  */
@@ -104,11 +106,13 @@ static void set_faults(u8 faults)
     world_call_begins();
     world_trap_reads((faults & (FAULT_COPY | FAULT_READS)) == FAULT_READS);
     host.fetch_fails_at = (faults & FAULT_COPY) != 0 ? 1 + (faults & 0xfu) : 0;
+    host.swaps_raced = faults >= 0x10 && faults < ODD_ENTRY ? faults & 0xfu : 0;
 }
 
 static void clear_faults(void)
 {
     host.fetch_fails_at = 0;
+    host.swaps_raced = 0;
     world_trap_reads(false);
 }
 
@@ -175,7 +179,7 @@ static void do_call(struct seq *q, u32 who, const struct call *c, u32 at,
 
     oplog_result(q, c, at, result);
     settle(q, d->id);
-    if (faults < FAULT_INVERSE && idle && d->work.mode == PGWORK_IDLE &&
+    if (faults < 0x10 && idle && d->work.mode == PGWORK_IDLE &&
         refused(c, at, result)) {
         check_refused(q, who, c, before);
     }
@@ -206,6 +210,9 @@ static void do_list(struct seq *q, struct input *rec, u32 who, u32 row,
         call_make(q, rec, who, row, at, &inner);
         call_write(&inner, at);
         memcpy(e.args, inner.arg, sizeof(e.args));
+        if (count == 0 && faults >= ODD_ENTRY && faults < FAULT_FORGET) {
+            e.op = faults % 2 == 0 ? NR_MULTICALL : e.op | 1ull << 32;
+        }
         memcpy(host_guest(ACTOR_AT(who) + LIST_AT + count * 64), &e, 64);
         outer.element[count].row = row;
         oplog_call(q, who, &inner, 0, 0);
@@ -273,7 +280,7 @@ static void run_record(struct seq *q, struct input *rec)
 
     if (q->family->two_cpus) {
         host.cpu = byte1 & 1u;
-        who = act_pick(host.cpu);
+        who = act_pick(host.cpu, ACTORS);
     }
     if (q->only != 0 && who < ACTORS && 1 + who / 2 != q->only) {
         return;

@@ -140,8 +140,9 @@ u64 call_read(const struct call *c, u32 at, u32 i, const char *field);
 
 void act_run(struct seq *q, struct input *rec, u32 who, enum act act);
 const char *act_name(enum act act);
-/* The actor that runs on the CPU now, ACTORS for none. */
-u32 act_pick(u32 cpu);
+/* The actor that runs on the CPU now, ACTORS for none; stir is woken while the
+ * CPU changes, ACTORS for none. */
+u32 act_pick(u32 cpu, u32 stir);
 
 /* ---- probe.c: an operation and its inverse --------------------------------
  */

@@ -71,17 +71,18 @@ static void damage_frame(struct domain *d, u8 what, u16 n, u64 value,
 static void damage_other(struct domain *d, u8 what, u16 n, u64 value)
 {
     struct maptrack *m = &d->map[n % d->map_count];
-    struct active_grant *g = &d->grants.active[n % GRANTS_PER_FRAME];
-    struct evtchn *e = &d->port[n % d->port_count];
+    struct active_grant *g = &d->grants.active[n % 8u];
+    struct evtchn *e = &d->port[n % 8u];
 
     switch (what % 8) {
     case 0:
         m->state = value & 1;
-        m->granter = (u16)(value >> 8);
+        m->granter = (u16)(value >> 8 & 7u);
         break;
     case 1:
-        m->ref = (u32)value;
-        m->frame = value >> 32;
+        m->ref = (u32)value % 16u;
+        m->frame = host_mfn(world_domain(2), value >> 32 & 31u).v;
+        m->readonly = value >> 8 & 1;
         break;
     case 2:
         g->readers = value % 4;
@@ -95,8 +96,9 @@ static void damage_other(struct domain *d, u8 what, u16 n, u64 value)
     case 4:
         e->state = value % 6;
         e->virq = (u8)(value >> 8);
-        e->peer = (u16)(value >> 16);
-        e->peer_port = (u32)(value >> 32);
+        e->peer = (u16)(value >> 8 & 7u);
+        e->peer_port = (u32)(value >> 32) % 32u;
+        e->vcpu = (u32)(value >> 12) & 3u;
         break;
     case 5:
         d->vcpu[n % d->vcpu_count].virq_port[n / 8u % VIRQ_COUNT] = (u32)value;

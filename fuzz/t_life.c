@@ -15,6 +15,7 @@
 #include "core/schedcpu.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/lives.h"
+#include "fuzz/world.h"
 #include "policy/manifest.h"
 #include "policy/policy.h"
 #include "tests/host_arch.h"
@@ -28,9 +29,16 @@
 static struct mf_domain plans[TENANTS + 1];
 static u8 image[IMAGE_BYTES];
 static struct input in;
+static bool exported; /* records leave the host */
 
 /* ---- plans
  * ------------------------------------------------------------------- */
+
+/* In place of waiting: time passes. */
+static void wait_a_little(void)
+{
+    host.now += 1000000000u;
+}
 
 static void make_plan(u32 id)
 {
@@ -42,10 +50,11 @@ static void make_plan(u32 id)
 
     memset(p, 0, sizeof(*p));
     snprintf(p->name, sizeof(p->name), "tenant%u", id);
-    memset(p->cmdline, 'x', c % 64u);
+    memset(p->cmdline, 'x', c == 0xff ? MF_CMDLINE_BYTES - 1 : c % 64u);
     p->rights = POLICY_TENANT_GIVEN;
     p->frames = (4 + c % 3u) * 256ull;
     p->frames_max = p->frames + c / 64u * 256ull;
+    p->console_rate = c % 2u * 1000u;
     p->vcpus = 1 + c / 8u % 4u;
     p->weight = 1 + take16(&in) % 65535u;
     p->cap_percent = (c & 4) != 0 ? take8(&in) : 0;
@@ -57,7 +66,7 @@ static void make_plan(u32 id)
     p->grant_frames = 1;
     p->map_count = c % 5u;
     p->virt_base = bases[take8(&in) % ARRAY_COUNT(bases)];
-    p->load_va = p->virt_base + take8(&in) % 64u * PAGE_BYTES;
+    p->load_va = p->virt_base + take8(&in) * 4ull * PAGE_BYTES;
     p->entry_va = p->load_va + 0x100;
     p->memory_bytes = take16(&in) % IMAGE_BYTES + 1;
     p->ramdisk = (c & 16) != 0 ? 1 : MF_NONE;
@@ -65,10 +74,18 @@ static void make_plan(u32 id)
     p->cpu_mask = (c & 128) != 0 ? 1 : 0;
 }
 
-static void begin(void)
+/* False: the machine is too small, which must have been said. */
+static bool begin(u32 small)
 {
     static const u8 digest[32];
 
+    static bool saved;
+
+    if (!saved) {
+        vars_save();
+        saved = true;
+    }
+    vars_restore();
     host_pool_chunks = 2;
     host_chunks = 2 + TENANTS * 5;
     host_reset();
@@ -80,11 +97,17 @@ static void begin(void)
             image[i] = (u8)(i * 7 + 1);
         }
     }
-    record_boot(digest, TENANTS, true);
+    host.boot_fails_at = small;
+    exported = (small & 1) == 0;
+    host.on_relax = wait_a_little;
+    record_boot(digest, TENANTS, (small & 1) == 0);
     for (u32 id = 1; id <= TENANTS; id++) {
         make_plan(id);
         if (domain_create((domid_t)id, &plans[id]) != RC_OK) {
-            fuzz_fail("a tenant that fits was refused");
+            if (small == 0) {
+                fuzz_fail("a tenant that fits was refused");
+            }
+            return false;
         }
         struct domain *d = domain_table[id];
 
@@ -95,6 +118,7 @@ static void begin(void)
             d->ramdisk_bytes = 1 + take16(&in);
         }
     }
+    return true;
 }
 
 /* ---- what must hold
@@ -236,8 +260,11 @@ static void one(void)
         break;
     default:
         host.audit_stuck = c % 8 == 7;
-        (void)record_drain(c);
-        host.audit_stuck = false;
+        if (record_waiting() || domain_work_wanted()) {
+            (void)record_drain(c);
+        }
+        host.audit_stuck = c == 0xff; /* and stays so: it is given up */
+        exported = exported && c != 0xff;
         break;
     }
 }
@@ -256,21 +283,37 @@ static void run(void)
     }
     pick();
     work(SLICES_MAX);
-    lives_compare(false);
+    if (exported) {
+        lives_compare(false);
+    }
 }
 
 void target_build(const u8 *data, size_t bytes)
 {
     in = (struct input){ data, bytes, 0 };
-    begin();
+    const u8 c = take8(&in);
+    const u32 small = c >= 0xe0 ? c % 32u : 0;
+
     if (host_expect_panic()) {
-        run();
+        if (begin(small)) {
+            host.boot_fails_at = 0;
+            run();
+            if (c % 8 == 3) {
+                host.audit_stuck = c % 16 == 3;
+                (void)record_panic(0x1000);
+            }
+        }
         host_panic_expected = false;
         return;
+    }
+    if (small != 0 && domain_count == 0) {
+        return; /* no room for the log */
     }
     if (host.off_code == 0) {
         fuzz_fail("panic");
     }
     lives_look();
-    lives_compare(true); /* the last tenant has ended, and so the host */
+    if (exported) {
+        lives_compare(true); /* the last tenant has ended, and so the host */
+    }
 }

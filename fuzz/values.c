@@ -328,9 +328,9 @@ static void element_make(struct seq *q, struct input *rec, u32 who, u32 row,
         e->value[i] = v;
     }
     if (row == HCROW_grant_unmap) { /* mostly where it was mapped */
-        const u64 at = mapped_at(q, (u32)e->value[2]);
-
-        e->value[0] = e->value[0] % 8 != 7 ? at : e->value[0];
+        if (take8(rec) < 0xe0) {
+            e->value[0] = mapped_at(q, (u32)e->value[2]);
+        }
     }
 }
 

@@ -19,12 +19,6 @@
 #include "tests/host_arch.h"
 #include "x86/pte.h"
 
-/* Variables of the code under test; the linker names the sections' ends. */
-extern u8 __start_rf_data[] __attribute__((weak));
-extern u8 __stop_rf_data[] __attribute__((weak));
-extern u8 __start_rf_bss[] __attribute__((weak));
-extern u8 __stop_rf_bss[] __attribute__((weak));
-
 #define POOL_CHUNKS 1u
 #define CHUNKS (POOL_CHUNKS + WORLD_DOMAINS)
 #define FRAMES (CHUNKS * CHUNK_FRAMES)
@@ -35,29 +29,9 @@ static struct {
     struct frame frames[FRAMES];
     bool window[FRAMES];
     u64 dirty[FRAMES / 64]; /* frames that stay dirty for good */
-    u8 *data, *bss;
     struct host host;
     u64 victim;
 } saved;
-
-/* As memcpy, without the sanitizer's look at red zones between variables. */
-static void copy_raw(void *to, const void *from, size_t bytes)
-{
-    __asm__ volatile("rep movsb"
-                     : "+D"(to), "+S"(from), "+c"(bytes)
-                     :
-                     : "memory");
-}
-
-static size_t data_bytes(void)
-{
-    return (size_t)(__stop_rf_data - __start_rf_data);
-}
-
-static size_t bss_bytes(void)
-{
-    return (size_t)(__stop_rf_bss - __start_rf_bss);
-}
 
 /* ---- building ------------------------------------------------------------ */
 
@@ -115,7 +89,7 @@ static void build(const struct world_kind *kind)
     host_chunks = CHUNKS;
     host_port_count = 16; /* so that they can be used up */
     host_grant_frames = 2;
-    host_map_count = 8;
+    host_map_count = 4;
     host_reset();
     sched_init(2);
     if (kind->audited) {
@@ -135,8 +109,6 @@ static void build(const struct world_kind *kind)
 static void save(void)
 {
     saved.arena = calloc(FRAMES, PAGE_BYTES);
-    saved.data = malloc(data_bytes() + 1);
-    saved.bss = malloc(bss_bytes() + 1);
     for (u64 m = 0; m < FRAMES; m++) {
         if (m >= POOL_CHUNKS * CHUNK_FRAMES || !host_memory.guard[m]) {
             memcpy(saved.arena + m * PAGE_BYTES,
@@ -146,8 +118,7 @@ static void save(void)
     memcpy(saved.frames, host_memory.frames, sizeof(saved.frames));
     memcpy(saved.window, host_memory.window, sizeof(saved.window));
     memset(host_memory.dirty, 0, sizeof(host_memory.dirty));
-    copy_raw(saved.data, __start_rf_data, data_bytes());
-    copy_raw(saved.bss, __start_rf_bss, bss_bytes());
+    vars_save();
     memcpy(&saved.host, &host, sizeof(host));
     saved.victim = world_digest(world_domain(WORLD_VICTIM));
     saved.there = true;
@@ -194,8 +165,7 @@ static void give_back(void)
     }
     memcpy(host_memory.frames, saved.frames, sizeof(saved.frames));
     memcpy(host_memory.window, saved.window, sizeof(saved.window));
-    copy_raw(__start_rf_data, saved.data, data_bytes());
-    copy_raw(__start_rf_bss, saved.bss, bss_bytes());
+    vars_restore();
     give_back_host();
 }
 

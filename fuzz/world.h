@@ -35,6 +35,10 @@ struct world_kind {
     bool watched;   /* the frame auditor is there */
 };
 
+/* All variables of the code under test: keep them, and give them back. */
+void vars_save(void);
+void vars_restore(void);
+
 /* The machine as saved; the first call builds it. One kind a program. */
 void world_begin(const struct world_kind *kind);
 struct domain *world_domain(u32 id); /* 1..WORLD_DOMAINS */

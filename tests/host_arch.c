@@ -59,6 +59,10 @@ struct vcpu *arch_current(void)
 
 void arch_relax(void)
 {
+    if (host.on_relax != NULL) {
+        host.on_relax();
+        return;
+    }
     if (host.may_wait) {
         host.now += 1000000;
         return;
@@ -223,7 +227,13 @@ void arch_pte_write(mfn_t table, u32 index, u64 value)
 
 bool arch_pte_swap(mfn_t table, u32 index, u64 *expected, u64 value)
 {
-    return atomic_cas64(entry_at(table, index), expected, value);
+    u64 *const entry = entry_at(table, index);
+
+    if (host.swaps_raced != 0 && pte_is_present(*entry)) {
+        host.swaps_raced--;
+        *entry ^= PTE_ACCESSED;
+    }
+    return atomic_cas64(entry, expected, value);
 }
 
 u64 *arch_table(mfn_t table)
