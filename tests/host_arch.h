@@ -70,7 +70,6 @@ struct host {
     /* In place of waiting for another CPU, which is a failure without it. */
     void (*on_relax)(void);
     u32 swaps_raced;    /* so many exchanges of entries find other A bits */
-    u32 boot_fails_at;  /* the n-th arch_boot_frames from now has none left */
     bool l1tf_affected; /* arch_l1tf_affected */
     u32 fetch_fails_at; /* the n-th copy from now fails; 0: none */
     u32 boot_fails_at;  /* the n-th arch_boot_*, arch_domain_tables fails */
