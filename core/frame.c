@@ -23,8 +23,8 @@ struct frame *frame_at(mfn_t m)
 
 bool frame_is_owned(const struct domain *d, mfn_t m)
 {
-    const u64 first = d->first_chunk << CHUNK_FRAME_BITS;
-    const u64 count = (u64)d->chunk_count << CHUNK_FRAME_BITS;
+    const u64 first = d->first_chunk * CHUNK_FRAMES;
+    const u64 count = (u64)d->chunk_count * CHUNK_FRAMES;
 
     return m.v >= first && m.v - first < count;
 }
@@ -36,7 +36,22 @@ struct frame *frame_of(const struct domain *d, mfn_t m)
     }
     struct frame *f = &frame_table[index_clamp(m.v, frame_table_count)];
 
+<<<<<<< HEAD
     return frame_is_memory(f) ? f : NULL;
+=======
+    if (f->type == FRAME_FREE || f->type == FRAME_PRIVATE) {
+        return NULL;
+    }
+    return f;
+}
+
+/*@ requires \valid_read(f);
+    assigns \nothing;
+    ensures \result <==> frame_is_table(f); */
+static bool frame_is_table(const struct frame *f)
+{
+    return f->type >= FRAME_L1 && f->type <= FRAME_L4;
+>>>>>>> f281926 (proofs: the frame machine by WP, 248 goals; proofs/run)
 }
 
 bool frame_needs_flush(const struct frame *f, u32 type)
