@@ -36,22 +36,7 @@ struct frame *frame_of(const struct domain *d, mfn_t m)
     }
     struct frame *f = &frame_table[index_clamp(m.v, frame_table_count)];
 
-<<<<<<< HEAD
     return frame_is_memory(f) ? f : NULL;
-=======
-    if (f->type == FRAME_FREE || f->type == FRAME_PRIVATE) {
-        return NULL;
-    }
-    return f;
-}
-
-/*@ requires \valid_read(f);
-    assigns \nothing;
-    ensures \result <==> frame_is_table(f); */
-static bool frame_is_table(const struct frame *f)
-{
-    return f->type >= FRAME_L1 && f->type <= FRAME_L4;
->>>>>>> f281926 (proofs: the frame machine by WP, 248 goals; proofs/run)
 }
 
 bool frame_needs_flush(const struct frame *f, u32 type)

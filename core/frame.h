@@ -96,28 +96,24 @@ extern u64 frame_table_count;     /* [I] records in it */
     ensures m.v >= frame_table_count ==> \result == \null; */
 struct frame *frame_at(mfn_t m);
 
-<<<<<<< HEAD
-/* m lies in the chunks of d. Needs no lock: chunks do not move. */
-bool frame_is_owned(const struct domain *d, mfn_t m);
-
-/* The record of m when d owns it and it is part of d's memory (not FREE, not
- * PRIVATE), else NULL. */
-struct frame *frame_of(const struct domain *d, mfn_t m);
-
 /* It has the type of a page table, of whatever level. */
+/*@ requires \valid_read(f);
+    assigns \nothing;
+    ensures \result <==> frame_is_table(f); */
 static inline bool frame_is_table(const struct frame *f)
 {
     return f->type >= FRAME_L1 && f->type <= FRAME_L4;
 }
 
 /* It is part of its domain's memory: not FREE, not PRIVATE. */
+/*@ requires \valid_read(f);
+    assigns \nothing;
+    ensures \result <==> f->type != FRAME_FREE && f->type != FRAME_PRIVATE; */
 static inline bool frame_is_memory(const struct frame *f)
 {
     return f->type != FRAME_FREE && f->type != FRAME_PRIVATE;
 }
 
-=======
->>>>>>> f281926 (proofs: the frame machine by WP, 248 goals; proofs/run)
 /* A PLAIN frame that shall become type was used otherwise before: the CPUs of
  * its domain must flush first (arch_tlb_flush_since with f->stamp). */
 /*@ requires \valid_read(f);

@@ -122,6 +122,7 @@ help:
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
 	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
 	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"
+	@echo "make prove     proofs of units of the kernel; U=frame for one"
 	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
@@ -140,3 +141,11 @@ bounds: all guests $(B)/bounds/bounds.so
 
 bounds-short: all guests $(B)/bounds/bounds.so
 	@tests/bounds/run --short
+
+# Proofs of units of the kernel; U=NAME for one. See proofs/README.md.
+.PHONY: prove
+prove:
+	@command -v frama-c >/dev/null || { \
+		echo "make prove: needs frama-c-base why3 cvc4 z3:" \
+		"apt install frama-c-base why3 cvc4 z3 && why3 config detect"; exit 1; }
+	@proofs/run $(U)
