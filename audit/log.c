@@ -8,6 +8,7 @@
 #include "audit/chain.h"
 
 #define COUNTS_A_RECORD ((AUDIT_FIELD_ROOM - 4) / sizeof(struct audit_count))
+_Static_assert(AUDIT_SUMMARY_RECORDS *COUNTS_A_RECORD >= AUDIT_CLASSES, "fit");
 
 static void copy(void *to, const void *from, u32 bytes)
 {
@@ -188,7 +189,6 @@ void audit_refused(struct audit_log *log, const struct audit_now *now,
     } else if (meter->suppressed < U32_MAX) {
         meter->suppressed++;
     }
-    (void)audit_summary(log, now, note->actor, meter, false);
 }
 
 /* One record with as many classes as fit. */
@@ -233,8 +233,7 @@ bool audit_summary(struct audit_log *log, const struct audit_now *now,
         log_time(log, now) - meter->summary_ns < AUDIT_SUMMARY_NS) {
         return meter->pending == 0;
     }
-    /* At most AUDIT_CLASSES / COUNTS_A_RECORD + 1 records. */
-    while (meter->pending > 0 && has_room(log, AUDIT_REFUSAL_SUMMARY, 1)) {
+    if (meter->pending > 0 && has_room(log, AUDIT_REFUSAL_SUMMARY, 1)) {
         write_summary(log, now, domain, meter);
     }
     return meter->pending == 0;

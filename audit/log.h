@@ -39,9 +39,10 @@
 #define AUDIT_POOL_STOP 16u
 #define AUDIT_SLOTS_MIN 128u
 
-#define AUDIT_CLASSES 49u     /* hypercall numbers below 48, and the rest */
-#define AUDIT_CLASS_OTHER 48u /* no such hypercall */
-#define AUDIT_BURST 8u        /* samples at once of one domain */
+#define AUDIT_CLASSES 49u        /* hypercall numbers below 48, and the rest */
+#define AUDIT_CLASS_OTHER 48u    /* no such hypercall */
+#define AUDIT_SUMMARY_RECORDS 5u /* hold the counts of all classes */
+#define AUDIT_BURST 8u           /* samples at once of one domain */
 #define AUDIT_TOKEN_NS 100000000ull    /* ... and ten a second after that */
 #define AUDIT_SUMMARY_NS 1000000000ull /* between summaries of one domain */
 
@@ -108,12 +109,12 @@ void audit_end(struct audit_log *log, const struct audit_now *now,
                const struct audit_record *note, struct audit_ticket *ticket);
 
 /* A refusal by note's actor: counted, and a record if it is to be a sample.
- * class_nr is the hypercall number. */
+ * class_nr is the hypercall number. The caller asks for the summary after. */
 void audit_refused(struct audit_log *log, const struct audit_now *now,
                    const struct audit_record *note, u32 class_nr,
                    struct audit_meter *meter);
-/* Write the summary of domain when it is due, or in any case. True when no
- * count is left. */
+/* Write a record of the summary of domain when it is due, or in any case. True
+ * when no count is left; so after AUDIT_SUMMARY_RECORDS calls, with room. */
 bool audit_summary(struct audit_log *log, const struct audit_now *now,
                    u16 domain, struct audit_meter *meter, bool in_any_case);
 

@@ -44,6 +44,10 @@ enum audit_field {
     AUDIT_FIELD_POLICY = 2, /* SHA-256 of the tenant files' text */
     AUDIT_FIELD_NAME = 3,   /* text without NUL */
     AUDIT_FIELD_COUNTS = 4, /* struct audit_count, several */
+    AUDIT_FIELD_CALLS = 5,  /* last eight calls, the last in the lowest byte:
+                               u64 of numbers + 1 (255: any other), u64 of
+                               sub-operations */
+    AUDIT_FIELD_REASON = 6, /* text without NUL, maybe cut */
 };
 
 struct audit_count {

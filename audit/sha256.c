@@ -39,23 +39,27 @@ static inline void store_be32(u8 *p, u32 x)
     p[3] = (u8)x;
 }
 
-/* One round; only d and h change. */
+/* The sums of three rotations, each rotation made of the one before. */
+#define SUM_E(e) rotate(rotate(rotate(e, 14) ^ (e), 5) ^ (e), 6)
+#define SUM_A(a) rotate(rotate(rotate(a, 9) ^ (a), 11) ^ (a), 2)
+
+/* One round; only d and h change. bc is b ^ c, which the round before had. */
 #define ROUND(a, b, c, d, e, f, g, h, kw)                                      \
     do {                                                                       \
-        const u32 t = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +   \
-                      ((g) ^ ((e) & ((f) ^ (g)))) + (kw);                      \
+        const u32 t = (h) + SUM_E(e) + ((g) ^ ((e) & ((f) ^ (g)))) + (kw);     \
+        const u32 ab = (a) ^ (b);                                              \
         (d) += t;                                                              \
-        (h) = t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +             \
-              (((a) & (b)) | ((c) & ((a) | (b))));                             \
+        (h) = t + SUM_A(a) + ((b) ^ (ab & bc));                                \
+        bc = ab;                                                               \
     } while (0)
 
 /* Word i + 16 of the schedule takes the place of word i. */
 #define RENEW(i)                                                               \
     (w[(i) & 15] +=                                                            \
      w[((i) + 9) & 15] +                                                       \
-     (rotate(w[((i) + 1) & 15], 7) ^ rotate(w[((i) + 1) & 15], 18) ^           \
+     (rotate(rotate(w[((i) + 1) & 15], 11) ^ w[((i) + 1) & 15], 7) ^           \
       w[((i) + 1) & 15] >> 3) +                                                \
-     (rotate(w[((i) + 14) & 15], 17) ^ rotate(w[((i) + 14) & 15], 19) ^        \
+     (rotate(rotate(w[((i) + 14) & 15], 2) ^ w[((i) + 14) & 15], 17) ^         \
       w[((i) + 14) & 15] >> 10))
 
 /* Eight rounds from round r; W(i) is word i of the schedule. After eight the
@@ -85,6 +89,7 @@ static void take_block(u32 state[8], const u8 *p)
     u32 f = state[5];
     u32 g = state[6];
     u32 h = state[7];
+    u32 bc = b ^ c;
 
     EIGHT(0, FIRST);
     EIGHT(8, FIRST);

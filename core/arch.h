@@ -20,6 +20,9 @@ u32 arch_cpu(void);
 struct vcpu *arch_current(void);
 /* One turn of a waiting loop: serve requests from other CPUs, pause. */
 void arch_relax(void);
+/* Take the interrupts that wait, between two long parts of a call: nobody's
+ * interrupt waits longer for ring 0 than docs/bounds.md says. No lock held. */
+void arch_interrupts(void);
 /* Where the current vCPU's guest code was when it came in. */
 u64 arch_guest_rip(void);
 /* Nanoseconds since boot, monotonic over all CPUs. */

@@ -23,7 +23,8 @@
 #define IN_BYTES 1024u
 #define OUT_BYTES 2048u
 #define PIECE_BYTES 256u
-#define WRITE_MAX 4096u /* bytes of one emergency call */
+#define DRAIN_BYTES 512u /* of a ring at a time; about 12 instructions each */
+#define WRITE_MAX 4096u  /* bytes of one emergency call */
 #define NS_PER_S 1000000000ull
 
 _Static_assert((IN_BYTES & (IN_BYTES - 1)) == 0, "indices wrap at 2^32");
@@ -166,14 +167,18 @@ static bool drain(struct domain *d, ns_t now)
     }
     refill(d, now);
     const u32 there = x.out_prod - x.out_cons;
-    const u32 allowed = con->tokens < there ? (u32)con->tokens : there;
+    const u32 most = there < DRAIN_BYTES ? there : DRAIN_BYTES;
+    const u32 allowed = con->tokens < most ? (u32)con->tokens : most;
     u32 sent = 0;
-    while (sent < allowed) { /* at most OUT_BYTES; sent rises each turn */
+    while (sent < allowed) { /* at most DRAIN_BYTES; sent rises each turn */
         sent += send_piece(d, x.out_cons + sent, allowed - sent);
     }
     con->tokens -= sent;
     con->out_bytes += sent;
     set_waiting(d, sent < there);
+    if (sent == DRAIN_BYTES && sent < there) {
+        arch_resched(); /* the next piece on the way back to the guest */
+    }
     if (sent == 0) {
         return false;
     }
@@ -206,6 +211,7 @@ bool console_service_poll(ns_t now)
             i |= 63; /* none of this word's domains */
         } else if (is_waiting(i)) {
             serve(domain_table[i], now);
+            arch_interrupts();
             waits = is_waiting(i) || waits;
         }
     }
@@ -283,6 +289,7 @@ s64 hc_console_write(struct hc_call *c)
         }
         write_piece(d, piece, bytes);
         sent += bytes;
+        arch_interrupts();
     }
     return RC_OK;
 }

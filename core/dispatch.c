@@ -31,9 +31,9 @@
 #define SUB_COUNT 16u
 #define COUNT_MAX 0x7fffffffull
 #define COUNT_IS_CUT 0x80000000ull
-/* Of the budget; a walk step is 1. */
-#define ELEMENT_COST 8
-#define LONG_COST 60
+/* Of the budget. */
+#define ELEMENT_COST 12
+#define LONG_COST 200
 
 enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
 
@@ -74,6 +74,8 @@ static u32 find(u64 nr, u64 sub)
 /* RC_OK when the caller may make the call; the refusal is recorded. */
 static enum rc admit(struct hc_call *c, u32 row, u64 sub)
 {
+    c->v->recent_nr = c->v->recent_nr << 8 | (c->nr < 254 ? c->nr + 1 : 255);
+    c->v->recent_sub = c->v->recent_sub << 8 | (sub & 0xff);
     const u64 rights = atomic_load64(&c->v->domain->rights);
     const enum policy_verdict verdict =
         row == HCROW_NONE ? POLICY_DENY_NO_SUCH_CALL
@@ -118,13 +120,14 @@ static s64 call_one(struct hc_call *c, u32 row)
 static s64 call_by_field(struct hc_call *c)
 {
     struct arg_callback a;
+
+    if (c->arg[0] != 0) { /* unregister: no guest needs it */
+        return admit(c, HCROW_NONE, c->arg[0]);
+    }
     const enum rc rc = fetch_callback(&a, gva(c->arg[1]));
 
     if (rc != RC_OK) {
         return rc;
-    }
-    if (c->arg[0] != 0) {
-        return RC_ENOSYS; /* unregister: no guest needs it */
     }
     const u32 row = find(c->nr, a.type);
     const enum rc admitted = admit(c, row, a.type);
@@ -325,6 +328,9 @@ s64 dispatch_entry(struct hc_call *c)
         return rc;
     }
     if (info[row].shape >= 'a') {
+        if (c->in_multicall && c->v->budget < LONG_COST) {
+            return RC_PREEMPT; /* in a turn of its own */
+        }
         c->v->budget -= LONG_COST;
     }
     return info[row].shape == 'B' ? call_grant_batch(c, row) : call_one(c, row);

@@ -84,8 +84,9 @@ struct domain {
     mfn_t shared_mfn;           /* [I] */
 
     struct lock evt;
-    struct evtchn *port; /* [e] array */
-    u32 port_count;      /* [I] ports 1..port_count-1 */
+    struct evtchn *port;       /* [e] array */
+    u32 port_count;            /* [I] ports 1..port_count-1 */
+    u64 port_free[PORT_WORDS]; /* [e] a bit for each that is FREE */
 
     struct gnttab grants;
     struct maptrack *map; /* [m] array */

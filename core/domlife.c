@@ -25,6 +25,7 @@
 
 static u32 wanted;  /* [a] there is work */
 static u32 working; /* [a] a CPU is at it */
+static u32 turn;    /* the worker's: domain of the last slice */
 static u32 crashes; /* [a] tenants that did not end by themselves */
 
 bool domain_work_wanted(void)
@@ -72,7 +73,7 @@ void domain_crash(struct domain *d, const char *why)
         return;
     }
     arch_log("tenant %s: %s\n", d->name, why);
-    record_life(d, AUDIT_DOMAIN_CRASHED, arch_guest_rip());
+    record_crash(d, arch_guest_rip(), why);
     domain_end(d, ENDED_KILLED);
 }
 
@@ -110,12 +111,14 @@ static void reset_vcpu(struct vcpu *v)
     v->user_root = mfn(MFN_NONE);
     v->pend_sel = 0;
     v->poll_count = 0;
+    v->recent_nr = 0;
 }
 
 /* Bring the record to the state before its first instruction. */
 static enum rc begin(struct domain *d)
 {
     memset(d->shared, 0, PAGE_BYTES);
+    arch_interrupts();
     for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
         d->shared->vcpu_info[i].upcall_mask = 1;
     }
@@ -123,6 +126,7 @@ static enum rc begin(struct domain *d)
         reset_vcpu(&d->vcpu[i]);
     }
     evtchn_init(d);
+    arch_interrupts();
     gnttab_init(d);
     d->rights = d->plan->rights;
     d->incarnation++;
@@ -251,19 +255,19 @@ static void host_end(void)
     arch_machine_off(code);
 }
 
-/* One slice for each domain that needs one. */
-static bool step_all(void)
+/* One slice for one domain that needs one: the next behind the last. */
+static bool step_next(void)
 {
     bool more = false;
     bool alive = false;
     bool pending = false;
 
+    for (u32 i = 0; i < domain_count && !more; i++) {
+        turn = turn % domain_count + 1;
+        more = step(domain_table[turn]);
+    }
     for (u32 i = 1; i <= domain_count; i++) {
-        struct domain *d = domain_table[i];
-
-        more = step(d) || more;
-        const u64 state = atomic_load64(&d->state);
-
+        const u64 state = atomic_load64(&domain_table[i]->state);
         const bool over = state == DOMAIN_ENDED || state == DOMAIN_FROZEN;
 
         alive = alive || !over;
@@ -284,7 +288,7 @@ bool domain_work(void)
         return false;
     }
     atomic_store32(&wanted, 0);
-    const bool more = step_all();
+    const bool more = step_next();
 
     atomic_store32(&working, 0);
     return more;

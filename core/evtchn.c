@@ -14,6 +14,7 @@
  */
 #include "core/evtchn.h"
 #include "core/abi.h"
+#include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/lock.h"
@@ -30,14 +31,21 @@ static void port_open(struct domain *d, port_t port, enum evtchn_state state,
     e->peer = (u16)DOMID_NONE;
     e->peer_port = 0;
     atomic_store32(&e->vcpu, vcpu);
+    const u64 bit = port == 0 ? 0 : 1ull << port % 64;
+    u64 *const word = &d->port_free[port / 64];
+    *word = state == EVTCHN_FREE ? *word | bit : *word & ~bit;
 }
 
 /* The lowest FREE port, opened; 0 when there is none. Lock: evt of d. */
 static port_t port_take(struct domain *d, enum evtchn_state state,
                         vcpuid_t vcpu)
 {
-    for (port_t p = 1; p < d->port_count; p++) {
-        if (d->port[p].state == EVTCHN_FREE) {
+    for (u32 w = 0; w < PORT_WORDS; w++) {
+        if (d->port_free[w] != 0) {
+            port_t p = w * 64;
+            while ((d->port_free[w] >> p % 64 & 1) == 0) {
+                p++; /* ends: there is a bit */
+            }
             port_open(d, p, state, vcpu);
             return p;
         }
@@ -49,6 +57,9 @@ void evtchn_init(struct domain *d)
 {
     for (port_t p = 0; p < d->port_count; p++) {
         port_open(d, p, EVTCHN_FREE, 0);
+        if (p % 256 == 255) {
+            arch_interrupts();
+        }
     }
     for (u32 w = 0; w < PORT_WORDS; w++) {
         atomic_store64(&d->shared->evtchn_pending[w], 0);

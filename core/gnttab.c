@@ -191,6 +191,7 @@ void gnttab_init(struct domain *d)
             atomic_store64(&t->shared[f][i], 0);
             t->active[(f * GRANTS_PER_FRAME) + i] = none;
         }
+        arch_interrupts();
     }
     t->frame_count = t->frame_max > 0 ? 1 : 0;
     t->uses = 0;
@@ -215,17 +216,19 @@ s64 hc_grant_setup(struct hc_call *c, struct arg_gnttab_setup *a)
         a->status = GRANT_GENERAL_ERROR;
         return RC_OK;
     }
+    const u64 bytes = a->nr_frames * sizeof(u64);
+    /* The frames are fixed from creation, so the list needs no lock. */
+    _Static_assert(sizeof(d->grants.shared_mfn[0]) == sizeof(u64), "a list");
+    if (!arch_store(gva(a->frame_list), d->grants.shared_mfn, bytes)) {
+        a->status = GRANT_BAD_ADDRESS;
+        return RC_OK;
+    }
     lock_take(&d->mm);
     if (a->nr_frames > d->grants.frame_count) {
         d->grants.frame_count = a->nr_frames;
     }
     lock_drop(&d->mm);
-    const u64 bytes = a->nr_frames * sizeof(u64);
-    /* The frames are fixed from creation, so the list needs no lock. */
-    _Static_assert(sizeof(d->grants.shared_mfn[0]) == sizeof(u64), "a list");
-    a->status = arch_store(gva(a->frame_list), d->grants.shared_mfn, bytes)
-                    ? GRANT_OKAY
-                    : GRANT_BAD_ADDRESS;
+    a->status = GRANT_OKAY;
     return RC_OK;
 }
 

@@ -14,7 +14,7 @@
 #include "core/frame.h"
 
 #define EXTENT_SHIFT 6u
-#define EXTENTS_A_CALL 32u /* frames zeroed or released between two cuts */
+#define EXTENT_COST 26 /* of the budget: a frame is zeroed */
 
 static enum rc release_one(struct domain *d, mfn_t m)
 {
@@ -91,11 +91,12 @@ static s64 reservation(struct hc_call *c,
         return RC_EINVAL;
     }
     for (u64 i = start; i < a->nr_extents; i++) {
-        if (i - start == EXTENTS_A_CALL) {
+        if (i != start && c->v->budget <= 0) {
             c->arg[0] =
                 (c->arg[0] & ((1u << EXTENT_SHIFT) - 1)) | i << EXTENT_SHIFT;
             return RC_PREEMPT;
         }
+        c->v->budget -= EXTENT_COST;
         if (one_extent(d, gva(a->extent_start + i * 8), populate) != RC_OK) {
             return (s64)i;
         }

@@ -31,8 +31,10 @@
 #include "core/domain.h"
 #include "core/rc.h"
 
-/* Entries of walks per hypercall entry; about 30 instructions each. */
-#define PGTABLE_BUDGET 512
+/* What a hypercall may spend before it is cut, in units of about 32
+ * instructions: with what comes before and after, and the piece that exceeds
+ * it, less than the 20,000 of docs/bounds.md. */
+#define PGTABLE_BUDGET 320
 
 /* Finish what is pending, dropping an unclaimed result; RC_PREEMPT when the
  * budget of v ran out first. To be called before anything that may put. */

@@ -102,22 +102,26 @@ static void leave_validated(struct pgwork *w)
     w->step[w->depth - 1].taken++;
 }
 
-/* One step of validation: at most eight entries. */
-static void validate_step(struct domain *d)
+/* What a step costs of the budget: one of a present entry, and any other. */
+#define ENTRY_STEP_COST 6
+#define STEP_COST 2
+
+/* One step of validation: at most eight entries. Returns its cost. */
+static s32 validate_step(struct domain *d)
 {
     struct pgwork *w = &d->work;
     struct pgwork_step *s = &w->step[w->depth - 1];
 
     if (s->taken == TABLE_ENTRIES) {
         leave_validated(w);
-        return;
+        return STEP_COST;
     }
     u64 *table = arch_table(mfn(s->table));
     const u32 zeroes = pgentry_zero_run(table, s->taken);
 
     if (zeroes != 0) {
         s->taken += zeroes;
-        return;
+        return STEP_COST;
     }
     const u64 pte = table[s->taken];
     enum rc rc = RC_OK;
@@ -136,6 +140,7 @@ static void validate_step(struct domain *d)
     } else if (rc != RC_PREEMPT) {
         fail(w, rc);
     }
+    return ENTRY_STEP_COST;
 }
 
 /* All entries of the top table are released: it is plain memory again. */
@@ -158,33 +163,34 @@ static void leave_released(struct pgwork *w)
     }
 }
 
-/* One step of release: at most eight entries, from the end. */
-static void release_step(struct domain *d)
+/* One step of release: at most eight entries, from the end. Its cost. */
+static s32 release_step(struct domain *d)
 {
     struct pgwork *w = &d->work;
     struct pgwork_step *s = &w->step[w->depth - 1];
 
     if (s->taken == 0) {
         leave_released(w);
-        return;
+        return STEP_COST;
     }
     const u64 *table = arch_table(mfn(s->table));
 
     if (s->taken % 8 == 0 && pgentry_zero_run(table, s->taken - 8) != 0) {
         s->taken -= 8;
-        return;
+        return STEP_COST;
     }
     s->taken--;
     const u64 pte = table[s->taken];
 
     if (!pte_is_present(pte) || pgentry_is_hv_slot(w->level, s->taken)) {
-        return;
+        return STEP_COST;
     }
     if (w->level == 1) {
         pgentry_drop_l1(d, pte);
     } else if (frame_unref_table(frame_at(pte_mfn(pte)))) {
         push(w, pte_mfn(pte).v, w->level - 1, TABLE_ENTRIES);
     }
+    return ENTRY_STEP_COST;
 }
 
 static enum rc run(struct vcpu *v)
@@ -195,12 +201,8 @@ static enum rc run(struct vcpu *v)
         if (v->budget <= 0) {
             return RC_PREEMPT;
         }
-        v->budget--;
-        if (d->work.mode == PGWORK_VALIDATE) {
-            validate_step(d);
-        } else {
-            release_step(d);
-        }
+        v->budget -= d->work.mode == PGWORK_VALIDATE ? validate_step(d)
+                                                     : release_step(d);
     }
     return RC_OK;
 }

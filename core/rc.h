@@ -11,7 +11,7 @@ enum rc {
     RC_EPERM = -1,
     RC_ENOENT = -2,
     RC_ESRCH = -3,
-    RC_EIO = -5,
+    RC_EIO = -5, /* of the recount: a fault */
     RC_E2BIG = -7,
     RC_EAGAIN = -11,
     RC_ENOMEM = -12,

@@ -48,15 +48,18 @@ static struct audit_now now_here(void)
     return now;
 }
 
-static void name_field(struct audit_record *note, const struct domain *d)
+/* As much of the text as the record has room for. */
+static void text_field(struct audit_record *note, enum audit_field type,
+                       const char *text)
 {
+    const u32 room = AUDIT_RECORD_BYTES - note->bytes - 4;
     u32 length = 0;
 
-    while (length < DOMAIN_NAME_BYTES - 1 && d->name[length] != 0) {
+    while (length < room && text[length] != 0) {
         length++;
     }
-    if (audit_field_add(note, AUDIT_FIELD_NAME, d->name, length) != RC_OK) {
-        arch_panic("record: a name does not fit");
+    if (audit_field_add(note, type, text, length) != RC_OK) {
+        arch_panic("record: a text does not fit");
     }
 }
 
@@ -87,36 +90,89 @@ static void append_surely(const struct audit_record *note)
 {
     const ns_t until = arch_now() + PORT_PATIENCE_NS;
 
+    arch_interrupts();
     while (append(note) != RC_OK) {
         wait_for_port(until);
         (void)record_drain(1);
     }
+    arch_interrupts();
+}
+
+/* One record of a domain's summary. True: nothing is left of it. */
+static bool summary(const struct audit_now *now, u32 id, bool in_any_case)
+{
+    arch_interrupts();
+    lock_take(&log_lock);
+    const bool done =
+        audit_summary(&audit_log, now, (u16)id, &meter[id], in_any_case);
+
+    lock_drop(&log_lock);
+    arch_interrupts();
+    atomic_store32(&waiting, 1);
+    return done;
+}
+
+/* All of a domain's counts that no sample has shown yet. */
+static void write_summary(u32 id)
+{
+    const struct audit_now now = now_here();
+    bool done = false;
+
+    for (u32 i = 0; i < AUDIT_SUMMARY_RECORDS && !done; i++) {
+        done = summary(&now, id, true);
+    }
+}
+
+/* A note on d; false when nobody wants it. */
+static bool life_note(struct audit_record *note, const struct domain *d,
+                      enum audit_event event)
+{
+    /* Without record_boot there is no log: so in unit tests, never in the
+     * kernel, where it comes before the first domain. */
+    if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
+        return false;
+    }
+    audit_note_init(note, event);
+    note->target = d->id;
+    note->target_incarnation = d->incarnation;
+    text_field(note, AUDIT_FIELD_NAME, d->name);
+    return true;
 }
 
 void record_life(const struct domain *d, enum audit_event what, u64 detail)
 {
     struct audit_record note;
 
-    /* Without record_boot there is no log: so in unit tests, never in the
-     * kernel, where it comes before the first domain. */
-    if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
+    if (what == AUDIT_DOMAIN_RESTARTED &&
+        (d->audit & MF_AUDIT_LIFECYCLE) != 0 && atomic_load32(&ready) != 0) {
+        write_summary(d->id); /* before the next one's refusals */
+    }
+    if (life_note(&note, d, what)) {
+        note.arg[0] = detail;
+        append_surely(&note);
+    }
+}
+
+void record_crash(const struct domain *d, u64 rip, const char *why)
+{
+    const struct vcpu *v = arch_current();
+    struct audit_record note;
+
+    if (!life_note(&note, d, AUDIT_DOMAIN_CRASHED)) {
         return;
     }
-    audit_note_init(&note, what);
-    note.target = d->id;
-    note.target_incarnation = d->incarnation;
-    if (what == AUDIT_DOMAIN_CRASHED) {
-        const struct vcpu *v = arch_current();
+    note.arg[0] = ENDED_KILLED;
+    note.arg[1] = rip;
+    note.actor = d->id;
+    note.actor_incarnation = d->incarnation;
+    if (v != NULL && v->domain == d) {
+        const u64 calls[2] = { v->recent_nr, v->recent_sub };
 
-        note.arg[0] = ENDED_KILLED;
-        note.arg[1] = detail;
-        note.actor = d->id;
-        note.actor_incarnation = d->incarnation;
-        note.actor_vcpu = v != NULL && v->domain == d ? (u16)v->id : 0;
-    } else {
-        note.arg[0] = detail;
+        note.actor_vcpu = (u16)v->id;
+        /* It fits: the longest name leaves 61 bytes. */
+        (void)!audit_field_add(&note, AUDIT_FIELD_CALLS, calls, sizeof(calls));
     }
-    name_field(&note, d);
+    text_field(&note, AUDIT_FIELD_REASON, why);
     append_surely(&note);
 }
 
@@ -134,7 +190,7 @@ void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
     note.arg[0] = fault;
     note.arg[1] = where;
     note.arg[2] = expected << 32 | (found & U32_MAX);
-    name_field(&note, d);
+    text_field(&note, AUDIT_FIELD_NAME, d->name);
     append_surely(&note);
 }
 
@@ -160,6 +216,7 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
     note.arg[0] = nr;
     note.arg[1] = sub;
     note.arg[2] = arch_guest_rip();
+    arch_interrupts();
     lock_take(&log_lock);
     audit_refused(&audit_log, &now, &note, nr, &meter[d->id]);
     if (summaries_at == NS_NEVER) {
@@ -167,6 +224,8 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
         arch_resched(); /* arms the timer for it */
     }
     lock_drop(&log_lock);
+    arch_interrupts();
+    v->budget = 0; /* a record takes most of what a call may take */
     atomic_store32(&waiting, 1);
     return rc;
 }
@@ -176,29 +235,32 @@ ns_t record_summaries_at(void)
     return atomic_load64(&summaries_at);
 }
 
-/* The counts that no sample has shown yet: all, or those that are due. Of the
- * others somebody looks again in a second. */
-static void write_summaries(bool all)
+/* One record at a time; who calls next goes on at once. Of those that are not
+ * due somebody looks again in a second. */
+void record_summaries(ns_t now_ns)
 {
     const struct audit_now now = now_here();
-    bool is_rest = false;
+    ns_t next = NS_NEVER;
 
+    if (now_ns < record_summaries_at()) {
+        return;
+    }
+    /* What is refused from here on asks for itself. */
+    atomic_store64(&summaries_at, NS_NEVER);
+    const u64 before = audit_log.next;
+
+    for (u32 i = 1; i <= domain_count && next != now_ns; i++) {
+        if (meter[i].pending != 0 && audit_log.next != before) {
+            next = now_ns;
+        } else if (meter[i].pending != 0 && !summary(&now, i, false)) {
+            next = now.mono_ns + AUDIT_SUMMARY_NS;
+        }
+    }
     lock_take(&log_lock);
-    for (u32 i = 1; i <= domain_count; i++) {
-        is_rest =
-            !audit_summary(&audit_log, &now, (u16)i, &meter[i], all) || is_rest;
+    if (next < summaries_at) {
+        atomic_store64(&summaries_at, next);
     }
-    atomic_store64(&summaries_at,
-                   is_rest ? now.mono_ns + AUDIT_SUMMARY_NS : NS_NEVER);
     lock_drop(&log_lock);
-    atomic_store32(&waiting, 1);
-}
-
-void record_summaries(ns_t now)
-{
-    if (now >= record_summaries_at()) {
-        write_summaries(false);
-    }
 }
 
 void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
@@ -240,7 +302,10 @@ void record_host_end(u32 code)
 {
     struct audit_record note;
 
-    write_summaries(true);
+    for (u32 i = 1; i <= domain_count; i++) {
+        write_summary(i);
+    }
+    atomic_store64(&summaries_at, NS_NEVER);
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);

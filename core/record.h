@@ -21,8 +21,11 @@ ns_t record_summaries_at(void);
 void record_summaries(ns_t now);
 
 /* A step of a domain's life, AUDIT_DOMAIN_*, written before it takes effect.
- * detail: its first argument; of a crash the address of the instruction. */
+ * detail: its first argument. */
 void record_life(const struct domain *d, enum audit_event what, u64 detail);
+/* The same of an end that the hypervisor makes: why (as much as fits), the
+ * address of the guest's instruction, the vCPU and its last calls. */
+void record_crash(const struct domain *d, u64 rip, const char *why);
 
 /* The frame auditor's find, before d is frozen: see recount.h. */
 void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,

@@ -42,7 +42,7 @@
 
 #include "core/domain.h"
 
-#define RECOUNT_SLICE 1024u
+#define RECOUNT_SLICE 128u
 
 #define RECOUNT_FAULTS(FAULT)                                                  \
     FAULT(NONE)                                                                \

@@ -21,6 +21,9 @@
 #include "core/xen.h"
 
 #define RING_BYTES 1024u
+/* A request takes three steps of at most 300 instructions; a ring has 64. */
+#define STEPS_A_TURN 48u
+#define TURNS_MAX 5u
 #define WIRE_ERROR 16u /* XS_ERROR */
 
 struct indices {
@@ -95,6 +98,13 @@ static void make_reply(struct storering *st)
     st->done = 0;
 }
 
+/* Bytes to copy at once: what is wanted, what is there, not over the end. */
+static u32 piece(u32 wanted, u32 there, u32 at)
+{
+    const u32 n = wanted < there ? wanted : there;
+    return n < RING_BYTES - at ? n : RING_BYTES - at;
+}
+
 /* Read header bytes while there are any. False: the request is too long and
  * the ring is closed. Lock: store.lock. */
 static bool read_header(struct domain *d, struct indices *x)
@@ -102,10 +112,12 @@ static bool read_header(struct domain *d, struct indices *x)
     struct storering *st = &d->store;
     while (st->done < STORE_HEADER_BYTES && x->req_cons != x->req_prod) {
         const u32 at = x->req_cons % RING_BYTES;
+        const u32 n =
+            piece(STORE_HEADER_BYTES - st->done, x->req_prod - x->req_cons, at);
         arch_frame_read(&st->message[st->done], st->frame,
-                        (u32)offsetof(struct store_ring, req) + at, 1);
-        st->done++;
-        x->req_cons++;
+                        (u32)offsetof(struct store_ring, req) + at, n);
+        st->done += n;
+        x->req_cons += n;
     }
     if (st->done < STORE_HEADER_BYTES) {
         return true;
@@ -139,10 +151,12 @@ static void write_reply(struct storering *st, struct indices *x)
     while (st->done < STORE_REPLY_BYTES &&
            x->rsp_prod - x->rsp_cons < RING_BYTES) {
         const u32 at = x->rsp_prod % RING_BYTES;
+        const u32 n = piece(STORE_REPLY_BYTES - st->done,
+                            RING_BYTES - (x->rsp_prod - x->rsp_cons), at);
         arch_frame_write(st->frame, (u32)offsetof(struct store_ring, rsp) + at,
-                         &st->message[st->done], 1);
-        st->done++;
-        x->rsp_prod++;
+                         &st->message[st->done], n);
+        st->done += n;
+        x->rsp_prod += n;
     }
     if (st->done == STORE_REPLY_BYTES) {
         st->phase = STORE_HEADER;
@@ -184,9 +198,7 @@ static bool work(struct domain *d)
         return false;
     }
     const struct indices before = x;
-    /* Each step but a phase change without bytes moves an index; the indices
-     * move at most RING_BYTES each and a phase changes once a message. */
-    while (step(d, &x)) {
+    for (u32 i = 0; i < STEPS_A_TURN && step(d, &x); i++) {
     }
     if (st->state != CONRING_OPEN) {
         return false;
@@ -204,10 +216,16 @@ static bool work(struct domain *d)
 
 void store_service_notify(struct domain *d)
 {
-    lock_take(&d->store.lock);
-    const bool moved = work(d);
-    lock_drop(&d->store.lock);
-    if (moved) {
-        evtchn_notify_service(d, d->store_port, SERVICE_STORE);
+    /* More than the turns of a full ring means that it is filled meanwhile:
+     * then the guest notifies again. */
+    bool moved = true;
+    for (u32 i = 0; i < TURNS_MAX && moved; i++) {
+        lock_take(&d->store.lock);
+        moved = work(d);
+        lock_drop(&d->store.lock);
+        if (moved) {
+            evtchn_notify_service(d, d->store_port, SERVICE_STORE);
+        }
+        arch_interrupts();
     }
 }

@@ -85,7 +85,9 @@ struct vcpu {
     u32 time_offset;
     struct vcpu_runstate_info runstate;
 
-    s32 budget; /* page-table entries this call may still visit */
+    u64 recent_nr;  /* last eight calls, a byte each: AUDIT_FIELD_CALLS */
+    u64 recent_sub; /* their sub-operations */
+    s32 budget;     /* what this call may still spend: pgtable.h */
 };
 
 /* The vCPU of d with that number, or NULL. */

@@ -24,8 +24,11 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
-guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf $(GUESTS)/attack.elf \
-	$(GUESTS)/victim.elf
+# In C, on guests/lib: a folder each.
+OWN_GUESTS := attack victim churn gauge fire
+
+guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
+	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
 
 # Missing packages first, since nothing builds without them; then a make of
 # its own, which sees them. Only the kernel the two examples need.
@@ -38,11 +41,10 @@ run: deps
 # Guests of ours in C: guests/lib and a folder each.
 GUEST_FLAGS := -I. -std=gnu11 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common
-LIB_O := $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
-	$(sort $(wildcard guests/lib/*.c)))
-guest_objects = $(LIB_O) \
-	$(patsubst %,$(B)/g/%.o,$(sort $(wildcard guests/$(1)/*.c)))
+	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
+	-ffile-prefix-map=$(CURDIR)=.
+guest_objects = $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
+	$(sort $(wildcard guests/lib/*.c guests/$(1)/*.c guests/$(1)/*.S)))
 
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -60,7 +62,6 @@ $(GUESTS)/$(1).elf: $(call guest_objects,$(1)) guests/lib/guest.lds
 	@echo "  LD  $$@"
 	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
 		-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
-		-Wl,-T,guests/lib/guest.lds -o $$@ $$(filter %.o,$$^)
+		-Wl,-T,guests/lib/guest.lds -o $$@ $(call guest_objects,$(1))
 endef
-$(eval $(call guest_rule,attack))
-$(eval $(call guest_rule,victim))
+$(foreach guest,$(OWN_GUESTS),$(eval $(call guest_rule,$(guest))))

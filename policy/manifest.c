@@ -206,8 +206,9 @@ static bool has_hypercalls(const struct mf_domain *d)
 static enum mf_error check(enum mf_where group, const struct manifest *m, u32 i)
 {
     const struct mf_header *const h = m->header;
-    const struct mf_image *const image = &m->image[i];
-    const struct mf_domain *const d = &m->domain[i];
+    const bool has_tables = group != MF_IN_SIZES;
+    const struct mf_image *const image = has_tables ? &m->image[i] : NULL;
+    const struct mf_domain *const d = has_tables ? &m->domain[i] : NULL;
 
 #define MF_ERROR(name, where, wrong, text)                                     \
     if (group == MF_IN_##where && (wrong)) {                                   \

@@ -182,6 +182,34 @@ static void print_counts(const struct audit_record *r)
     }
 }
 
+/* How a domain was ended: on which vCPU, after which calls, why. */
+static void print_crash(const struct audit_record *r)
+{
+    u32 bytes = 0;
+    const u8 *const calls = field_find(r, AUDIT_FIELD_CALLS, &bytes);
+
+    if (calls != NULL && bytes == 16) {
+        const char *before = " calls=";
+        printf(" vcpu=%u", r->actor_vcpu);
+        for (u32 i = 8; i-- > 0;) {
+            const char *const name = row_name(calls[i] - 1u, calls[8 + i]);
+            if (calls[i] != 0) {
+                printf("%s%s", before, name != NULL ? name : "unknown");
+                before = ",";
+            }
+        }
+    }
+    const u8 *const why = field_find(r, AUDIT_FIELD_REASON, &bytes);
+    if (why != NULL) {
+        printf(" why=\"");
+        for (u32 i = 0; i < bytes; i++) {
+            putchar(why[i] >= 0x20 && why[i] < 0x7f && why[i] != '"' ? why[i]
+                                                                     : '?');
+        }
+        putchar('"');
+    }
+}
+
 static void print_record(const struct names *names,
                          const struct audit_record *r)
 {
@@ -196,6 +224,7 @@ static void print_record(const struct names *names,
     print_digest(r, AUDIT_FIELD_BUILD, "build");
     print_digest(r, AUDIT_FIELD_POLICY, "policy");
     print_counts(r);
+    print_crash(r);
     printf("%s%s", r->phase < ARRAY_COUNT(phases) ? phases[r->phase] : "",
            r->decision < ARRAY_COUNT(decisions) ? decisions[r->decision] : "");
     if (r->result != 0) {

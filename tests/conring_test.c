@@ -99,6 +99,8 @@ static void test_wraps_of_ring_and_of_index(void **state)
         assert_int_equal(put(text, sizeof(text)), sizeof(text));
         host.now += 1000 * MS;
         assert_int_equal(send(), 0);
+        (void)console_service_poll(host.now);
+        (void)console_service_poll(host.now);
         assert_memory_equal(host.console[1].bytes + (n * sizeof(text)), text,
                             sizeof(text));
     }
@@ -141,7 +143,9 @@ static void test_poll_finishes_what_waited(void **state)
     d->console_rate = 1000;
     for (u32 i = 0; i < 3; i++) {
         (void)put(text, sizeof(text));
-        (void)send();
+        for (u32 k = 0; k < 4; k++) { /* in pieces of 512 bytes */
+            (void)send();
+        }
     }
     assert_int_equal(host.console[1].count, 4096);
     assert_true(console_service_poll(host.now));
@@ -153,7 +157,9 @@ static void test_poll_finishes_what_waited(void **state)
     console_service_poll(host.now + 100 * MS);
     assert_int_equal(host.console[1].count, 4196);
     assert_true(told());
-    console_service_poll(host.now + 100000 * MS);
+    for (u32 k = 0; k < 4; k++) {
+        console_service_poll(host.now + 100000 * MS);
+    }
     assert_int_equal(host.console[1].count, 4096 + 2048);
     assert_false(console_service_poll(host.now));
 }

@@ -82,6 +82,29 @@ static void test_A59_unknown_pairs(void **state)
     assert_int_equal(host.x86_calls, 0);
 }
 
+static void test_unregister_is_a_refusal(void **state)
+{
+    (void)state;
+    d->refused = 0;
+    host.copies = 0;
+    assert_int_equal(call(30, 1, 0, 0, 0), RC_ENOSYS);
+    assert_int_equal(d->refused, 1);
+    assert_int_equal(host.copies, 0);
+}
+
+/* What a record of its end shows. */
+static void test_the_last_calls_are_kept(void **state)
+{
+    (void)state;
+    v->recent_nr = 0;
+    v->recent_sub = 0;
+    (void)call(17, 6, 0, 0, 0);
+    (void)call(29, 0, 0, 0, 0);
+    (void)call(300, 1, 0, 0, 0);
+    assert_int_equal(v->recent_nr, 18u << 16 | 30u << 8 | 255);
+    assert_int_equal(v->recent_sub, 6u << 16);
+}
+
 static void test_a_field_out_of_range_is_no_call(void **state)
 {
     (void)state;
@@ -431,6 +454,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_A59_unknown_pairs),
+        TEST(test_unregister_is_a_refusal),
+        TEST(test_the_last_calls_are_kept),
         TEST(test_a_field_out_of_range_is_no_call),
         TEST(test_denied_before_its_arguments_are_read),
         TEST(test_each_right_opens_its_rows_only),

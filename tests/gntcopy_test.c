@@ -175,6 +175,12 @@ static void test_setup_query_version(void **state)
     s.frame_list = 8;
     assert_int_equal(hc_grant_setup(&c, &s), 0);
     assert_int_equal(s.status, GRANT_BAD_ADDRESS);
+    m->grants.frame_count = 1; /* what is refused changes nothing */
+    s.nr_frames = 2;
+    assert_int_equal(hc_grant_setup(&c, &s), 0);
+    assert_int_equal(s.status, GRANT_BAD_ADDRESS);
+    assert_int_equal(m->grants.frame_count, 1);
+    m->grants.frame_count = 2;
     s.dom = g->id;
     assert_int_equal(hc_grant_setup(&c, &s), 0);
     assert_int_equal(s.status, GRANT_DENIED);

@@ -17,13 +17,6 @@ struct host host;
 jmp_buf host_panic_jump;
 bool host_panic_expected;
 
-static u8 *arena;
-static struct frame frames[HOST_FRAMES];
-static bool window[HOST_FRAMES];
-static u8 guest[HOST_GUEST_BYTES];
-static u64 pool_next;
-static u64 chunk_next;
-
 /* The code under test has no heap, so there is nothing to leak; the leak
  * checker's own stop of the world can hang where tracing is restricted. */
 int __lsan_is_turned_off(void);
@@ -42,47 +35,14 @@ void host_fail(const char *what)
 
 void host_reset(void)
 {
-    const size_t bytes = (size_t)HOST_FRAMES * PAGE_BYTES;
-    if (arena != NULL) {
-        munmap(arena, bytes);
-    }
-    arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (arena == MAP_FAILED) {
-        host_fail("no memory");
-    }
+    host_memory_reset();
     memset(&host, 0, sizeof(host));
-    memset(frames, 0, sizeof(frames));
-    memset(window, 0, sizeof(window));
-    memset(guest, 0, sizeof(guest));
     memset(domain_table, 0, sizeof(domain_table));
     domain_count = 0;
-    frame_table = frames;
-    frame_table_count = HOST_FRAMES;
-    pool_next = 1; /* frame 0 is nobody's */
-    chunk_next = HOST_POOL_CHUNKS;
     host.timer_at = NS_NEVER;
     host.now = 1000000000u;
     host.tlb_clock = 1;
     host_panic_expected = false;
-}
-
-void *host_frame(mfn_t m)
-{
-    if (m.v >= HOST_FRAMES) {
-        host_fail("frame outside the machine");
-    }
-    return arena + (m.v << PAGE_BITS);
-}
-
-u64 *host_table(mfn_t m)
-{
-    return host_frame(m);
-}
-
-void *host_guest(u32 offset)
-{
-    return &guest[offset];
 }
 
 /* ---- this CPU ---------------------------------------------------------- */
@@ -99,11 +59,22 @@ struct vcpu *arch_current(void)
 
 void arch_relax(void)
 {
+    if (host.on_relax != NULL) {
+        host.on_relax();
+        return;
+    }
     if (host.may_wait) {
         host.now += 1000000;
         return;
     }
     host_fail("a lock is waited for, and there is one thread");
+}
+
+void arch_interrupts(void)
+{
+    if (host_locks_held() != 0) {
+        host_fail("interrupts taken with a lock held");
+    }
 }
 
 ns_t arch_now(void)
@@ -143,6 +114,7 @@ void arch_machine_off(u32 code)
 
 /* ---- guest memory ------------------------------------------------------ */
 
+/* A read of bytes that a guest can write is about to happen there. */
 static void before_guest_read(void)
 {
     if (host.on_guest_read != NULL) {
@@ -150,12 +122,24 @@ static void before_guest_read(void)
     }
 }
 
+/* The same, for a read at a guest address. */
+static void before_fetch(u64 va, u64 bytes)
+{
+    host.read_va = va;
+    host.read_bytes = bytes;
+    before_guest_read();
+    host.read_bytes = 0;
+}
+
 /* The bytes at va, and how many follow in the same page; NULL for a fault. */
 static u8 *guest_at(u64 va, bool write, u64 *there)
 {
     if (va >= HOST_GUEST_BASE && va - HOST_GUEST_BASE < HOST_GUEST_BYTES) {
-        *there = HOST_GUEST_BYTES - (va - HOST_GUEST_BASE);
-        return &guest[va - HOST_GUEST_BASE];
+        const u64 at = va - HOST_GUEST_BASE;
+
+        *there = PAGE_BYTES - at % PAGE_BYTES;
+        host_memory.guest_dirty[at / PAGE_BYTES] |= write;
+        return &host_memory.guest[at];
     }
     mfn_t table;
     u32 index = 0;
@@ -204,7 +188,7 @@ static bool guest_copy(u8 *own, u64 va, u64 bytes, bool write)
 
 bool arch_fetch(void *to, gva_t from, u64 bytes)
 {
-    before_guest_read();
+    before_fetch(from.v, bytes);
     return guest_copy(to, from.v, bytes, false);
 }
 
@@ -222,7 +206,7 @@ bool arch_store(gva_t to, const void *from, u64 bytes)
 
 static u64 *entry_at(mfn_t table, u32 index)
 {
-    if (table.v >= HOST_FRAMES || !window[table.v]) {
+    if (table.v >= frame_table_count || !host_memory.window[table.v]) {
         host_fail("page table touched outside the window");
     }
     if (index >= TABLE_ENTRIES) {
@@ -243,7 +227,13 @@ void arch_pte_write(mfn_t table, u32 index, u64 value)
 
 bool arch_pte_swap(mfn_t table, u32 index, u64 *expected, u64 value)
 {
-    return atomic_cas64(entry_at(table, index), expected, value);
+    u64 *const entry = entry_at(table, index);
+
+    if (host.swaps_raced != 0 && pte_is_present(*entry)) {
+        host.swaps_raced--;
+        *entry ^= PTE_ACCESSED;
+    }
+    return atomic_cas64(entry, expected, value);
 }
 
 u64 *arch_table(mfn_t table)
@@ -253,10 +243,10 @@ u64 *arch_table(mfn_t table)
 
 void arch_window_map(mfn_t table)
 {
-    if (table.v >= HOST_FRAMES || window[table.v]) {
+    if (table.v >= frame_table_count || host_memory.window[table.v]) {
         host_fail("mapped in the window twice");
     }
-    window[table.v] = true;
+    host_memory.window[table.v] = true;
 }
 
 bool arch_l1tf_affected(void)
@@ -267,7 +257,7 @@ bool arch_l1tf_affected(void)
 void arch_window_unmap(mfn_t table)
 {
     (void)entry_at(table, 0);
-    window[table.v] = false;
+    host_memory.window[table.v] = false;
 }
 
 void arch_install_slots(const struct domain *d, mfn_t l4)
@@ -308,7 +298,7 @@ static u8 *frame_bytes(mfn_t m, u32 offset, u32 bytes)
 
 static void check_write(mfn_t m)
 {
-    if (m.v < HOST_FRAMES && window[m.v]) {
+    if (m.v < frame_table_count && host_memory.window[m.v]) {
         host_fail("a page table written through a temporary slot");
     }
 }
@@ -416,33 +406,6 @@ void arch_domain_times(struct domain *d)
 }
 
 /* ---- at boot ----------------------------------------------------------- */
-
-void *arch_boot_frames(u64 count, mfn_t *first)
-{
-    if (count > (HOST_POOL_CHUNKS * CHUNK_FRAMES) - pool_next) {
-        return NULL;
-    }
-    *first = mfn(pool_next);
-    pool_next += count;
-    return host_frame(*first);
-}
-
-bool arch_boot_chunks(u32 count, u64 *first)
-{
-    if (count > HOST_CHUNKS - chunk_next) {
-        return false;
-    }
-    *first = chunk_next;
-    chunk_next += count;
-    return true;
-}
-
-enum rc arch_domain_tables(struct domain *d)
-{
-    d->m2p_l3 = mfn(0);
-    d->private_l3 = mfn(0);
-    return RC_OK;
-}
 
 void arch_vcpu_reset(struct vcpu *v, u64 rip, u64 rsp, u64 rsi)
 {

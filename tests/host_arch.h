@@ -16,6 +16,7 @@
  *   - page tables are touched only while they are mapped in the window
  *   - a frame that is a live table is not written through a temporary slot
  *   - copies stay inside a frame
+ *   - hypervisor memory is touched only where it was given out (by ASan)
  *   - arch_panic is not called, unless the test expects it (host_expect_panic)
  */
 #ifndef TESTS_HOST_ARCH_H
@@ -64,8 +65,14 @@ struct host {
     /* Called before each read of memory that a guest can write: the place
      * where another CPU of the guest changes it. */
     void (*on_guest_read)(void);
+    u64 read_va;    /* in it: the read is of read_bytes bytes there; */
+    u64 read_bytes; /* 0: it is of a frame */
+    /* In place of waiting for another CPU, which is a failure without it. */
+    void (*on_relax)(void);
+    u32 swaps_raced;    /* so many exchanges of entries find other A bits */
     bool l1tf_affected; /* arch_l1tf_affected */
     u32 fetch_fails_at; /* the n-th copy from now fails; 0: none */
+    u32 boot_fails_at;  /* the n-th arch_boot_*, arch_domain_tables fails */
     u32 copies;         /* copies from and to guest memory */
     u32 x86_calls;      /* handlers of x86/ called: host_calls.c */
     u32 x86_row;        /* the last of them */
@@ -77,14 +84,40 @@ extern struct host host;
 #define HOST_AUDIT_BYTES 0x100000u
 extern u8 host_audit[HOST_AUDIT_BYTES];
 
+/* The machine's memory, for whoever saves and restores it as a whole. */
+struct host_memory {
+    u8 *arena; /* frame n at n pages */
+    struct frame *frames;
+    bool *window;
+    u8 *guest;
+    u64 pool_next;                               /* first unused one */
+    bool guard[HOST_POOL_CHUNKS * CHUNK_FRAMES]; /* behind allocations */
+    u64 dirty[HOST_FRAMES / 64];                 /* perhaps written */
+    bool guest_dirty[HOST_GUEST_BYTES / PAGE_BYTES];
+};
+
+extern struct host_memory host_memory;
+/* Sizes from the next host_reset on: at most HOST_POOL_CHUNKS, HOST_CHUNKS. */
+extern u32 host_pool_chunks;
+extern u32 host_chunks;
+/* Frame m may be written without this machine's knowing. */
+void host_touch(mfn_t m);
+
 /* Forget everything: a machine after reset. Call it in each test's setup. */
 void host_reset(void);
+/* Its part for the memory. */
+void host_memory_reset(void);
 
 /* A RUNNING domain with vCPUs UP, ports and grant table ready, and its first
  * frames PLAIN, pfn n being its n-th frame. Numbers are 1..HOST_DOMAINS-1. */
+extern u32 host_port_count, host_grant_frames, host_map_count; /* of each */
 struct domain *host_domain(domid_t id, u64 frames, u32 vcpus);
 /* v's registers are now in this CPU. */
 void host_run(struct vcpu *v);
+
+/* Frames from 0 on that were ever given out: all, and the hypervisor's own. */
+u64 host_memory_used(void);
+u64 host_pool_used(void);
 
 /* The n-th frame of d, and its contents. */
 mfn_t host_mfn(const struct domain *d, u64 pfn_number);

@@ -15,6 +15,10 @@
 #include "tests/host_arch.h"
 #include "x86/pte.h"
 
+u32 host_port_count = 256;
+u32 host_grant_frames = 2;
+u32 host_map_count = 64;
+
 static struct mf_domain plans[HOST_DOMAINS];
 
 mfn_t host_mfn(const struct domain *d, u64 pfn_number)
@@ -32,9 +36,9 @@ struct domain *host_domain(domid_t id, u64 count, u32 vcpus)
     plan->vcpus = vcpus;
     plan->weight = 256;
     plan->audit = 0; /* the log is tested by itself */
-    plan->port_count = 256;
-    plan->grant_frames = 2;
-    plan->map_count = 64;
+    plan->port_count = host_port_count;
+    plan->grant_frames = host_grant_frames;
+    plan->map_count = host_map_count;
     if (domain_create(id, plan) != RC_OK) {
         host_fail("domain_create refused");
     }

@@ -60,12 +60,52 @@ static u64 count_of(u16 event)
     return count;
 }
 
+/* The first record of that event. */
+static struct audit_record first_of(u16 event)
+{
+    struct audit_reader reader;
+    struct audit_record r;
+    u64 at = 0;
+    audit_reader_init(&reader);
+    do {
+        assert_int_equal(
+            audit_next(&reader, host_audit, host.audit_bytes, &at, &r),
+            AUDIT_GOOD);
+    } while (r.event != event);
+    return r;
+}
+
+/* Name, last calls and reason stand in this order, each after its length. */
+static void test_an_end_says_why_and_after_what(void **state)
+{
+    (void)state;
+    const u64 calls[2] = { 0x1223ff, 0x0106aa };
+    const char why[] = "a reason that is longer than what is left of the room";
+    const u32 at = 4 + (u32)strlen(d->name);
+    const u32 room = AUDIT_FIELD_ROOM - at - 4 - (u32)sizeof(calls) - 4;
+    d->vcpu[0].recent_nr = calls[0];
+    d->vcpu[0].recent_sub = calls[1];
+    record_crash(d, 0x1234, why);
+    drain();
+    const struct audit_record r = first_of(AUDIT_DOMAIN_CRASHED);
+    assert_int_equal(r.arg[0], ENDED_KILLED);
+    assert_int_equal(r.arg[1], 0x1234);
+    assert_int_equal(r.actor, d->id);
+    assert_int_equal(r.actor_vcpu, 0);
+    assert_int_equal(r.field[at], AUDIT_FIELD_CALLS);
+    assert_memory_equal(r.field + at + 4, calls, sizeof(calls));
+    const u8 *const reason = r.field + at + 4 + sizeof(calls);
+    assert_int_equal(reason[0], AUDIT_FIELD_REASON);
+    assert_int_equal(reason[2], room < strlen(why) ? room : strlen(why));
+    assert_memory_equal(reason + 4, why, reason[2]);
+}
+
 static void test_a_life_is_recorded(void **state)
 {
     (void)state;
     record_life(d, AUDIT_DOMAIN_CREATED, 64);
     record_life(d, AUDIT_DOMAIN_STARTED, 1);
-    record_life(d, AUDIT_DOMAIN_CRASHED, 0x1234);
+    record_crash(d, 0x1234, "test");
     record_life(d, AUDIT_DOMAIN_SHUTDOWN, ENDED_KILLED);
     record_life(d, AUDIT_DOMAIN_RESTARTED, 2);
     record_life(d, AUDIT_DOMAIN_DESTROYED, ENDED_KILLED);
@@ -226,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_life_is_recorded),
+        TEST(test_an_end_says_why_and_after_what),
         TEST(test_an_end_is_recorded),
         TEST(test_A68_refusals_are_counted),
         TEST(test_A68_a_summary_waits_for_nobody),

@@ -3,13 +3,16 @@
 #
 #   check   rules of the house that a script can check (scripts/check)
 #   unit    tests/*_test.c under ASan and UBSan, by gcc and by clang
+#   bounds  longest stretches of ring 0, in instructions (tests/bounds)
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
+#   attack  tests/attack: hostile guests, every action in three modes
+#   spec    the promises that are kept by figures, with value and limit
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang golden boot loc docs help clang \
-	format unit-cov cov mutants-smoke
+.PHONY: test check unit unit-gcc unit-clang golden boot attack loc docs help \
+	clang format unit-cov cov mutants-smoke spec bounds bounds-short
 
 CLANG ?= clang-19
 UNIT := $(sort $(basename $(notdir $(wildcard tests/*_test.c))))
@@ -89,6 +92,16 @@ boot: all guests
 mutants-smoke: all guests
 	@tests/mutants/run
 
+# The promises by their figures; LEVEL=nightly for the longer ones.
+spec: all guests
+	@scripts/spec --level=$(or $(LEVEL),commit)
+
+# MODE=single|race|soup|exact|fatal, A=ID, SEED=N, STEPS=N (of the soup), VCPUS=N
+attack: all guests
+	@tests/attack/run $(if $(MODE),--mode $(MODE)) $(if $(A),--only $(A)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) \
+		$(if $(VCPUS),--vcpus $(VCPUS))
+
 loc:
 	@scripts/loc
 
@@ -105,9 +118,25 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
+	@echo "make spec      the promises by their figures; LEVEL=nightly for more"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
+	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
+	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"
+	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
 	@echo "make docs      generate docs/hypercalls.md"
 	@echo "make clean     remove $(B), but for the fetched kernels"
+
+# ---- how long ring 0 keeps others waiting (tests/bounds) ---------------------
+$(B)/bounds/bounds.so: tests/bounds/bounds.c tests/bounds/qemu_plugin.h
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+bounds: all guests $(B)/bounds/bounds.so
+	@tests/bounds/run
+
+bounds-short: all guests $(B)/bounds/bounds.so
+	@tests/bounds/run --short

@@ -123,6 +123,11 @@ static u64 scale(u64 delta)
     return (d >> 32) * tsc_mul + ((d & U32_MAX) * tsc_mul >> 32);
 }
 
+void arch_interrupts(void)
+{
+    hw_take_interrupts();
+}
+
 ns_t arch_now(void)
 {
     const u64 t = hw_rdtsc();

@@ -14,6 +14,12 @@
  * lie in the CPU's 2 MiB of PERCPU, which begins with its struct cpu, so rsp
  * tells which CPU this is; the old base is put back on the way out.
  *
+ * IRETQ lets the next NMI in, and that one's frame would overwrite what is left
+ * of the last one's on the NMI stack. So a machine check or #DB that came while
+ * interrupts were off, perhaps in the handler of an NMI, goes back by POPFQ and
+ * RET: with two words below the interrupted rsp, which is ours except where
+ * SYSCALL enters. There it may be anything, and there no NMI is in progress.
+ *
  * A fault of the last IRETQ is the guest's (a bad selector or address it asked
  * for): its registers are put together again and C decides.
  *
@@ -27,6 +33,15 @@
 #define MSR_GS 0xc0000101
 #define FRAME_CS 16   /* from rsp at a stub: error and vector, rip, cs */
 #define FRAME_RIP 8
+#define FRAME_RSP 24  /* from rsp at rip */
+#define VECTOR_DB 1
+#define VECTOR_MC 18
+#define RFLAGS_IF_BYTE1 2
+#define REGS_VECTOR 124 /* of struct regs */
+#define REGS_RIP 128
+#define REGS_RFLAGS 144
+#define REGS_RSP 152
+#define REGS_SS 160
 
     .macro PUSH_REGS
     pushq %rdi
@@ -136,7 +151,31 @@ paranoid_entry:
     movl %r12d, %eax
     movl %r13d, %edx
     wrmsr
+    movl REGS_VECTOR(%rsp), %eax
+    cmpl $VECTOR_MC, %eax
+    je 1f
+    cmpl $VECTOR_DB, %eax
+    jne 2f
+1:  testb $RFLAGS_IF_BYTE1, REGS_RFLAGS + 1(%rsp)
+    jnz 2f
+    leaq entry_syscall(%rip), %rax
+    movq REGS_RIP(%rsp), %rcx
+    movq %rcx, %rdx
+    subq %rax, %rdx
+    cmpq $(entry_sysenter - entry_syscall), %rdx
+    jb 2f
+    movq REGS_RSP(%rsp), %rax
+    movq %rcx, -8(%rax)
+    movq REGS_RFLAGS(%rsp), %rcx
+    movq %rcx, -16(%rax)
+    subq $16, REGS_RSP(%rsp)
+    movw REGS_SS(%rsp), %ss
     POP_REGS
+    movq FRAME_RSP(%rsp), %rsp
+    popfq
+    ret
+    int3
+2:  POP_REGS
     iretq
 
 /* IRETQ to the guest faulted: GS is the guest's, its general registers are
@@ -145,8 +184,8 @@ iret_failed:
     swapgs
     PUSH_REGS
     CALL_C trap_iret_failed
-    movq %gs:CPU_OFF_STACK_TOP, %rsp
-    subq $REGS_BYTES, %rsp
+    movq %gs:CPU_OFF_STACK_TOP, %rax
+    leaq -REGS_BYTES(%rax), %rsp    /* at once: what lies below may be lost */
     jmp exit_guest
 
 /*

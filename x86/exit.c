@@ -25,13 +25,14 @@
 #include "core/sched.h"
 #include "x86/hostcon.h"
 #include "x86/hw.h"
+#include "x86/hwfault.h"
 #include "x86/private.h"
 #include "x86/walker.h"
 
-#define RECORDS_A_TURN 4u
+#define RECORDS_A_TURN 1u
 #define IDLE_RETRY_NS 1000000ull
 /* Of domains' lives at a time: what a neighbour waits for them at a switch. */
-#define WORK_SLICE_NS 500000ull
+#define WORK_SLICE_NS 100000ull
 
 static bool must_leave(const struct cpu *cpu, const struct vcpu *v)
 {
@@ -71,17 +72,19 @@ enum host_work { WORK_NONE, WORK_WAITS, WORK_GOES_ON };
 static enum host_work host_work(struct cpu *cpu, struct regs *r)
 {
     const ns_t now = arch_now();
-    bool waits = false;
-    hostcon_work();
+    hw_take_interrupts();
+    bool waits = hostcon_work();
     record_summaries(now);
     if (record_waiting()) {
-        waits = !record_drain(RECORDS_A_TURN);
+        waits = !record_drain(RECORDS_A_TURN) || waits;
     }
     if (domain_work_wanted()) {
         release(cpu, r); /* only the idle root shows the boot module */
         bool more = domain_work();
+        hw_take_interrupts();
         while (more && arch_now() - now < WORK_SLICE_NS) {
             more = domain_work();
+            hw_take_interrupts();
         }
         if (more) {
             return WORK_GOES_ON;

@@ -12,7 +12,8 @@
 void hostcon_init(bool mux);
 
 /* Bring input that has arrived to the tenants, and output that waited for its
- * rate. Any CPU, before it returns to a guest or sleeps. No lock. */
-void hostcon_work(void);
+ * rate. True: some is left. Any CPU, before it returns to a guest or sleeps.
+ * No lock. */
+bool hostcon_work(void);
 
 #endif

@@ -232,12 +232,6 @@ static inline void hw_take_interrupts(void)
     __asm__ volatile("sti\n\tnop\n\tcli" ::: "memory");
 }
 
-/* Sleep until an interrupt, which is taken; interrupts are off again after. */
-static inline void hw_sleep(void)
-{
-    __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
-}
-
 /* Stop this CPU; an NMI may wake it, so again. */
 static inline void NO_RETURN hw_halt(void)
 {

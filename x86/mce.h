@@ -6,9 +6,9 @@
 #define X86_MCE_H
 
 enum mce_damage {
-    MCE_CORRECTED, /* nothing: go on */
-    MCE_LOST,      /* what the interrupted code used; all others may go on */
-    MCE_FATAL      /* nobody can say */
+    MCE_HARMLESS, /* nothing, or nothing yet: go on */
+    MCE_LOST,     /* what the interrupted code used; all others may go on */
+    MCE_FATAL     /* nobody can say */
 };
 
 /* Read this CPU's banks and clear them, unless the answer is MCE_FATAL. In the

@@ -55,21 +55,28 @@ s64 hc_set_trap_table(struct hc_call *c)
         return RC_OK;
     }
     /* Ends at the empty entry, or when each vector could have been set. */
-    for (u32 i = 0; i <= 256; i++) {
+    struct trap_info set[256];
+    u32 count = 0;
+    for (;; count++, from += sizeof(set[0])) {
         struct trap_info t;
         if (!arch_fetch(&t, gva(from), sizeof(t))) {
             return RC_EFAULT;
         }
         if (t.address == 0) {
-            return RC_OK;
+            break;
         }
-        if (!address_is_guest(t.address)) {
+        if (count == ARRAY_COUNT(set) || !address_is_guest(t.address)) {
             return RC_EINVAL;
         }
-        table[t.vector] = pvcpu_trap(&t);
-        from += sizeof(t);
+        set[count] = pvcpu_trap(&t);
+        if (count % 64 == 63) {
+            arch_interrupts();
+        }
     }
-    return RC_EINVAL;
+    for (u32 i = 0; i < count; i++) {
+        table[set[i].vector] = set[i];
+    }
+    return RC_OK;
 }
 
 static s64 callback_set(struct vcpu *v, enum callback_kind kind,

@@ -27,6 +27,7 @@
 #include "x86/pte.h"
 
 #define COPY_CHUNK 64u /* descriptors read at a time */
+#define TABLE_COST 160 /* of the vCPU's budget: a table is copied */
 
 /* Fill copy with entries descriptors of frame m, and null ones after. */
 static void table_copy(u64 *copy, mfn_t m, u32 entries)
@@ -128,6 +129,7 @@ enum rc seg_set_ldt(struct vcpu *v, u64 va, u64 entries)
 
 s64 hc_set_ldt(struct hc_call *c, struct arg_mmuext_op *a)
 {
+    c->v->budget -= TABLE_COST;
     const enum rc rc = seg_set_ldt(c->v, a->arg1, a->arg2);
     if (rc == RC_OK) {
         ctxsw_load_ldt(c->v);

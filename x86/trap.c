@@ -197,22 +197,20 @@ void trap_from_host(struct regs *r)
     case TRAP_DF:
         panic_regs("double fault", r);
     case TRAP_MC:
-        if (mce_look() != MCE_CORRECTED) {
+        if (mce_look() != MCE_HARMLESS) {
             panic_regs("machine check", r);
         }
         return;
     default:
         break;
     }
-    if (r->vector < TRAP_EXCEPTIONS) {
-        const u64 to = fixup_find(r->rip);
-        if (to == 0) {
-            panic_regs("exception in ring 0", r);
-        }
-        r->rip = to;
-        return;
+    const u64 to = fixup_find(r->rip);
+    if (r->vector >= TRAP_EXCEPTIONS) {
+        (void)interrupt(r->vector);
+    } else if (to == 0) {
+        panic_regs("exception in ring 0", r);
     }
-    (void)interrupt(r->vector);
+    r->rip = to != 0 ? to : r->rip; /* for an interrupt: hw_sleep */
 }
 
 /*

@@ -184,6 +184,7 @@ static enum rc initialise(struct vcpu *v, u64 from,
     }
     if (rc == RC_OK) {
         take_tables(v, c, t);
+        arch_interrupts();
         rc = take_roots(v, t);
     }
     return rc;

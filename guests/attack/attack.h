@@ -79,6 +79,7 @@ void action_mark(const struct action *a);
 /* ---- company.c: several at once ---- */
 
 void race_run(u32 vcpus, u64 seed);
-void soup_run(u32 vcpus, u64 seed, u64 steps, u64 from);
+/* How many actions ran. */
+u64 soup_run(u32 vcpus, u64 seed, u64 steps, u64 from);
 
 #endif

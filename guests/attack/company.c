@@ -18,7 +18,8 @@
 #define ROUNDS 8u
 #define ROUNDS_NS 250000000ull
 #define PAUSE_MAX 4096u
-#define TELL_NS 1000000000ull
+#define TELL_NS 1000000000ull /* a second */
+#define NO_LIMIT 1000000u     /* seconds */
 
 static u8 taken[1024];  /* [a] by action: a vCPU runs it */
 static u64 ran[1024];   /* [a] times */
@@ -198,20 +199,21 @@ static void say_ran(void)
     }
 }
 
-void soup_run(u32 vcpus, u64 seed, u64 steps, u64 from)
+u64 soup_run(u32 vcpus, u64 seed, u64 steps, u64 from)
 {
     u64 told = time_ns();
     if (vcpus_start(vcpus) != 0) {
         failures++;
         say("ATTACK FAILED: no such vCPUs\n");
-        return;
+        return 0;
     }
     is_soup = true;
     others_go(seed);
     for (u32 i = 0; i < VCPUS; i++) {
         chance_at[i] = from;
     }
-    while (steps_done < steps) {
+    const u64 end = time_ns() + option_number("limit_s", NO_LIMIT) * TELL_NS;
+    while (steps_done < steps && time_ns() < end) {
         soup_turn();
         if (time_ns() > told + TELL_NS) {
             told = time_ns();
@@ -221,4 +223,5 @@ void soup_run(u32 vcpus, u64 seed, u64 steps, u64 from)
     others_stop();
     tell(steps);
     say_ran();
+    return steps_done;
 }

@@ -88,6 +88,47 @@ s64 attack_emulated_bad(void)
     return trapped(store_foreign, va_of(own_entry()));
 }
 
+/* Over the end of the table, into the page behind it. */
+s64 attack_emulated_cross(void)
+{
+    return trapped(store_word, va_of(own_entry()) / PAGE_BYTES * PAGE_BYTES +
+                                   PAGE_BYTES - 4);
+}
+
+static void exchange_foreign(u64 at)
+{
+    u64 value = 0x100000 | P_RW;
+    __asm__ volatile("xchg %0, (%1)" : "+r"(value) : "r"(at) : "memory");
+}
+
+static void compare_foreign(u64 at)
+{
+    const u64 old = *(volatile u64 *)at;
+    const u64 value = 0x100000 | P_RW;
+    __asm__ volatile("lock cmpxchg %1, (%2)"
+                     :
+                     : "a"(old), "r"(value), "r"(at)
+                     : "memory", "cc");
+}
+
+static void set_bit(u64 at)
+{
+    __asm__ volatile("lock btsq $7, (%0)" : : "r"(at) : "memory", "cc");
+}
+
+/* The forms that are carried out, with what must not be stored. */
+s64 attack_emulated_locked(void)
+{
+    const u64 at = va_of(own_entry());
+    const u64 before = *own_entry();
+    if (trapped(exchange_foreign, at) != TRAPPED + PF ||
+        trapped(compare_foreign, at) != TRAPPED + PF ||
+        trapped(set_bit, at) != TRAPPED + PF) {
+        return 1;
+    }
+    return *own_entry() == before ? 0 : 2;
+}
+
 s64 attack_emulated_l2(void)
 {
     return trapped(store_word, va_of(page_of_frame(table_of(here(), 2))));

@@ -4,7 +4,8 @@
  *
  *     (nothing)                     each action once, one after the other
  *     race=VCPUS seed=N rounds=N    the same, while other vCPUs run others
- *     soup=VCPUS seed=N steps=N from=N    in random order, on all vCPUs
+ *     soup=VCPUS seed=N steps=N from=N    in random order, on all vCPUs; with
+ *                                   limit_s=N for so many seconds at most
  *     mode=NAME                     one of modes.def, which ends the domain
  *     role=helper                   helps the attacker that has helper=yes
  * (peer.h)
@@ -96,8 +97,7 @@ void guest_main(void)
         race_run(race, seed);
         say_end(action_count);
     } else if (soup != 0) {
-        soup_run(soup, seed, steps, option_number("from", 0));
-        say_end((u32)steps);
+        say_end((u32)soup_run(soup, seed, steps, option_number("from", 0)));
     } else {
         say_end(single_run());
     }

@@ -193,7 +193,7 @@ s64 with_peer(s64 (*action)(void))
 
 void peer_quit(void)
 {
-    if (page.mail.helper != 0) {
+    if (meet()) {
         page.mail.quit = 1;
         wake();
     }

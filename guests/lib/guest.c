@@ -165,6 +165,10 @@ void trap_handle(struct trap_frame *f)
         own->nmi_count++;
         return;
     }
+    if (f->vector < 32 && (own->passing >> f->vector & 1) != 0) {
+        own->passed[f->vector]++;
+        return;
+    }
     if (own->may_fault) {
         go_on_at(f, vcpu_entry);
         return;

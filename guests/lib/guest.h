@@ -71,6 +71,8 @@ struct room {
     u8 (*pages)[PAGE_BYTES]; /* own, or of the vCPU that is helped (smp.h) */
     bool may_fault; /* whatever exception it meets, it begins anew (smp.h) */
     u64 nmi_count;
+    u32 passing; /* exceptions that are counted, and nothing else: bits */
+    u64 passed[32];
     char line[LINE_BYTES];
     u32 line_used;
 } __attribute__((aligned(65536)));

@@ -102,10 +102,11 @@ void look_at_events(void)
 /* ---- registers
  * -------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define EACH_XMM(X)                                                            \
-    X(0)                                                                       \
-    X(1)                                                                       \
-    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)                                    \
+    X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+/* clang-format on */
 
 static u64 xmm_word(u32 n, u32 half)
 {

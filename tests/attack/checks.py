@@ -63,7 +63,8 @@ class Score:
     def again(self, mode):
         word, _, vcpus = mode.partition("-")
         return (f"MODE={word}" + (f" VCPUS={vcpus}" if vcpus else "") +
-                (f" SEED={self.seed}" if word in ("race", "soup") else ""))
+                (f" SEED={self.seed}" if word in ("race", "soup", "exact") else
+                 ""))
 
 
 class Silent:
@@ -229,17 +230,19 @@ def actions_of(boot, order):
 
 
 def check_marks(actions, log, order):
-    """The kernel's count at each mark is the guest's."""
+    """From mark to mark the kernel counts what the guest counts."""
+    ahead = 1  # the mark itself: the guest says its count before it
     for action in actions:
         if action.refused is None or action.name not in order:
             continue
         have = log.marks.get(order[action.name])
         if have is None:
             action.faults.append("its mark is not in the audit log")
-        elif have != action.refused + 1:
+        elif have != action.refused + ahead:
             action.faults.append(
-                f"the log has {have - 1} refusals at its mark, "
-                f"the guest made {action.refused}")
+                f"{have - action.refused - ahead:+} refusals in the log, "
+                "beside those that the guest made")
+            ahead = have - action.refused
 
 
 def check_soup(boot, beside, score):
@@ -267,7 +270,7 @@ def check_boot(boot, score):
         if action.place > last_alive:
             action.faults.append("the victim was not heard again")
         score.action(boot.name, action.name, action.faults, action.ms)
-    if boot.name == "soup":
+    if boot.words.startswith("soup"):
         check_soup(boot, beside, score)
     else:
         for action in beside:
@@ -277,18 +280,23 @@ def check_boot(boot, score):
     score.say(any(re.match("ATTACK done: .*, 0 failed", x) for x in text),
               f"{boot.name}: the attacker did not come to its end")
     check_end(boot, score, 0)
-    for tenant in ("attack", "helper", "victim", "debian"):
+    for tenant in boot.names:
         ended = f"tenant {tenant} ended: poweroff"
         score.say(any(x.text == ended for x in boot.lines),
                   f"{boot.name}: {tenant} did not power off by itself")
     wanted = Counter()
-    for tenant in ("attack", "helper", "victim", "debian"):
+    for tenant in boot.names:
         wanted += life_of(tenant, "0")
     check_life(boot, log, wanted, score)
     check_counts(boot, log, score, ("attack", "helper", "victim"))
 
 
 def check_end(boot, score, status):
+    if boot.has_frames:
+        passes = [x.text for x in boot.lines if re.fullmatch(
+            r"frame auditor: [1-9]\d* passes, 0 faults", x.text)]
+        score.say(len(passes) == 1, f"{boot.name}: frames were not recounted "
+                  "without a fault")
     unharmed = [x for x in boot.lines if x.tenant == "victim" and
                 x.text.startswith("VICTIM unharmed")]
     score.say(len(unharmed) == 1, f"{boot.name}: the victim is not unharmed")
@@ -315,8 +323,11 @@ def check_fatal(boot, score):
         if len(ended) != 1 or any("survived" in x for x in own):
             faults.append("it did not end, once")
         record = log.crashes.get(name, "")
-        if reason and not re.search(r"rip=(0x)?[0-9a-f]+", record):
-            faults.append(f"no crash record that says where: '{record}'")
+        if reason and not re.search(
+                r"rip=(0x)?[0-9a-f]+ vcpu=0 calls=\S+ why=\"" +
+                re.escape(reason[:30]), record):
+            faults.append("no crash record that says where, after what and "
+                          f"why: '{record}'")
         if reason:
             wanted += life_of(name, "16", True)
         else:

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * As fuzz/machine/x86/hw.h, for x86/hwfault.h.
+ */
+#ifndef FUZZ_MACHINE_HWFAULT_H
+#define FUZZ_MACHINE_HWFAULT_H
+
+#define hw_load_gs real_load_gs
+#define hw_read_dr6 real_read_dr6
+#define hw_write_dr6 real_write_dr6
+#include_next "x86/hwfault.h"
+#undef hw_load_gs
+#undef hw_read_dr6
+#undef hw_write_dr6
+
+bool hw_load_gs(u16 selector, u16 flat, u64 own, u64 *base);
+u64 hw_read_dr6(void);
+void hw_write_dr6(u64 value);
+
+#endif
