@@ -7,11 +7,12 @@
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
+#   fire    tests/fire: events at each instruction of entry and exit
 #   attack  tests/attack: hostile guests, every action in three modes
 #   spec    the promises that are kept by figures, with value and limit
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang golden boot attack loc docs help \
+.PHONY: test check unit unit-gcc unit-clang golden boot fire attack loc docs help \
 	clang format unit-cov cov mutants-smoke spec bounds bounds-short
 
 CLANG ?= clang-19
@@ -89,6 +90,11 @@ golden: $(B)/rf
 boot: all guests
 	@tests/boot/run
 
+# A sample by default; FULL=1, PERCENT=N, SEED=N
+fire: all guests
+	@tests/fire/run $(if $(FULL),--full) $(if $(PERCENT),--percent $(PERCENT)) \
+		$(if $(SEED),--seed $(SEED))
+
 mutants-smoke: all guests
 	@tests/mutants/run
 
@@ -118,6 +124,7 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
+	@echo "make fire      events at instructions of entry and exit: a sample; FULL=1 SEED=7"
 	@echo "make spec      the promises by their figures; LEVEL=nightly for more"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
 	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
