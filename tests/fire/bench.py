@@ -195,7 +195,7 @@ class Bench:
             return 'excluded'
         self.raise_event('db')
         self.machine.unbreaks(address)
-        if place.text.startswith('iretq'):
+        if self.image.is_iret(address):
             return self.leave()
         frame = self.gate('db')
         if frame['cs'] & 3 == 0:
@@ -271,8 +271,7 @@ class Bench:
         events = inner.split('+')
         for event in events:
             self.raise_event(event)
-        text = self.image.by_address[address].text
-        if 'db' in events and text.startswith('iretq'):
+        if 'db' in events and self.image.is_iret(address):
             events.reverse()  # its #DB is due when it has let the NMI in
         for event in events:
             if event == 'nmi' and outer == 'nmi':
