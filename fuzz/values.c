@@ -86,6 +86,9 @@ u64 value_pte(struct seq *q, struct input *rec, u32 who)
 static u64 address(u32 who, u8 c, u8 more)
 {
     const u64 data = HOST_GUEST_BASE + ACTOR_AT(who) + DATA_AT;
+    /* The buffer's end is domain 1's: they share no memory. */
+    const u64 end =
+        HOST_GUEST_BASE + HOST_GUEST_BYTES - (who < 2 ? more % 64u : 0);
     const u64 page =
         WORLD_VA + (MAPPED_FIRST + more % (MAPPED_COUNT + 4ull)) * PAGE_BYTES;
 
@@ -97,7 +100,7 @@ static u64 address(u32 who, u8 c, u8 more)
                           page + PAGE_BYTES - 8,
                           page + PAGE_BYTES - 12,
                           data + more,
-                          HOST_GUEST_BASE + HOST_GUEST_BYTES - more % 64u,
+                          end,
                           HOST_GUEST_BASE + ACTOR_AT(who) + ELEMENTS_AT,
                           0,
                           WORLD_VA + (u64)more * PAGE_BYTES,

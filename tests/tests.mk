@@ -122,6 +122,7 @@ help:
 	@echo "make check     rules of the house"
 	@echo "make unit      unit tests, gcc and clang, sanitized"
 	@echo "make cov       lines of core/ that the unit tests reach"
+	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
 	@echo "make fire      events at instructions of entry and exit: a sample; FULL=1 SEED=7"
