@@ -110,7 +110,7 @@ void sha256_init(struct sha256 *s)
     s->bytes = 1;
 }
 
-void sha256_update(struct sha256 *s, const void *data, u64 bytes)
+void sha256_update(struct sha256 *s, const u8 *data, u64 bytes)
 {
     s->bytes = quick(s->bytes, data, bytes);
 }
@@ -122,7 +122,7 @@ void sha256_final(struct sha256 *s, u8 digest[SHA256_BYTES])
     }
 }
 
-void sha256(const void *data, u64 bytes, u8 digest[SHA256_BYTES])
+void sha256(const u8 *data, u64 bytes, u8 digest[SHA256_BYTES])
 {
     struct sha256 s;
 
@@ -192,7 +192,7 @@ static void seal(const struct module *m)
     if (bytes <= MODULE_BYTES - MF_OFFSET) {
         u8 digest[32];
 
-        sha256(m->h, bytes, digest);
+        sha256((const u8 *)m->h, bytes, digest);
         memcpy(m->h->digest, digest, 32);
     }
 }
