@@ -27,12 +27,13 @@ u32 audit_check_value(const struct audit_record *r)
 void audit_chain(const struct audit_record *r, const u8 prev[SHA256_BYTES],
                  u8 out[SHA256_BYTES])
 {
+    static const u8 label[] = "RFA1-rec";
     struct sha256 s;
 
     sha256_init(&s);
-    sha256_update(&s, "RFA1-rec", 8);
+    sha256_update(&s, label, sizeof(label) - 1);
     sha256_update(&s, prev, SHA256_BYTES);
-    sha256_update(&s, r, r->bytes);
+    sha256_update(&s, (const u8 *)r, r->bytes);
     sha256_final(&s, out);
 }
 

@@ -21,16 +21,19 @@ static const u32 k[64] = {
     0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
+/*@ requires 1 <= n <= 31; assigns \nothing; */
 static inline u32 rotate(u32 x, u32 n)
 {
     return x >> n | x << (32 - n);
 }
 
+/*@ requires \valid_read(p + (0 .. 3)); assigns \nothing; */
 static inline u32 load_be32(const u8 *p)
 {
     return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
 }
 
+/*@ requires \valid(p + (0 .. 3)); assigns p[0 .. 3]; */
 static inline void store_be32(u8 *p, u32 x)
 {
     p[0] = (u8)(x >> 24);
@@ -78,6 +81,8 @@ static inline void store_be32(u8 *p, u32 x)
 
 #define FIRST(i) (w[i] = load_be32(p + 4 * (i)))
 
+/*@ requires \valid(state + (0 .. 7)) && \valid_read(p + (0 .. 63));
+    assigns state[0 .. 7]; */
 static void take_block(u32 state[8], const u8 *p)
 {
     u32 w[16];
@@ -93,6 +98,9 @@ static void take_block(u32 state[8], const u8 *p)
 
     EIGHT(0, FIRST);
     EIGHT(8, FIRST);
+    /*@ loop invariant 16 <= r <= 64 && r % 16 == 0;
+        loop assigns r, a, b, c, d, e, f, g, h, w[0 .. 15];
+        loop variant 64 - r; */
     for (u32 r = 16; r < 64; r += 16) {
         EIGHT(r, RENEW);
         EIGHT(r + 8, RENEW);
@@ -113,21 +121,32 @@ void sha256_init(struct sha256 *s)
                                   0xa54ff53a, 0x510e527f, 0x9b05688c,
                                   0x1f83d9ab, 0x5be0cd19 };
 
+    /*@ loop invariant 0 <= i <= 8;
+        loop assigns i, s->state[0 .. 7];
+        loop variant 8 - i; */
     for (u32 i = 0; i < 8; i++) {
         s->state[i] = start[i];
     }
     s->bytes = 0;
+    /*@ loop invariant 0 <= i <= 64;
+        loop assigns i, s->block[0 .. 63];
+        loop variant 64 - i; */
     for (u32 i = 0; i < SHA256_BLOCK_BYTES; i++) {
         s->block[i] = 0;
     }
 }
 
-void sha256_update(struct sha256 *s, const void *data, u64 bytes)
+void sha256_update(struct sha256 *s, const u8 *data, u64 bytes)
 {
     const u8 *p = data;
     u32 used = (u32)(s->bytes % SHA256_BLOCK_BYTES);
 
     s->bytes += bytes;
+    /*@ loop invariant used < 64;
+        loop invariant 0 <= bytes <= \at(bytes, Pre);
+        loop invariant p == data + (\at(bytes, Pre) - bytes);
+        loop assigns used, p, bytes, s->state[0 .. 7], s->block[0 .. 63];
+        loop variant bytes; */
     while (bytes > 0 && used > 0) {
         s->block[used] = *p;
         used++;
@@ -138,11 +157,18 @@ void sha256_update(struct sha256 *s, const void *data, u64 bytes)
             used = 0;
         }
     }
+    /*@ loop invariant 0 <= bytes <= \at(bytes, Pre);
+        loop invariant p == data + (\at(bytes, Pre) - bytes);
+        loop assigns p, bytes, s->state[0 .. 7];
+        loop variant bytes; */
     while (bytes >= SHA256_BLOCK_BYTES) {
         take_block(s->state, p);
         p += SHA256_BLOCK_BYTES;
         bytes -= SHA256_BLOCK_BYTES;
     }
+    /*@ loop invariant 0 <= i <= bytes;
+        loop assigns i, s->block[0 .. 63];
+        loop variant bytes - i; */
     for (u32 i = 0; i < bytes; i++) {
         s->block[i] = p[i];
     }
@@ -156,25 +182,34 @@ void sha256_final(struct sha256 *s, u8 digest[SHA256_BYTES])
     s->block[used] = 0x80;
     used++;
     if (used > SHA256_BLOCK_BYTES - 8) {
+        /*@ loop invariant used <= i <= 64;
+            loop assigns i, s->block[0 .. 63];
+            loop variant 64 - i; */
         for (u32 i = used; i < SHA256_BLOCK_BYTES; i++) {
             s->block[i] = 0;
         }
         take_block(s->state, s->block);
         used = 0;
     }
+    /*@ loop invariant used <= i <= 56;
+        loop assigns i, s->block[0 .. 63];
+        loop variant 56 - i; */
     for (u32 i = used; i < SHA256_BLOCK_BYTES - 8; i++) {
         s->block[i] = 0;
     }
     store_be32(s->block + 56, (u32)(bits >> 32));
     store_be32(s->block + 60, (u32)bits);
     take_block(s->state, s->block);
+    /*@ loop invariant 0 <= i <= 8;
+        loop assigns i, digest[0 .. 31];
+        loop variant 8 - i; */
     for (u32 i = 0; i < 8; i++) {
         store_be32(digest + 4 * i, s->state[i]);
     }
     sha256_init(s);
 }
 
-void sha256(const void *data, u64 bytes, u8 digest[SHA256_BYTES])
+void sha256(const u8 *data, u64 bytes, u8 digest[SHA256_BYTES])
 {
     struct sha256 s;
 
@@ -185,10 +220,14 @@ void sha256(const void *data, u64 bytes, u8 digest[SHA256_BYTES])
 
 bool sha256_equal(const u8 a[SHA256_BYTES], const u8 b[SHA256_BYTES])
 {
-    u32 difference = 0;
-
+    /*@ loop invariant 0 <= i <= 32;
+        loop invariant \forall integer j; 0 <= j < i ==> a[j] == b[j];
+        loop assigns i;
+        loop variant 32 - i; */
     for (u32 i = 0; i < SHA256_BYTES; i++) {
-        difference |= (u32)(a[i] ^ b[i]);
+        if (a[i] != b[i]) {
+            return false;
+        }
     }
-    return difference == 0;
+    return true;
 }

@@ -34,6 +34,7 @@ void arch_resched(void);
 /* Interrupt this CPU at that time (NS_NEVER: not at all). */
 void arch_timer_arm(ns_t deadline);
 /* The impossible has happened: stop the host, say where. */
+/*@ assigns \nothing; ensures \false; */
 void arch_panic(const char *what) NO_RETURN;
 
 /* ---- guest memory, current vCPU's kernel address space ------------------ */
@@ -84,6 +85,7 @@ void arch_frame_write(mfn_t to, u32 offset, const void *from, u32 bytes);
 
 /* The TLB clock now; a frame stamped with s needs no flush on a CPU that has
  * flushed everything at a later clock value. */
+/*@ assigns \nothing; */
 u64 arch_tlb_stamp(void);
 /* Flush, on each CPU of cpus that has not flushed since the stamp; waits. */
 void arch_tlb_flush_since(u64 cpus, u64 stamp);

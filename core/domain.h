@@ -111,6 +111,27 @@ struct domain {
 extern struct domain *domain_table[DOMID_MAX + 1]; /* [I] by number */
 extern u32 domain_count; /* [I] numbers 1..domain_count are in use */
 
+/*@ predicate frame_owns{L}(struct domain *d, integer m) =
+    d->first_chunk * CHUNK_FRAMES <= m <
+    (d->first_chunk + d->chunk_count) * CHUNK_FRAMES;
+  predicate chunks_ok{L}(struct domain *d) =
+    d->first_chunk + d->chunk_count <= 0x8000000; */
+
+/* m lies in the chunks of d. Needs no lock: chunks do not move. */
+/*@ requires \valid_read(d) && chunks_ok(d);
+    assigns \nothing;
+    ensures \result <==> frame_owns(d, m.v); */
+bool frame_is_owned(const struct domain *d, mfn_t m);
+
+/* The record of m when d owns it and it is part of d's memory (not FREE, not
+ * PRIVATE), else NULL. */
+/*@ requires \valid_read(d) && chunks_ok(d) && frame_table_ok;
+    assigns \nothing;
+    ensures \result != \null ==> frame_owns(d, m.v) &&
+            m.v < frame_table_count && \result == &frame_table[m.v] &&
+            \result->type != FRAME_FREE && \result->type != FRAME_PRIVATE; */
+struct frame *frame_of(const struct domain *d, mfn_t m);
+
 /* The domain with that number, or NULL. The table is fixed after boot. */
 struct domain *domain_by_id(u64 id);
 /* DOMID_SELF or d's own number. */

@@ -23,8 +23,8 @@ struct frame *frame_at(mfn_t m)
 
 bool frame_is_owned(const struct domain *d, mfn_t m)
 {
-    const u64 first = d->first_chunk << CHUNK_FRAME_BITS;
-    const u64 count = (u64)d->chunk_count << CHUNK_FRAME_BITS;
+    const u64 first = d->first_chunk * CHUNK_FRAMES;
+    const u64 count = (u64)d->chunk_count * CHUNK_FRAMES;
 
     return m.v >= first && m.v - first < count;
 }

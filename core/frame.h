@@ -68,28 +68,47 @@ struct frame {
 #define FRAME_NO_PFN 0xffffffffu
 #define FRAME_COUNT_LIMIT 0x7fff0000u
 
-struct domain;
+/*@ // The states of the drawing above, and I1 to I4.
+  predicate frame_is_table{L}(struct frame *f) =
+    FRAME_L1 <= f->type <= FRAME_L4;
+  predicate frame_has_type{L}(struct frame *f) =
+    frame_is_table(f) || f->type == FRAME_WRITABLE;
+  predicate frame_inv{L}(struct frame *f) =
+    f->type <= FRAME_PRIVATE && f->state <= FRAME_RELEASING &&
+    f->pinned <= 1 && f->types <= f->refs <= FRAME_COUNT_LIMIT &&
+    (f->types > 0 <==> frame_has_type(f)) &&
+    (f->type == FRAME_FREE || f->type == FRAME_PRIVATE ==> f->refs == 0) &&
+    (f->state != FRAME_SETTLED ==> frame_is_table(f) && f->types == 1) &&
+    (f->pinned == 1 ==> frame_is_table(f));
+*/
 
 extern struct frame *frame_table; /* [I] indexed by machine frame number */
 extern u64 frame_table_count;     /* [I] records in it */
 
+/*@ predicate frame_table_ok{L} =
+    0 < frame_table_count <= 0x1000000000 &&
+    \valid(frame_table + (0 .. frame_table_count - 1)); */
+
 /* The record of m, or NULL when m is outside the table. */
+/*@ requires frame_table_ok;
+    assigns \nothing;
+    ensures m.v < frame_table_count ==> \result == &frame_table[m.v];
+    ensures m.v >= frame_table_count ==> \result == \null; */
 struct frame *frame_at(mfn_t m);
 
-/* m lies in the chunks of d. Needs no lock: chunks do not move. */
-bool frame_is_owned(const struct domain *d, mfn_t m);
-
-/* The record of m when d owns it and it is part of d's memory (not FREE, not
- * PRIVATE), else NULL. */
-struct frame *frame_of(const struct domain *d, mfn_t m);
-
 /* It has the type of a page table, of whatever level. */
+/*@ requires \valid_read(f);
+    assigns \nothing;
+    ensures \result <==> frame_is_table(f); */
 static inline bool frame_is_table(const struct frame *f)
 {
     return f->type >= FRAME_L1 && f->type <= FRAME_L4;
 }
 
 /* It is part of its domain's memory: not FREE, not PRIVATE. */
+/*@ requires \valid_read(f);
+    assigns \nothing;
+    ensures \result <==> f->type != FRAME_FREE && f->type != FRAME_PRIVATE; */
 static inline bool frame_is_memory(const struct frame *f)
 {
     return f->type != FRAME_FREE && f->type != FRAME_PRIVATE;
@@ -97,45 +116,139 @@ static inline bool frame_is_memory(const struct frame *f)
 
 /* A PLAIN frame that shall become type was used otherwise before: the CPUs of
  * its domain must flush first (arch_tlb_flush_since with f->stamp). */
+/*@ requires \valid_read(f);
+    assigns \nothing;
+    ensures \result <==> f->was != FRAME_FREE && f->was != type; */
 bool frame_needs_flush(const struct frame *f, u32 type);
 
 /* Count one more reference. RC_EBUSY at the limit. Lock: owner's mm. */
+/*@ requires \valid(f) && frame_inv(f);
+    requires f->type != FRAME_FREE && f->type != FRAME_PRIVATE;
+    assigns f->refs;
+    ensures frame_inv(f);
+    ensures \result == RC_OK || \result == RC_EBUSY;
+    ensures \result == RC_OK ==> f->refs == \old(f->refs) + 1;
+    ensures \result != RC_OK ==> f->refs == \old(f->refs); */
 enum rc frame_ref(struct frame *f) MUST_CHECK;
+/*@ requires \valid(f) && frame_inv(f);
+    assigns f->refs;
+    ensures frame_inv(f) && f->refs == \old(f->refs) - 1; */
 void frame_unref(struct frame *f);
 
 /* Take a reference and a WRITABLE type reference. RC_EBUSY when the frame is
  * a page table or at a limit; nothing is changed then. Lock: owner's mm. */
+/*@ requires \valid(f) && frame_inv(f);
+    assigns f->refs, f->types, f->type, f->was;
+    ensures frame_inv(f);
+    ensures \result == RC_OK || \result == RC_EBUSY;
+    ensures \result == RC_OK ==> f->type == FRAME_WRITABLE &&
+            f->types == \old(f->types) + 1 && f->refs == \old(f->refs) + 1 &&
+            (\old(f->type) == FRAME_PLAIN || \old(f->type) == FRAME_WRITABLE);
+    ensures \result != RC_OK ==> f->type == \old(f->type) &&
+            f->types == \old(f->types) && f->refs == \old(f->refs) &&
+            f->was == \old(f->was); */
 enum rc frame_ref_writable(struct frame *f) MUST_CHECK;
+/*@ requires \valid(f) && frame_inv(f);
+    assigns f->refs, f->types, f->type, f->stamp;
+    ensures frame_inv(f);
+    ensures \old(f->type) == FRAME_WRITABLE;
+    ensures f->types == \old(f->types) - 1 && f->refs == \old(f->refs) - 1;
+    ensures f->type == (f->types > 0 ? FRAME_WRITABLE : FRAME_PLAIN); */
 void frame_unref_writable(struct frame *f);
 
 /* Begin to make a PLAIN frame a table of the level: VALIDATING with one type
  * reference and one reference. RC_EINVAL when it is a table of another level,
  * RC_EBUSY when it has another use. The caller has made sure of the flush
  * (frame_needs_flush). */
+/*@ requires \valid(f) && frame_inv(f) && FRAME_L1 <= level <= FRAME_L4;
+    assigns f->refs, f->types, f->type, f->was, f->state;
+    ensures frame_inv(f);
+    ensures \result == RC_OK || \result == RC_EBUSY || \result == RC_EINVAL;
+    ensures \result == RC_OK ==> \old(f->type) == FRAME_PLAIN &&
+            f->type == level && f->state == FRAME_VALIDATING &&
+            f->types == 1 && f->refs == \old(f->refs) + 1;
+    ensures \result != RC_OK ==> f->type == \old(f->type) &&
+            f->types == \old(f->types) && f->refs == \old(f->refs) &&
+            f->was == \old(f->was) && f->state == \old(f->state); */
 enum rc frame_begin_table(struct frame *f, u32 level) MUST_CHECK;
 /* VALIDATING -> LIVE. */
+/*@ requires \valid(f) && frame_inv(f) && f->state == FRAME_VALIDATING;
+    assigns f->state;
+    ensures frame_inv(f) && f->state == FRAME_SETTLED; */
 void frame_settle_table(struct frame *f);
 /* Another type reference on a LIVE table of that level. */
+/*@ requires \valid(f) && frame_inv(f) && FRAME_L1 <= level <= FRAME_L4;
+    assigns f->refs, f->types;
+    ensures frame_inv(f);
+    ensures \result == RC_OK || \result == RC_EBUSY;
+    ensures \result == RC_OK ==> f->type == level &&
+            f->state == FRAME_SETTLED && f->types == \old(f->types) + 1 &&
+            f->refs == \old(f->refs) + 1;
+    ensures \result != RC_OK ==> f->types == \old(f->types) &&
+            f->refs == \old(f->refs); */
 enum rc frame_ref_table(struct frame *f, u32 level) MUST_CHECK;
 /* Drop a type reference of a LIVE table. True: it was the last, the frame is
  * now RELEASING with types 1 and its entries are to be released. */
+/*@ requires \valid(f) && frame_inv(f);
+    assigns f->refs, f->types, f->state;
+    ensures frame_inv(f) && frame_is_table(f);
+    ensures \result <==> \old(f->types) == 1;
+    ensures \result ==> f->state == FRAME_RELEASING && f->types == 1 &&
+            f->refs == \old(f->refs);
+    ensures !\result ==> f->state == FRAME_SETTLED &&
+            f->types == \old(f->types) - 1 && f->refs == \old(f->refs) - 1; */
 bool frame_unref_table(struct frame *f) MUST_CHECK;
 /* All entries released (or validation undone): the frame is PLAIN again. */
+/*@ requires \valid(f) && frame_inv(f) && f->pinned == 0;
+    assigns f->refs, f->types, f->type, f->state, f->stamp;
+    ensures frame_inv(f) && f->type == FRAME_PLAIN;
+    ensures frame_is_table{Pre}(f) && \old(f->state) != FRAME_SETTLED;
+    ensures f->refs == \old(f->refs) - 1; */
 void frame_end_table(struct frame *f);
 
 /* Mark and unmark the pin of a LIVE table; RC_EINVAL when it is so already.
  * The type reference that goes with the pin is the caller's business. */
+/*@ requires \valid(f) && frame_inv(f) && frame_is_table(f);
+    assigns f->pinned;
+    ensures frame_inv(f);
+    ensures \result == RC_OK || \result == RC_EINVAL;
+    ensures \result == RC_OK <==> \old(f->pinned) == 0;
+    ensures f->pinned == 1; */
 enum rc frame_pin(struct frame *f) MUST_CHECK;
+/*@ requires \valid(f) && frame_inv(f);
+    assigns f->pinned;
+    ensures frame_inv(f);
+    ensures \result == RC_OK || \result == RC_EINVAL;
+    ensures \result == RC_OK <==> \old(f->pinned) == 1;
+    ensures f->pinned == 0; */
 enum rc frame_unpin(struct frame *f) MUST_CHECK;
 
 /* FREE -> PLAIN with no reference. */
+/*@ requires \valid(f) && frame_inv(f) && f->type == FRAME_FREE;
+    assigns f->type, f->state, f->pfn;
+    ensures frame_inv(f) && f->type == FRAME_PLAIN && f->pfn == pfn_number; */
 void frame_populate(struct frame *f, u32 pfn_number);
 /* PLAIN without a reference -> FREE, linked to next_free; RC_EBUSY while it is
  * referenced. */
+/*@ requires \valid(f) && frame_inv(f);
+    assigns f->type, f->pfn;
+    ensures frame_inv(f);
+    ensures \result == RC_OK || \result == RC_EBUSY;
+    ensures \result == RC_OK <==>
+            \old(f->type) == FRAME_PLAIN && \old(f->refs) == 0;
+    ensures \result == RC_OK ==> f->type == FRAME_FREE && f->refs == 0;
+    ensures \result != RC_OK ==> f->type == \old(f->type) &&
+            f->pfn == \old(f->pfn); */
 enum rc frame_release(struct frame *f, u32 next_free) MUST_CHECK;
 /* FREE -> PRIVATE, at creation only. */
+/*@ requires \valid(f) && frame_inv(f) && f->type == FRAME_FREE;
+    assigns f->type, f->pfn;
+    ensures frame_inv(f) && f->type == FRAME_PRIVATE; */
 void frame_reserve(struct frame *f);
 /* Any -> FREE, when the whole domain is gone. */
+/*@ requires \valid(f);
+    assigns f->refs, f->types, f->type, f->state, f->pinned, f->pfn;
+    ensures frame_inv(f) && f->type == FRAME_FREE && f->refs == 0; */
 void frame_reset(struct frame *f);
 
 #endif

@@ -9,6 +9,10 @@
 #include "core/base.h"
 
 /* idx when idx < limit, else 0, without a branch. limit is 1..2^63. */
+/*@ requires 1 <= limit <= 0x8000000000000000;
+    assigns \nothing;
+    ensures idx < limit ==> \result == idx;
+    ensures idx >= limit ==> \result == 0; */
 static inline u64 index_clamp(u64 idx, u64 limit)
 {
     /* Bit 63 of either term is set exactly when idx >= limit. */

@@ -157,9 +157,7 @@ static void pass_time(struct seq *q, struct input *rec, u32 who)
 
     host.now += step[take8(rec) % ARRAY_COUNT(step)];
     sched_timers_run(host.cpu, host.now);
-    for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
-        console_service_poll(world_domain(id), host.now);
-    }
+    (void)console_service_poll(host.now);
     oplog_act(q, who, "time", "%" PRIu64, host.now);
 }
 
@@ -257,25 +255,35 @@ static void end_domain(struct seq *q, struct input *rec, u32 who)
     oplog_act(q, who, "end", "%u", c);
 }
 
-void act_run(struct seq *q, struct input *rec, u32 who, enum act act)
+/* What the host does, whoever runs. */
+static void act_host(struct seq *q, struct input *rec, u32 who, enum act act)
 {
-    if (act == ACT_LOOK) {
+    switch (act) {
+    case ACT_LOOK:
         host.now += AUDITOR_PAUSE_NS / (1u + take8(rec));
         (void)auditor_idle(host.now);
         oplog_act(q, who, "look", "%" PRIu64, host.now);
-        return;
+        break;
+    case ACT_PICK:
+        pick(q, rec, who);
+        break;
+    case ACT_WORK:
+        oplog_act(q, who, "work", "%d", domain_work());
+        break;
+    case ACT_DRAIN:
+        drain(q, rec, who);
+        break;
+    default:
+        pass_time(q, rec, who);
+        break;
     }
-    if (act == ACT_TIME || act == ACT_PICK || act == ACT_WORK ||
-        act == ACT_DRAIN || who >= ACTORS) {
-        if (act == ACT_PICK) {
-            pick(q, rec, who);
-        } else if (act == ACT_WORK) {
-            oplog_act(q, who, "work", "%d", domain_work());
-        } else if (act == ACT_DRAIN) {
-            drain(q, rec, who);
-        } else {
-            pass_time(q, rec, who);
-        }
+}
+
+void act_run(struct seq *q, struct input *rec, u32 who, enum act act)
+{
+    if (act == ACT_LOOK || act == ACT_TIME || act == ACT_PICK ||
+        act == ACT_WORK || act == ACT_DRAIN || who >= ACTORS) {
+        act_host(q, rec, who, act);
         return;
     }
     if (actor(who)->domain->state != DOMAIN_RUNNING) {

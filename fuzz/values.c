@@ -86,6 +86,9 @@ u64 value_pte(struct seq *q, struct input *rec, u32 who)
 static u64 address(u32 who, u8 c, u8 more)
 {
     const u64 data = HOST_GUEST_BASE + ACTOR_AT(who) + DATA_AT;
+    /* The buffer's end is domain 1's: they share no memory. */
+    const u64 end =
+        HOST_GUEST_BASE + HOST_GUEST_BYTES - (who < 2 ? more % 64u : 0);
     const u64 page =
         WORLD_VA + (MAPPED_FIRST + more % (MAPPED_COUNT + 4ull)) * PAGE_BYTES;
 
@@ -97,7 +100,7 @@ static u64 address(u32 who, u8 c, u8 more)
                           page + PAGE_BYTES - 8,
                           page + PAGE_BYTES - 12,
                           data + more,
-                          HOST_GUEST_BASE + HOST_GUEST_BYTES - more % 64u,
+                          end,
                           HOST_GUEST_BASE + ACTOR_AT(who) + ELEMENTS_AT,
                           0,
                           WORLD_VA + (u64)more * PAGE_BYTES,
@@ -140,71 +143,56 @@ static u64 any_descriptor(u8 c, u8 more)
     return flags | 0x000f00000000ffffull;
 }
 
+/* Kinds of one byte: a small number that is mostly right, or an odd one. */
+static u64 small_value(const struct seq *q, const struct domain *d, u8 c,
+                       enum kind kind, u64 low, u64 high)
+{
+    switch (kind) {
+    case KIND_DOM:
+        return any_domain(d, c);
+    case KIND_PORT:
+        if (c < 0x80 && q->port_count != 0) {
+            return q->ports[c % HANDLES];
+        }
+        return c < 0xe0 ? c % 12u : odd_number(c, 0, d->port_count);
+    case KIND_VCPU:
+        return c < 0xe0 ? c % WORLD_VCPUS : odd_number(c, 0, 31);
+    case KIND_GREF:
+        return c < 0xe0 ? c % 8u : odd_number(c, 512, 1024);
+    case KIND_COUNT:
+        return c < 0xe0 ? c % 8u : odd_number(c, low, high);
+    default:
+        return c < 0xc0 ? low + c % 32u : odd_number(c, low, high);
+    }
+}
+
 u64 value_of(struct seq *q, struct input *rec, u32 who, enum kind kind, u64 low,
              u64 high)
 {
     const struct domain *d = actor(who)->domain;
 
+    if (kind == KIND_NONE || kind == KIND_OUT || kind == KIND_PAD ||
+        kind == KIND_SUB) {
+        return 0;
+    }
+    if (kind == KIND_PTE) {
+        return value_pte(q, rec, who);
+    }
+    const u8 c = take8(rec);
+
     switch (kind) {
     case KIND_MFN:
-        return any_frame(d, take8(rec));
-    case KIND_MADDR: {
-        const u64 m = any_frame(d, take8(rec));
-
-        return m << PAGE_BITS | (u64)take8(rec) << 3;
-    }
-    case KIND_PTE:
-        return value_pte(q, rec, who);
-    case KIND_GVA: {
-        const u8 c = take8(rec);
-
+        return any_frame(d, c);
+    case KIND_MADDR:
+        return any_frame(d, c) << PAGE_BITS | (u64)take8(rec) << 3;
+    case KIND_GVA:
         return address(who, c, c < 0x80 ? 0 : take8(rec));
-    }
-    case KIND_DOM:
-        return any_domain(d, take8(rec));
-    case KIND_TIME: {
-        const u8 c = take8(rec);
-
+    case KIND_TIME:
         return any_time(c, take8(rec));
-    }
-    case KIND_DESC: {
-        const u8 c = take8(rec);
-
+    case KIND_DESC:
         return any_descriptor(c, take8(rec));
-    }
-    case KIND_PORT: {
-        const u8 c = take8(rec);
-
-        if (c < 0x80 && q->port_count != 0) {
-            return q->ports[c % HANDLES];
-        }
-        return c < 0xe0 ? c % 12u : odd_number(c, 0, d->port_count);
-    }
-    case KIND_VCPU: {
-        const u8 c = take8(rec);
-
-        return c < 0xe0 ? c % WORLD_VCPUS : odd_number(c, 0, 31);
-    }
-    case KIND_GREF: {
-        const u8 c = take8(rec);
-
-        return c < 0xe0 ? c % 8u : odd_number(c, 512, 1024);
-    }
-    case KIND_COUNT: {
-        const u8 c = take8(rec);
-
-        return c < 0xe0 ? c % 8u : odd_number(c, low, high);
-    }
-    case KIND_NONE:
-    case KIND_OUT:
-    case KIND_PAD:
-    case KIND_SUB:
-        return 0;
-    default: {
-        const u8 c = take8(rec);
-
-        return c < 0xc0 ? low + c % 32u : odd_number(c, low, high);
-    }
+    default:
+        return small_value(q, d, c, kind, low, high);
     }
 }
 

@@ -46,11 +46,22 @@ enum policy_verdict {
 #undef REASON
 
 /* Allow, or the reason why not. Any value of any argument is answered. */
+/*@ assigns \nothing;
+    ensures \result == POLICY_ALLOW ==> 0 <= right < RIGHT_COUNT &&
+            ((rights >> right) & 1) == 1 &&
+            ((right == RIGHT_CONNECT && object == POLICY_PEER) ||
+             (right != RIGHT_CONNECT && object == POLICY_SELF));
+    ensures 0 <= right < RIGHT_COUNT && ((rights >> right) & 1) == 1 &&
+            ((right == RIGHT_CONNECT && object == POLICY_PEER) ||
+             (right != RIGHT_CONNECT && object == POLICY_SELF)) ==>
+            \result == POLICY_ALLOW;
+    ensures object == POLICY_HOST ==> \result != POLICY_ALLOW; */
 enum policy_verdict policy_decide(u64 rights, enum right right,
                                   enum policy_object object) MUST_CHECK;
 
 /* Rights that no manifest may exceed for this role; 0 for a role there is
  * not. */
+/*@ assigns \nothing; ensures role > 0 ==> \result == 0; */
 u64 policy_role_allowed(u32 role);
 
 #endif

@@ -284,7 +284,7 @@ static void policy_digest(struct tenant_set *set)
     sha256_init(&hash);
     for (size_t i = 0; i < set->count; i++) {
         const struct source *const source = &set->tenant[i].source;
-        sha256_update(&hash, source->text, source->bytes);
+        sha256_update(&hash, (const u8 *)source->text, source->bytes);
     }
     sha256_final(&hash, set->policy_digest);
 }

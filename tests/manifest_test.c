@@ -35,7 +35,7 @@ static void seal(struct module *m)
     u8 digest[32];
 
     memset(m->h->digest, 0, 32);
-    sha256(m->h, m->h->manifest_bytes, digest);
+    sha256((const u8 *)m->h, m->h->manifest_bytes, digest);
     memcpy(m->h->digest, digest, 32);
 }
 

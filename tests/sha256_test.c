@@ -49,7 +49,7 @@ static void test_published_vectors(void **state)
     u8 digest[SHA256_BYTES];
 
     for (size_t i = 0; i < ARRAY_COUNT(vectors); i++) {
-        sha256(vectors[i].text, strlen(vectors[i].text), digest);
+        sha256((const u8 *)vectors[i].text, strlen(vectors[i].text), digest);
         expect_hex(digest, vectors[i].hex);
     }
 }
@@ -132,7 +132,7 @@ static void test_final_wipes_and_restarts(void **state)
 
     sha256_init(&s);
     sha256_init(&fresh);
-    sha256_update(&s, "secret", 6);
+    sha256_update(&s, (const u8 *)"secret", 6);
     sha256_final(&s, digest);
     assert_memory_equal(&s, &fresh, sizeof(s));
 }

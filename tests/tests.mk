@@ -7,11 +7,12 @@
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
+#   fire    tests/fire: events at each instruction of entry and exit
 #   attack  tests/attack: hostile guests, every action in three modes
 #   spec    the promises that are kept by figures, with value and limit
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang golden boot attack loc docs help \
+.PHONY: test check unit unit-gcc unit-clang golden boot fire attack loc docs help \
 	clang format unit-cov cov mutants-smoke spec bounds bounds-short
 
 CLANG ?= clang-19
@@ -89,6 +90,11 @@ golden: $(B)/rf
 boot: all guests
 	@tests/boot/run
 
+# A sample by default; FULL=1, PERCENT=N, SEED=N
+fire: all guests
+	@tests/fire/run $(if $(FULL),--full) $(if $(PERCENT),--percent $(PERCENT)) \
+		$(if $(SEED),--seed $(SEED))
+
 mutants-smoke: all guests
 	@tests/mutants/run
 
@@ -116,12 +122,15 @@ help:
 	@echo "make check     rules of the house"
 	@echo "make unit      unit tests, gcc and clang, sanitized"
 	@echo "make cov       lines of core/ that the unit tests reach"
+	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
+	@echo "make fire      events at instructions of entry and exit: a sample; FULL=1 SEED=7"
 	@echo "make spec      the promises by their figures; LEVEL=nightly for more"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
 	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
 	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"
+	@echo "make prove     proofs of units of the kernel; U=frame for one"
 	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
@@ -140,3 +149,11 @@ bounds: all guests $(B)/bounds/bounds.so
 
 bounds-short: all guests $(B)/bounds/bounds.so
 	@tests/bounds/run --short
+
+# Proofs of units of the kernel; U=NAME for one. See proofs/README.md.
+.PHONY: prove
+prove:
+	@command -v frama-c >/dev/null || { \
+		echo "make prove: needs frama-c-base why3 cvc4 z3:" \
+		"apt install frama-c-base why3 cvc4 z3 && why3 config detect"; exit 1; }
+	@proofs/run $(U)

@@ -23,6 +23,7 @@
 #define PIT_SPAN 36000u /* 30 ms */
 #define NS_PER_S 1000000000ull
 #define PAIR_TRIES 200u
+#define MEASURE_TRIES 16u
 #define SPAN_TRIES 10000000u
 
 static u64 tsc_base SEALED;
@@ -76,7 +77,8 @@ static struct sample sample_take(void)
     return best;
 }
 
-static void measure(void)
+/* False: something else had the CPU for so long that the counter ran over. */
+static bool measure(void)
 {
     apic_timer_set(U32_MAX);
     pit_start();
@@ -90,11 +92,12 @@ static void measure(void)
     apic_timer_set(0);
     if (b.pit >= a.pit || a.pit - b.pit < PIT_SPAN / 2 || b.tsc <= a.tsc ||
         b.apic >= a.apic) {
-        cannot_start("the timer cannot be measured");
+        return false;
     }
     const u64 span = a.pit - b.pit;
     tsc_hz = (b.tsc - a.tsc) * PIT_HZ / span;
     apic_hz = (a.apic - b.apic) * PIT_HZ / span;
+    return true;
 }
 
 /* Shift so that the shifted frequency is in (1 GHz, 2 GHz]; then mul, which is
@@ -210,7 +213,12 @@ static u64 wall_read(void)
 void clock_init(void)
 {
     apic_timer_mode(false);
-    measure();
+    u32 tries = 0;
+    while (!measure()) {
+        if (++tries == MEASURE_TRIES) {
+            cannot_start("the timer cannot be measured");
+        }
+    }
     scale_choose();
     tsc_base = hw_rdtsc();
     wall_base = wall_read() - arch_now();

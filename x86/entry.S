@@ -17,8 +17,9 @@
  * IRETQ lets the next NMI in, and that one's frame would overwrite what is left
  * of the last one's on the NMI stack. So a machine check or #DB that came while
  * interrupts were off, perhaps in the handler of an NMI, goes back by POPFQ and
- * RET: with two words below the interrupted rsp, which is ours except where
- * SYSCALL enters. There it may be anything, and there no NMI is in progress.
+ * RET: with two words below the interrupted rsp. So nothing that is still needed
+ * may ever lie below it. It is ours except where SYSCALL enters: there it may be
+ * anything, and no NMI is in progress, so IRETQ will do.
  *
  * A fault of the last IRETQ is the guest's (a bad selector or address it asked
  * for): its registers are put together again and C decides.

@@ -65,6 +65,10 @@ class Image:
     def gate(self, vector):
         return self.at[f'stub_{vector}']
 
+    def is_iret(self, address):
+        found = self.by_address.get(address)
+        return found is not None and found.text.startswith('iretq')
+
     def name(self, address):
         found = self.by_address.get(address)
         return found.name if found else f'{address:#x}'
