@@ -70,9 +70,9 @@ static u32 action_of(const struct domain *d)
 {
     const u64 why = reason[d->id];
 
-    return why == SHUTDOWN_POWEROFF ? d->action[0]
-           : why == SHUTDOWN_REBOOT ? d->action[1]
-                                    : d->action[2];
+    return why == SHUTDOWN_POWEROFF ? d->plan->on_poweroff
+           : why == SHUTDOWN_REBOOT ? d->plan->on_reboot
+                                    : d->plan->on_crash;
 }
 
 /* A step may pass through more than one state. */

@@ -122,7 +122,7 @@ static void console_op(bool honest)
         break;
     case 1:
         host.now += (u64)take16(&in) * 1000000ull;
-        console_service_poll(d, host.now);
+        (void)console_service_poll(host.now);
         break;
     case 2:
         (void)console_service_input(d, keys, take16(&in) % sizeof(keys));

@@ -59,10 +59,6 @@ struct vcpu *arch_current(void)
 
 void arch_relax(void)
 {
-    if (host.on_relax != NULL) {
-        host.on_relax();
-        return;
-    }
     if (host.may_wait) {
         host.now += 1000000;
         return;

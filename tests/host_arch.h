@@ -65,10 +65,8 @@ struct host {
     /* Called before each read of memory that a guest can write: the place
      * where another CPU of the guest changes it. */
     void (*on_guest_read)(void);
-    u64 read_va;    /* in it: the read is of read_bytes bytes there; */
-    u64 read_bytes; /* 0: it is of a frame */
-    /* In place of waiting for another CPU, which is a failure without it. */
-    void (*on_relax)(void);
+    u64 read_va;        /* in it: the read is of read_bytes bytes there; */
+    u64 read_bytes;     /* 0: it is of a frame */
     u32 swaps_raced;    /* so many exchanges of entries find other A bits */
     bool l1tf_affected; /* arch_l1tf_affected */
     u32 fetch_fails_at; /* the n-th copy from now fails; 0: none */
