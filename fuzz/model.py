@@ -70,7 +70,7 @@ class Reader:
 
     def __init__(self, world):
         self.world, self.rows, self.m = world, [], None
-        self.list, self.open = [], {}
+        self.list, self.first = [], 0
 
     def line(self, text):
         if text.startswith("domain "):
@@ -141,12 +141,17 @@ class Reader:
         if listed:
             e = at + 0x2000 + len(self.list) * 64
             self.m.buffer[e:e + 64] = struct.pack("<8Q", nr, 0, *args)
+            self.first = self.first if self.list else nr
             self.list.append(nr)
             return
         self.list = []
         faults = int(f["faults"], 16)
         self.m.fail_at = 1 + (faults & 15) if faults & 0x80 else 0
         self.m.trap, self.m.reads = faults & 0xc0 == 0x40, []
+        self.m.raced = faults & 15 if 0x10 <= faults < 0x1c else 0
+        if nr == 13 and words[4] != "again" and 0x1c <= faults < 0x1f:
+            struct.pack_into("<Q", self.m.buffer, at + 0x2000,
+                             self.first | 1 << 32 if faults % 2 else 13)
         result = int(tail.split(" ")[0])
         left = numbers(o["left"]) if "left" in o else None
         inner = numbers(o["inner"]) if "inner" in o else None
@@ -154,7 +159,7 @@ class Reader:
             dom.target = o.get(f"w{n}")
         got = self.calls.enter(self.m.domains[d].vcpus[v], nr, args, left,
                                inner)
-        self.m.fail_at, self.m.trap = 0, False
+        self.m.fail_at, self.m.trap, self.m.raced = 0, False, 0
         if got is not None and got != result:
             raise Disagreement(f"result {got} expected")
 

@@ -309,34 +309,41 @@ class Domain:
             self.ready(mfn_of(pte) if pte & P else NOBODY, level - 1)
         need(self.is_table(table, level), EBUSY)
         old = self.m.word(table, index)
-        new = stored(pte) | (old & (A | D) if keep and pte & P else 0)
         if level == 1:
             if old & P and not (old ^ pte) & (P | W | FRAME):
                 need(not pte & FORBIDDEN, EINVAL)
+                held = None
+                self.m.exchange(table, index)
             else:
                 held = self.leaf_ok(pte)
+                self.m.exchange(table, index)
                 self.drop_entry(table, index, old)
                 if held:
                     self.hold(held[0], (table, index), held[1])
-            self.m.set_word(table, index, new)
+            now = self.m.word(table, index)  # the processor has set bits
+            self.m.set_word(table, index, stored(pte) | (
+                now & (A | D) if keep and pte & P else 0))
             return
         need(not (level == 4 and 256 <= index < 272), EINVAL)
         need(not pte & P or not pte & FORBIDDEN, EINVAL)
         if not pte & P:
             self.absent_ok(pte)
-        if pte & old & P and mfn_of(pte) == mfn_of(old):
-            self.m.set_word(table, index, new)
-            return
-        if pte & P:
+        same = pte & old & P and mfn_of(pte) == mfn_of(old)
+        if pte & P and not same:
             self.get(mfn_of(pte), level - 1, "new")
-        if old & P:  # its name becomes another, to give way to the new one's
+        if old & P and not same:  # to give way to the new one's name
             self.drop(mfn_of(old), (table, index))
             self.hold(mfn_of(old), "old", "t")
-        if pte & P:
+        if pte & P and not same:
             self.drop(mfn_of(pte), "new")
             self.hold(mfn_of(pte), (table, index), "t")
-        self.m.set_word(table, index, new)
-        if old & P:
+        try:
+            self.m.exchange(table, index)
+            bits = self.m.word(table, index) & (A | D) if keep else 0
+        except Refused:  # is written all the same
+            bits = 0
+        self.m.set_word(table, index, stored(pte) | (bits if pte & P else 0))
+        if old & P and not same:
             self.put(mfn_of(old), "old")
 
     def set_root(self, v, root, user):
@@ -373,7 +380,8 @@ class Domain:
                self.rights, head)
         after = 0xffffffff
         for n in self.free:
-            yield "frame", n, 0, 0, after
+            if after:  # a record of zeroes alone is not in the log's sum
+                yield "frame", n, 0, 0, after
             after = n
         for m, pfn in self.pfn.items():
             held = self.holders.get(m, {})
@@ -431,7 +439,8 @@ class Machine:
         self.frames = (1 + len(domains)) * world["pool"]
         self.services, self.l1tf = world["services"], False
         self.now = 1000000000
-        self.fail_at, self.trap, self.reads = 0, False, []
+        self.fail_at, self.raced = 0, 0
+        self.trap, self.reads = False, []
         self.domains = {}
         for fields in domains:
             fields["frames"] = world["frames"]
@@ -463,6 +472,16 @@ class Machine:
 
     def set_word(self, m, index, value):
         struct.pack_into("<Q", self.page(m), index * 8, value)
+
+    def exchange(self, table, index):
+        """The processor may set bits of a present entry under an exchange; who
+        meets that four times gives up."""
+        for _ in range(4):
+            if not self.raced or not self.word(table, index) & P:
+                return
+            self.raced -= 1
+            self.set_word(table, index, self.word(table, index) ^ A)
+        raise Refused(EBUSY)
 
     # ---- guest addresses
 
