@@ -226,28 +226,38 @@ class Reader:
             raise Disagreement("the guest's arguments")
 
 
-def main():
-    inputs = operations = wrong = 0
-    reader, broken = None, False
-    verbose = "-v" in sys.argv
-    for text in sys.stdin:
-        text = text.rstrip("\n")
+class Judge:
+    """All of a log; an input is given up where it first disagrees."""
+
+    def __init__(self):
+        self.inputs = self.operations = 0
+        self.wrong = []  # (number of the input, what)
+        self.reader = None
+
+    def line(self, text):
         if text.startswith("world "):
             f = dict(w.split("=") for w in text.split(" ")[2:])
-            reader = Reader({k: int(v) for k, v in f.items()})
-            inputs, broken = inputs + 1, False
-        elif reader and not broken and text.startswith(("op ", "domain ")):
-            operations += text.startswith("op ")
+            self.reader = Reader({k: int(v) for k, v in f.items()})
+            self.inputs += 1
+        elif self.reader and text.startswith(("op ", "domain ")):
+            self.operations += text.startswith("op ")
             try:
-                reader.line(text)
-            except Exception as e:
-                broken, wrong = True, wrong + 1
-                if verbose and not isinstance(e, Disagreement):
-                    import traceback
-                    traceback.print_exc(file=sys.stdout)
-                print(f"input {inputs}: {type(e).__name__} {e}\n  {text}")
-    print(f"{inputs} inputs, {operations} operations, {wrong} disagreements")
-    return wrong != 0
+                self.reader.line(text)
+            except Exception as e:  # the model's own mistakes are some, too
+                what = str(e) if isinstance(e, Disagreement) else repr(e)
+                self.wrong.append((self.inputs, f"{what}\n    {text}"))
+                self.reader = None
+
+
+def main():
+    judge = Judge()
+    for text in sys.stdin:
+        judge.line(text.rstrip("\n"))
+    for number, what in judge.wrong:
+        print(f"input {number}: {what}")
+    print(f"{judge.inputs} inputs, {judge.operations} operations, "
+          f"{len(judge.wrong)} disagreements")
+    return len(judge.wrong) != 0
 
 
 if __name__ == "__main__":
