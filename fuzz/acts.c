@@ -208,6 +208,10 @@ static void raw(struct seq *q, struct input *rec, u32 who)
     c.arg[0] = sub < 0xf0 ? sub % 32u : take64(rec);
     c.arg[1] = HOST_GUEST_BASE + ACTOR_AT(who) + (take16(rec) & 0x1fff);
     c.arg[2] = take8(rec);
+    const u64 sub0 = c.arg[0];
+    const u64 at = c.arg[1];
+    const u64 count = c.arg[2];
+
     if (c.nr == 23) { /* its frame is the registers', which are not here */
         return;
     }
@@ -215,8 +219,9 @@ static void raw(struct seq *q, struct input *rec, u32 who)
     lives_may_end(c.v->domain);
     const s64 result = dispatch(&c);
 
-    oplog_act(q, who, "raw", "%u %" PRIx64 " = %" PRId64, c.nr, c.arg[0],
-              result);
+    oplog_act(q, who, "raw",
+              "%u %" PRIx64 " %" PRIx64 " %" PRIx64 " = %" PRId64, c.nr, sub0,
+              at, count, result);
 }
 
 static void drain(struct seq *q, struct input *rec, u32 who)

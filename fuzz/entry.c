@@ -55,7 +55,9 @@ void fuzz_say(const char *format, ...)
     va_start(args, format);
     vprintf(format, args);
     va_end(args);
-    fflush(stdout); /* a finding may follow */
+    if (format[strlen(format) - 1] == '\n') {
+        fflush(stdout); /* a finding may follow */
+    }
 }
 
 u8 *fuzz_copy(const u8 *data, size_t bytes)

@@ -91,8 +91,9 @@ static void say_element(const struct element *e)
     for (u32 i = 0; i < r->shape->count; i++) {
         const struct field *f = &r->shape->field[i];
 
-        if (f->kind == KIND_OUT || f->kind == KIND_PAD) {
-            continue;
+        if ((f->kind == KIND_OUT || f->kind == KIND_PAD) &&
+            (words || e->value[i] == 0)) {
+            continue; /* the guest has a zero there */
         }
         fuzz_say(" %s=", f->name);
         if (words) {
@@ -171,21 +172,80 @@ void oplog_call(const struct seq *q, u32 who, const struct call *c, s32 budget,
 }
 
 void oplog_again(const struct seq *q, u32 who, const struct hc_call *c,
-                 s32 budget)
+                 s32 budget, u32 faults)
 {
     if (fuzz_log == FUZZ_QUIET) {
         return;
     }
     say_head(q, who);
     fuzz_say("again nr=%u args=%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64
-             " budget=%d",
-             c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3], budget);
+             " budget=%d faults=%x",
+             c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3], budget, faults);
+}
+
+/* Where page-table work stands. */
+static void say_work(const struct domain *d)
+{
+    const struct pgwork *w = &d->work;
+
+    fuzz_say(" w%u=%u,%d,%" PRIx64 ",%u", (unsigned)d->id, w->mode,
+             w->mode == PGWORK_VALIDATE ? 0 : (int)w->result, w->top,
+             w->top_level);
+    for (u32 i = 0; i < w->depth; i++) {
+        fuzz_say(",%" PRIx64 ":%u", w->step[i].table, w->step[i].taken);
+    }
+}
+
+/* The first word of ports, and what each vCPU is shown of it. */
+static void say_events(const struct domain *d)
+{
+    fuzz_say(" e%u=%" PRIx64 ",%" PRIx64, (unsigned)d->id,
+             d->shared->evtchn_pending[0], d->shared->evtchn_mask[0]);
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        const struct vcpu *v = &d->vcpu[i];
+
+        fuzz_say(",%" PRIx64 ":%u:%u:%u", v->pend_sel & 1,
+                 v->info->upcall_pending, v->info->upcall_mask, v->poll_count);
+    }
+}
+
+/* Adler-32 [RFC 1950], which a model's own library has. */
+static u32 sum_of(const u8 *from, size_t bytes)
+{
+    u64 a = 1;
+    u64 b = 0;
+
+    for (size_t i = 0; i < bytes; i++) {
+        a += from[i];
+        b += a;
+        if (i % 2048 == 2047 || i + 1 == bytes) {
+            a %= 65521;
+            b %= 65521;
+        }
+    }
+    return (u32)(b << 16 | a);
 }
 
 static void say_states(void)
 {
     for (u32 id = 1; id < WORLD_VICTIM; id++) {
-        fuzz_say(" d%u=%016" PRIx64, id, world_digest(world_domain(id)));
+        const struct domain *d = world_domain(id);
+
+        fuzz_say(" d%u=%016" PRIx64, id, world_digest(d));
+        if (fuzz_log == FUZZ_WORDS) {
+            continue;
+        }
+        fuzz_say(" m%u=%x", id,
+                 sum_of(host_memory.arena + (host_mfn(d, 0).v << PAGE_BITS),
+                        WORLD_FRAMES * PAGE_BYTES));
+        say_events(d);
+        if (d->work.mode != PGWORK_IDLE) {
+            say_work(d);
+        }
+    }
+    if (fuzz_log != FUZZ_WORDS) {
+        fuzz_say(" g=%x", sum_of(host_memory.guest + ACTOR_AT(0),
+                                 ACTOR_AT(ACTORS) - ACTOR_AT(0)));
     }
     fuzz_say("\n");
     for (u32 id = 1; fuzz_log == FUZZ_STATE && id < WORLD_VICTIM; id++) {
@@ -214,7 +274,23 @@ void oplog_act(const struct seq *q, u32 who, const char *name,
     say_states();
 }
 
-void oplog_result(const struct seq *q, const struct call *c, u32 at, s64 result)
+/* What a call that was cut left to itself, and the entry of its list. */
+static void say_left(const struct hc_call *left)
+{
+    const u64 list = left->arg[0] - HOST_GUEST_BASE;
+    struct multicall_entry e;
+
+    fuzz_say(" left=%" PRIx64 ",%" PRIx64 ",%" PRIx64, left->arg[0],
+             left->arg[1], left->arg[2]);
+    if (left->nr == 13 && list < HOST_GUEST_BYTES - sizeof(e)) {
+        memcpy(&e, host_memory.guest + list, sizeof(e));
+        fuzz_say(" inner=%" PRIx64 ",%" PRIx64 ",%" PRIx64, e.args[0],
+                 e.args[1], e.args[2]);
+    }
+}
+
+void oplog_result(const struct seq *q, const struct call *c, u32 at, s64 result,
+                  const struct hc_call *left)
 {
     (void)q;
     if (fuzz_log == FUZZ_QUIET) {
@@ -225,6 +301,9 @@ void oplog_result(const struct seq *q, const struct call *c, u32 at, s64 result)
         fuzz_say("%s", error_text(result));
     } else {
         fuzz_say("%" PRId64, result);
+    }
+    if (result == RC_PREEMPT && left != NULL && fuzz_log != FUZZ_WORDS) {
+        say_left(left);
     }
     for (u32 i = 0; c != NULL && c->nr != 13 && i < c->count; i++) {
         const struct shape *s = grammar[c->element[i].row].shape;

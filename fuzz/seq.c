@@ -171,13 +171,13 @@ static void do_call(struct seq *q, u32 who, const struct call *c, u32 at,
     q->open[who].call =
         (struct hc_call){ .v = actor(who), .nr = c->nr, .in_multicall = false };
     memcpy(q->open[who].call.arg, c->arg, sizeof(c->arg));
-    oplog_call(q, who, c, budget_of(byte1), faults & 0xe0u);
+    oplog_call(q, who, c, budget_of(byte1), faults);
     const struct frame *f = frame_of(d, mfn(c->data[0]));
 
     q->pfn = f != NULL ? f->pfn : 0;
     const s64 result = enter(q, who, budget_of(byte1), faults);
 
-    oplog_result(q, c, at, result);
+    oplog_result(q, c, at, result, &q->open[who].call);
     settle(q, d->id);
     if (faults < 0x10 && idle && d->work.mode == PGWORK_IDLE &&
         refused(c, at, result)) {
@@ -255,10 +255,10 @@ static void join(struct seq *q, u32 who, u32 at, struct call *c)
 
 static void again(struct seq *q, u32 who, u8 byte1, u8 faults)
 {
-    oplog_again(q, who, &q->open[who].call, budget_of(byte1));
+    oplog_again(q, who, &q->open[who].call, budget_of(byte1), faults);
     const s64 result = enter(q, who, budget_of(byte1), faults);
 
-    oplog_result(q, NULL, 0, result);
+    oplog_result(q, NULL, 0, result, &q->open[who].call);
     settle(q, actor(who)->domain->id);
 }
 
