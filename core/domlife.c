@@ -20,6 +20,7 @@
 #include "x86/layout.h"
 
 #define UNMAP_BUDGET 16u
+#define CLOSE_BUDGET 64u
 #define CODE_ALL_OFF 0x10u
 #define CODE_SOME_CRASHED 0x11u
 
@@ -180,7 +181,9 @@ static bool step_ending(struct domain *d)
     if (gnttab_in_use(d)) {
         return false;
     }
-    evtchn_close_all(d);
+    if (!evtchn_close_some(d, CLOSE_BUDGET)) {
+        return true;
+    }
     lock_take(&d->mm);
     console_service_close(d);
     store_service_close(d);

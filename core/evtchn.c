@@ -147,14 +147,22 @@ static enum rc port_close(struct domain *d, port_t port)
     return rc;
 }
 
-void evtchn_close_all(struct domain *d)
+bool evtchn_close_some(struct domain *d, u32 budget)
 {
-    for (port_t p = 1; p < d->port_count; p++) {
-        if (d->port[p].state != EVTCHN_FREE) {
-            /* No vCPU of d runs any more, so nothing can come between. */
+    /* No vCPU of d runs any more and nobody binds to what is not RUNNING: a
+     * word of free ports stays so. */
+    for (port_t p = 0; p < d->port_count; p++) {
+        if (d->port_free[p / 64] == U64_MAX) {
+            p |= 63u;
+        } else if (d->port[p].state != EVTCHN_FREE) {
+            if (budget == 0) {
+                return false;
+            }
+            budget--;
             (void)port_close(d, p);
         }
     }
+    return true;
 }
 
 s64 hc_evtchn_close(struct hc_call *c, struct arg_evtchn_port *a)

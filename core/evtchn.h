@@ -59,8 +59,9 @@ void evtchn_init(struct domain *d);
 /* First free port bound to a service of the hypervisor, 0 when none. Takes
  * evt of d. */
 port_t evtchn_open_service(struct domain *d, enum evtchn_service service);
-/* Close everything when the domain ends. Takes evt of d and of peers. */
-void evtchn_close_all(struct domain *d);
+/* Close up to budget ports of a domain that ends and whose vCPUs are off. True:
+ * none is left. Takes evt of d and of peers. */
+bool evtchn_close_some(struct domain *d, u32 budget);
 
 /* Mark the port pending and make its vCPU notice. Any context; takes no lock
  * but the scheduler's. */
