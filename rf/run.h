@@ -34,6 +34,7 @@
 struct run_options {
     u32 timeout_s; /* 0: none */
     u32 smp;
+    u32 threads;    /* of a core; divides smp */
     u32 memory_mib; /* 0: computed from the tenants */
     bool is_icount;
     bool is_gdb;

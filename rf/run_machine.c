@@ -105,7 +105,9 @@ static void add_cpu(struct command *command, const struct run_options *options)
 
     command_add_two(command, "-accel", text_format("%s", accel));
     command_add_two(command, "-cpu", text_format("%s", options->cpu));
-    command_add_two(command, "-smp", text_format("%u", options->smp));
+    command_add_two(
+        command, "-smp",
+        text_format("%u,threads=%u", options->smp, options->threads));
     if (options->is_icount) {
         command_add_two(command, "-icount", text_format("shift=0,sleep=off"));
     }

@@ -23,6 +23,7 @@ enum {
     OPTION_SERIAL_LOG,
     OPTION_AUDIT_LOG,
     OPTION_CPU,
+    OPTION_THREADS,
     OPTION_MACHINE,
     OPTION_ISO,
     OPTION_UEFI,
@@ -35,6 +36,7 @@ enum {
 static const struct argp_option run_argp_options[] = {
     { "timeout", OPTION_TIMEOUT, "S", 0, "End the run after S seconds", 0 },
     { "smp", OPTION_SMP, "N", 0, "CPUs of the machine (2)", 0 },
+    { "threads", OPTION_THREADS, "N", 0, "of these on each core (1)", 0 },
     { "memory", OPTION_MEMORY, "MIB", 0,
       "Memory of the machine (what the tenants need and 256 MiB)", 0 },
     { "icount", OPTION_ICOUNT, NULL, 0,
@@ -141,6 +143,12 @@ static void check_together(struct run_options *options,
     if (options->smp == 0) {
         options->smp = options->is_icount ? 1 : 2;
     }
+    if (options->threads == 0) {
+        options->threads = 1;
+    }
+    if (options->smp % options->threads != 0) {
+        argp_error(state, "--threads must divide --smp");
+    }
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -154,6 +162,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPTION_SMP:
         options->smp = (u32)option_number(state, "smp", arg, 1, SMP_MAX);
+        return 0;
+    case OPTION_THREADS:
+        options->threads =
+            (u32)option_number(state, "threads", arg, 1, SMP_MAX);
         return 0;
     case OPTION_MEMORY:
         options->memory_mib =

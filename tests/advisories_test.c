@@ -179,6 +179,24 @@ static void test_496_a_failed_binding_undoes_nothing(void **state)
     assert_true(evtchn_is_pending(d, timer));
 }
 
+/* All ports in use at the end: each slice closes what its budget says. */
+static void test_344_ports_are_closed_in_slices(void **state)
+{
+    (void)state;
+    port_t p = 0;
+    while (offer(DOMID_SELF, OTHER, &p) == 0) {
+    }
+    u32 open = ports_in_use(d);
+    assert_int_equal(open, d->port_count - 1);
+    d->state = DOMAIN_ENDING;
+    while (!evtchn_close_some(d, 10)) {
+        open -= 10;
+        assert_int_equal(ports_in_use(d), open);
+    }
+    assert_in_range(open, 1, 10);
+    assert_int_equal(ports_in_use(d), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +206,7 @@ int main(void)
         TEST(test_127_no_call_names_another),
         TEST(test_167_operations_that_are_not_there),
         TEST(test_251_numbers_in_the_machine_to_phys_view),
+        TEST(test_344_ports_are_closed_in_slices),
         TEST(test_496_a_failed_binding_undoes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,25 @@ static void test_pvh_complete(void **state)
     assert_int_equal(b.rsdp_address, 0xe0000);
 }
 
+/* What must not be used is noted even if the loader's map fills the table. */
+static void test_282_range_left_out(void **state)
+{
+    (void)state;
+    pvh_begin(BOOT_RANGES_MAX - 1, 0);
+    assert_true(RANGES + BOOT_RANGES_MAX * 24 <= MEM);
+    for (u32 i = 0; i < BOOT_RANGES_MAX - 1; i++) {
+        put64(RANGES + (i * 24), i * 0x1000ull);
+        put64(RANGES + (i * 24) + 8, 0x1000);
+        put32(RANGES + (i * 24) + 16, 1);
+    }
+    assert_null(parse_pvh());
+    bootinfo_leave_out(&b, 0x40000000, 0x400000);
+    assert_int_equal(b.range_count, BOOT_RANGES_MAX);
+    assert_int_equal(b.range[BOOT_RANGES_MAX - 1].start, 0x40000000);
+    assert_int_equal(b.range[BOOT_RANGES_MAX - 1].bytes, 0x400000);
+    assert_false(b.range[BOOT_RANGES_MAX - 1].usable);
+}
+
 static void test_pvh_refused(void **state)
 {
     (void)state;
@@ -254,6 +273,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_mb2_lengths_that_lie, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_pvh_complete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_282_range_left_out, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_pvh_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flipped_bytes, set_up, tear_down),
     };

@@ -393,32 +393,6 @@ static void test_close_all(void **state)
     assert_int_equal(b->port[pb].state, EVTCHN_UNBOUND);
 }
 
-/* A domain that ends with all ports in use has them closed in slices, each of
- * which ends when its budget does (XSA-344). */
-static void test_344_ports_are_closed_in_slices(void **state)
-{
-    (void)state;
-    const u32 budget = 10;
-    port_t p = 0;
-    u32 open = 0;
-    while (call_unbound(a, DOMID_SELF, b->id, &p) == 0) {
-        open++;
-    }
-    assert_int_equal(open, a->port_count - 1);
-    a->state = DOMAIN_ENDING;
-    bool done = false;
-    while (!done) {
-        const u32 before = open;
-        done = evtchn_close_some(a, budget);
-        open = 0;
-        for (p = 1; p < a->port_count; p++) {
-            open += a->port[p].state != EVTCHN_FREE;
-        }
-        assert_int_equal(before - open, before < budget ? before : budget);
-        assert_int_equal(done, open == 0);
-    }
-}
-
 static void test_service_port_that_was_reused(void **state)
 {
     (void)state;
@@ -508,7 +482,6 @@ int main(void)
         TEST(test_collect_masked_upcall),
         TEST(test_A30_scribbled_bitmaps),
         TEST(test_close_all),
-        TEST(test_344_ports_are_closed_in_slices),
         TEST(test_service_port_that_was_reused),
         TEST(test_soup),
     };

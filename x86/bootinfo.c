@@ -53,7 +53,7 @@ static bool range_add(struct bootinfo *b, u64 start, u64 bytes, u32 type)
     if (bytes == 0) {
         return true;
     }
-    if (b->range_count >= BOOT_RANGES_MAX || bytes > U64_MAX - start) {
+    if (b->range_count >= BOOT_RANGES_MAX - 1 || bytes > U64_MAX - start) {
         return false;
     }
     struct boot_range *const r = &b->range[b->range_count];
@@ -199,4 +199,11 @@ const char *bootinfo_parse(struct bootinfo *b, u32 magic, u32 info,
         return "the module is not below 4 GiB";
     }
     return NULL;
+}
+
+void bootinfo_leave_out(struct bootinfo *b, u64 start, u64 bytes)
+{
+    /* range_add keeps the last place free for it. */
+    b->range[b->range_count] = (struct boot_range){ start, bytes, false };
+    b->range_count++;
 }

@@ -47,5 +47,7 @@ static inline bool phys_read(const struct phys *p, u64 at, void *to, u64 bytes)
  * and ebx of the loader; magic 0 stands for PVH. */
 const char *bootinfo_parse(struct bootinfo *b, u32 magic, u32 info,
                            const u8 *mem, u64 mem_bytes) MUST_CHECK;
+/* The range is not to be used, whatever the loader said of it. */
+void bootinfo_leave_out(struct bootinfo *b, u64 start, u64 bytes);
 
 #endif

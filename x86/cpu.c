@@ -37,16 +37,11 @@ static void require(bool has, const char *what)
 
 void cpu_detect(void)
 {
-    const u32 leaves = hw_cpuid(0, 0).a;
-    const u32 leaves_ext = hw_cpuid(0x80000000, 0).a;
     const struct hw_cpuid l1 = hw_cpuid(1, 0);
+    const struct hw_cpuid l7 = hw_cpuid_leaf(7);
     const struct hw_cpuid e1 = hw_cpuid(0x80000001, 0);
-    const struct hw_cpuid none = { 0, 0, 0, 0 };
-    const struct hw_cpuid l7 = leaves >= 7 ? hw_cpuid(7, 0) : none;
-    const struct hw_cpuid e8 =
-        leaves_ext >= 0x80000008 ? hw_cpuid(0x80000008, 0) : none;
-    const struct hw_cpuid e7 =
-        leaves_ext >= 0x80000007 ? hw_cpuid(0x80000007, 0) : none;
+    const struct hw_cpuid e7 = hw_cpuid_leaf(0x80000007);
+    const struct hw_cpuid e8 = hw_cpuid_leaf(0x80000008);
     require(bit(e1.d, 20), "NX (no-execute pages)");
     require(bit(e1.d, 11), "SYSCALL");
     require(bit(l1.d, 4), "time-stamp counter");

@@ -182,6 +182,19 @@ static inline void hw_verw(u16 selector)
     __asm__ volatile("verw %0" : : "m"(place) : "cc", "memory");
 }
 
+/* Let 32 calls push out what the return predictor kept, and a division what the
+ * divider did. The word behind each call is never run. */
+static inline void hw_forget_results(void)
+{
+    u32 low = 1;
+    u32 high = 0;
+    __asm__ volatile(".rept 32\n\tcall 1f\n\tint3\n1:\n\t.endr\n\t"
+                     "addq $256, %%rsp\n\tdivl %2"
+                     : "+a"(low), "+d"(high)
+                     : "r"(1)
+                     : "cc", "memory");
+}
+
 /* ---- identification, time, random -------------------------------------- */
 
 struct hw_cpuid {
@@ -195,6 +208,13 @@ static inline struct hw_cpuid hw_cpuid(u32 leaf, u32 sub)
                      : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
                      : "a"(leaf), "c"(sub));
     return r;
+}
+
+/* A leaf, or zeros where the processor does not have it. */
+static inline struct hw_cpuid hw_cpuid_leaf(u32 leaf)
+{
+    const struct hw_cpuid none = { 0, 0, 0, 0 };
+    return hw_cpuid(leaf & 0x80000000, 0).a >= leaf ? hw_cpuid(leaf, 0) : none;
 }
 
 /* LFENCE keeps the read from moving up before earlier loads. */

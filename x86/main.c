@@ -16,18 +16,24 @@
 #include "x86/image.h"
 #include "x86/launch.h"
 #include "x86/memory.h"
+#include "x86/model.h"
 #include "x86/paging.h"
 #include "x86/panic.h"
 #include "x86/print.h"
 #include "x86/regs.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
+#include "x86/speculation.h"
 #include "x86/walker.h"
 
 #define BOOT_MAP_BYTES 0x100000000ull /* what the boot tables show */
 #define TRAMPOLINE_FIRST 0x8u
 #define TRAMPOLINE_LAST 0x9fu
 #define COM2_IRQ 3u
+/* Some models hang on an elided lock in the 4 MiB from 1 GiB on (XSA-282). */
+#define LEAF7_B_ELISION (1u << 4)
+#define ELISION_START 0x40000000ull
+#define ELISION_BYTES 0x400000ull
 
 static struct bootinfo boot_info_copy SEALED;
 static struct acpi_info acpi SEALED;
@@ -69,6 +75,9 @@ __attribute__((no_stack_protector)) void main_early(u32 magic, u32 info)
     if (wrong != NULL) {
         cannot_start("%s", wrong);
     }
+    if ((hw_cpuid_leaf(7).b & LEAF7_B_ELISION) != 0) {
+        bootinfo_leave_out(&boot_info_copy, ELISION_START, ELISION_BYTES);
+    }
     /* Known memory, and the hypervisor's share of it. */
     memory_init(&boot_info_copy);
     trampoline_page = trampoline_find(&boot_info_copy);
@@ -101,6 +110,7 @@ void main_on_own_stack(void)
     gdt_setup();        /* segments, TSS, interrupt stacks */
     idt_init();
     idt_load(); /* from here an exception says where */
+    speculation_setup();
     cpu_setup_syscall();
     pic_silence();
     apic_init(&acpi);
@@ -108,7 +118,8 @@ void main_on_own_stack(void)
     c->apic_id = apic_self();
     ioapic_init(&acpi);
     clock_init(); /* needs the APIC timer */
-    smp_init(&acpi, c->apic_id);
+    smp_init(&acpi, c->apic_id,
+             model_thread_bits(hw_cpuid_leaf(0xb), hw_cpuid_leaf(0x8000001e)));
     smp_start(trampoline_page);
     route_serial();
     cpu_print(smp_cpu_count());
@@ -131,6 +142,7 @@ __attribute__((no_stack_protector)) void main_secondary(struct cpu *c)
     paging_load_idle();
     gdt_setup();
     idt_load();
+    speculation_setup();
     cpu_setup_syscall();
     apic_setup();
     CHECK(apic_self() == c->apic_id);

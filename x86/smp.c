@@ -32,6 +32,7 @@ u64 ap_idle_root SEALED; /* read by ap.S */
 static u32 apic_of[CPU_MAX] SEALED; /* APIC number of each CPU */
 static u32 known_count SEALED;      /* CPUs the firmware names */
 static u32 left_out SEALED;         /* CPUs beyond what we can hold */
+static u32 threads_left_out SEALED; /* second threads of cores */
 static u32 cpu_count SEALED;        /* CPUs that run: 0..cpu_count-1 */
 static u32 reported;                /* [a] CPUs that came up, ever */
 static u64 reported_at;             /* [a] the newest CPU's clock at that */
@@ -49,14 +50,26 @@ u64 smp_all_cpus(void)
     return cpu_count >= 64 ? U64_MAX : (1ull << cpu_count) - 1;
 }
 
-void smp_init(struct acpi_info *a, u32 own_apic_id)
+/* A thread of that core is among the CPUs that are to run. */
+static bool core_is_known(u32 apic_id, u32 thread_bits)
+{
+    u32 i = 0;
+    while (i < known_count && (apic_of[i] ^ apic_id) >> thread_bits != 0) {
+        i++;
+    }
+    return i < known_count;
+}
+
+void smp_init(struct acpi_info *a, u32 own_apic_id, u32 thread_bits)
 {
     apic_of[0] = own_apic_id;
     known_count = 1;
     for (u32 i = 0; i < a->cpu_count && known_count < CPU_MAX; i++) {
-        if (a->apic_id[i] != own_apic_id) {
+        if (!core_is_known(a->apic_id[i], thread_bits)) {
             apic_of[known_count] = a->apic_id[i];
             known_count++;
+        } else if (a->apic_id[i] != own_apic_id) {
+            threads_left_out++;
         }
     }
     cpu_count = 1;
@@ -128,6 +141,9 @@ void smp_start(u32 trampoline_page)
 {
     if (left_out > 0) {
         arch_log("cpu: %u CPUs beyond %u are left out\n", left_out, CPU_MAX);
+    }
+    if (threads_left_out > 0) {
+        arch_log("cpu: one thread a core, %u left out\n", threads_left_out);
     }
     ap_idle_root = paging_own_cr3();
     for (u32 i = 1; i < known_count; i++) {

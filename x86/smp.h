@@ -21,8 +21,10 @@
 u32 smp_cpu_count(void);
 u64 smp_all_cpus(void);
 
-/* First CPU: its place in the table comes first. */
-void smp_init(struct acpi_info *a, u32 own_apic_id);
+/* First CPU: its place in the table comes first. Of the CPUs whose APIC ids
+ * differ in the low thread_bits only, the first is used: what one thread leaves
+ * in a core's buffers and predictors no other domain samples meanwhile. */
+void smp_init(struct acpi_info *a, u32 own_apic_id, u32 thread_bits);
 /* Start the other CPUs, one by one, through the page (frame number below
  * 0x100, RAM, not in use). One that does not answer is left out, with a line
  * in the log. The boot tables are wiped after. */

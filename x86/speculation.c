@@ -15,56 +15,56 @@
 #include "x86/speculation.h"
 
 #include "core/arch.h"
-#include "x86/hw.h"
 #include "x86/image.h"
 #include "x86/layout.h"
+#include "x86/model.h"
+#include "x86/print.h"
 
 #define MSR_PREDICTOR_COMMAND 0x49u
-#define MSR_ARCH_CAPABILITIES 0x10au
 #define IBPB 1ull
-#define RDCL_NO 1ull
 
-/* CPUID leaf 7, EDX; 80000008h, EBX. */
-#define LEAF7_D_MD_CLEAR (1u << 10)
 #define LEAF7_D_IBRS_IBPB (1u << 26)
-#define LEAF7_D_ARCH_CAPABILITIES (1u << 29)
 #define EXT8_B_IBPB (1u << 12)
+#define CAPS_RDCL_NO 1u
 
-#define VENDOR_B_INTEL 0x756e6547u /* "Genu" */
-#define FAMILY_6 6u
-
+static struct cpu_model model SEALED;
 static bool has_ibpb SEALED;
-static bool has_md_clear SEALED;
-static bool l1tf_affected SEALED;
-
-static bool is_l1tf_affected(u32 leaf7_d)
-{
-    const struct hw_cpuid vendor = hw_cpuid(0, 0);
-    const u32 family = hw_cpuid(1, 0).a >> 8 & 0xf;
-    if (vendor.b != VENDOR_B_INTEL || family != FAMILY_6) {
-        return false;
-    }
-    return (leaf7_d & LEAF7_D_ARCH_CAPABILITIES) == 0 ||
-           (hw_rdmsr(MSR_ARCH_CAPABILITIES) & RDCL_NO) == 0;
-}
+static bool has_verw SEALED;
 
 void speculation_detect(void)
 {
-    const u32 leaf7_d = hw_cpuid(0, 0).a >= 7 ? hw_cpuid(7, 0).d : 0;
-    const u32 ext8_b =
-        hw_cpuid(0x80000000, 0).a >= 0x80000008 ? hw_cpuid(0x80000008, 0).b : 0;
-    has_ibpb =
-        (leaf7_d & LEAF7_D_IBRS_IBPB) != 0 || (ext8_b & EXT8_B_IBPB) != 0;
-    has_md_clear = (leaf7_d & LEAF7_D_MD_CLEAR) != 0;
-    l1tf_affected = is_l1tf_affected(leaf7_d);
+    model_read(&model);
+    has_ibpb = (model.l7.d & LEAF7_D_IBRS_IBPB) != 0 ||
+               (hw_cpuid_leaf(0x80000008).b & EXT8_B_IBPB) != 0;
+    has_verw = model_has_verw(&model);
+    const char *const flaw = model_flaw(&model);
+    if (flaw != NULL) {
+        cannot_start("the CPU has no cure for %s", flaw);
+    }
+}
+
+void speculation_setup(void)
+{
+    for (u32 i = 0; i < MODEL_MSRS; i++) {
+        u32 msr;
+        const u64 bits = model_msr_bits(&model, i, &msr);
+        if (bits != 0) {
+            hw_wrmsr(msr, hw_rdmsr(msr) | bits);
+            if ((hw_rdmsr(msr) & bits) != bits) {
+                cannot_start("the CPU does not take bits %lx of MSR %x", bits,
+                             msr);
+            }
+        }
+    }
 }
 
 void speculation_domain_switch(void)
 {
+    hw_forget_results();
     if (has_ibpb) {
         hw_wrmsr(MSR_PREDICTOR_COMMAND, IBPB);
     }
-    if (has_md_clear) {
+    if (has_verw) {
         hw_verw(SEL_HV_DS);
     }
 }
@@ -72,12 +72,13 @@ void speculation_domain_switch(void)
 const char *speculation_text(void)
 {
     if (has_ibpb) {
-        return has_md_clear ? " IBPB MD_CLEAR" : " IBPB";
+        return has_verw ? " IBPB VERW" : " IBPB";
     }
-    return has_md_clear ? " MD_CLEAR" : "";
+    return has_verw ? " VERW" : "";
 }
 
 bool arch_l1tf_affected(void)
 {
-    return l1tf_affected;
+    return model.vendor == VENDOR_INTEL && model.family == 6 &&
+           (model.caps & CAPS_RDCL_NO) == 0;
 }

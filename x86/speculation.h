@@ -8,8 +8,12 @@
 
 #include "core/base.h"
 
-/* First CPU: what it has and what it is affected by. */
+/* First CPU: what it has and what it is affected by. Does not return where a
+ * flaw has no cure (model.h). */
 void speculation_detect(void);
+/* Each CPU, when exceptions are handled: switch off what the model is known
+ * for. Does not return where the CPU does not take it. */
+void speculation_setup(void);
 /* This CPU goes from one domain to another: nothing that the first has left in
  * predictors and buffers shall serve the second. */
 void speculation_domain_switch(void);
