@@ -230,6 +230,7 @@ static void drain(struct seq *q, struct input *rec, u32 who)
 
     host.audit_stuck = c >= 0xe0;
     host.audit_at_most = c % 64u;
+    (void)record_summaries(host.now);
     const bool empty = record_drain(1 + c % 8u);
 
     oplog_act(q, who, "drain", "%d", empty);

@@ -434,6 +434,9 @@ void call_make(struct seq *q, struct input *rec, u32 who, u32 row, u32 at,
         make_registers(q, rec, who, row, c);
     } else {
         c->arg[0] = r->kind == 'F' ? 0 : r->sub;
+        if (r->nr == 12 && who == 1) { /* it says that some are done */
+            c->arg[0] |= (u64)(take8(rec) % 8u) << 6;
+        }
         element_make(q, rec, who, row, &c->element[0]);
         c->count = 1;
         c->arg[r->pointer] = HOST_GUEST_BASE + at + ELEMENTS_AT;

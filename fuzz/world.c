@@ -74,7 +74,8 @@ static void make_domain(u32 id, const struct world_kind *kind)
     if (kind->services) {
         open_services(d);
     }
-    if (kind->scheduled) {
+    d->console_rate = id == 2 ? 1000 : 0;
+    if (kind->scheduled && id != WORLD_VICTIM) {
         for (u32 i = 0; i < WORLD_VCPUS; i++) {
             sched_online(&d->vcpu[i]);
         }
