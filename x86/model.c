@@ -2,9 +2,10 @@
 /*
  * Models and flaws. Where a bit says that the flaw or its cure is there, the
  * bit decides; the lists are of models that cannot say so themselves.
- * [AMD revision guides 25759 and 51810, bulletins 7008, 7029, 7052, 7053;
- * Intel "Affected Processors", SDM 4 "IA32_ARCH_CAPABILITIES", SDM 3A 9.9.3;
- * APM 3 E.4.16]
+ *
+ * The lists and the bits of XSA-82, TSA, GDS and RFDS are to be held against
+ * the vendors' documents before the first run on such hardware: none has been
+ * at hand. [Zenbleed's public write-up; SDM 3A 9.9.3; APM 3 E.4.16]
  */
 #include "x86/model.h"
 
