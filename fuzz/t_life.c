@@ -50,13 +50,13 @@ static void make_plan(u32 id)
     p->frames_max = p->frames + c / 64u * 256ull;
     p->console_rate = c % 2u * 1000u;
     p->vcpus = 1 + c / 8u % 4u;
-    p->weight = 1 + take16(&in) % 65535u;
+    p->weight = take16(&in);
     p->cap_percent = (c & 4) != 0 ? take8(&in) : 0;
     p->audit = (c & 32) != 0 ? MF_AUDIT_ALL : take8(&in) % 4u;
     p->on_poweroff = take8(&in) % MF_ACTIONS;
     p->on_reboot = take8(&in) % MF_ACTIONS;
     p->on_crash = take8(&in) % MF_ACTIONS;
-    p->port_count = 64;
+    p->port_count = (c & 1) != 0 ? 64 : 512;
     p->grant_frames = 1;
     p->map_count = c % 5u;
     p->virt_base = bases[take8(&in) % ARRAY_COUNT(bases)];

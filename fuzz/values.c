@@ -389,13 +389,16 @@ static void make_batch(struct seq *q, struct input *rec, u32 who, u32 row,
     call_append(q, rec, who, row, at, c);
     const u8 odd = take8(rec); /* what a careless kernel gets wrong */
 
-    c->odd = odd >= 0xfc;
+    c->odd = odd >= 0xfb;
     if (odd == 0xff) {
         c->arg[3] = any_domain(actor(who)->domain, take8(rec));
     } else if (odd == 0xfe) {
         c->arg[2] = address(who, 0xff, take8(rec));
     } else if (odd == 0xfd) {
-        c->arg[1] = odd_number(take8(rec), 1, 8);
+        c->arg[grammar[row].where == WHERE_ELEM ? 1 : 2] =
+            odd_number(take8(rec), 1, 8);
+    } else if (odd == 0xfb) {
+        c->element[0].value[0] = odd_number(take8(rec), 0, 15);
     } else if (odd == 0xfc) {
         c->arg[0] = odd_number(take8(rec), 1, 8);
     }
@@ -443,9 +446,13 @@ void call_make(struct seq *q, struct input *rec, u32 who, u32 row, u32 at,
         if (r->pointer == 2) {
             c->arg[1] = value_of(q, rec, who, KIND_VCPU, 0, 31);
         }
-        if (take8(rec) == 0xff) {
-            c->odd = true;
+        const u8 odd = take8(rec);
+
+        c->odd = odd >= 0xfe;
+        if (odd == 0xff) {
             c->arg[r->pointer] = address(who, 0xff, take8(rec));
+        } else if (odd == 0xfe) {
+            c->element[0].value[0] = odd_number(take8(rec), 3, 7);
         }
     }
     data_make(q, rec, who, row, c);
