@@ -129,7 +129,7 @@ fuzz-model:
 
 # A part of the corpora and some new inputs, for make test.
 fuzz-model-smoke:
-	@B=$(B) fuzz/modelrun -n 60 -c 60
+	@B=$(B) fuzz/modelrun -n 40 -c 40
 
 fuzz-cov:
 	@B=$(B) fuzz/cov
