@@ -10,7 +10,7 @@
 # sections of their own, so that a run can begin with all of them as they were.
 
 .PHONY: fuzz fuzz-repro fuzz-cov fuzz-smoke fuzz-contract fuzz-defects \
-	fuzz-build fuzz-minimise
+	fuzz-build fuzz-minimise fuzz-model fuzz-model-smoke
 
 # `TARGET(name, family, ...`, split at what is not a name: name:family.
 FUZZ_MAP := $(shell awk -F'[^a-z_0-9]+' '/^TARGET/ { print $$2 ":" $$3 }' \
@@ -121,6 +121,15 @@ fuzz-repro:
 
 fuzz-smoke:
 	@B=$(B) fuzz/smoke $(if $(T),-t $(T)) $(if $(SECS),-s $(SECS))
+
+# make fuzz-model T=grants INPUTS=20000 SEED=7
+fuzz-model:
+	@B=$(B) fuzz/modelrun $(if $(T),-t $(T)) -n $(or $(INPUTS),1000) \
+		$(if $(SEED),--seed $(SEED))
+
+# A part of the corpora and some new inputs, for make test.
+fuzz-model-smoke:
+	@B=$(B) fuzz/modelrun -n 40 -c 40
 
 fuzz-cov:
 	@B=$(B) fuzz/cov

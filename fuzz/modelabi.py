@@ -101,6 +101,7 @@ CALLS = {
     (20, 6): ("grant_query", GRANT, "gquery", 1),
     (20, 8): ("grant_version", GRANT, "gversion", 1),
     (21, 2): ("assist_pagetables", MEMORY, None, 0),
+    (23, 0): ("iret", CPU, None, 0),
     (24, 0): ("vcpu_initialise", CPU, None, 0),
     (24, 1): ("vcpu_up", CPU, None, 0),
     (24, 2): ("vcpu_down", CPU, None, 0),

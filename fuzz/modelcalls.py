@@ -5,14 +5,16 @@ import struct
 
 from modelabi import (CALLS, CUT, EBUSY, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM,
                       ENOSPC, ENOSYS, EPERM, ESRCH, PAGE, STRUCTS, U64)
+from modelevents import Events
 from modelstate import (A, D, FRAME, NOBODY, NX, P, PLAIN, SELF, U, W, Cut,
                         Disagreement, Port, Refused, mfn_of, need, stored)
 
 IS_CUT = 1 << 31
+SUB_IN_A0 = (12, 17, 18, 20, 24, 25, 29, 32, 33)
 HOST, READONLY = 2, 4  # flags of a grant mapping
 
 
-class Calls:
+class Calls(Events):
     def __init__(self, machine):
         self.m = machine
         self.v = self.d = None
@@ -35,11 +37,11 @@ class Calls:
     def dispatch(self, nr, args, left, listed=False):
         if nr in (1, 26):
             return self.mmu_batch(nr, args, left)
-        sub = {12: args[0] & 63, 21: args[1] & 0xffffffff if args[0] == 0
-               else 99}.get(nr, args[0] & 0xffffffff)
-        if (nr, 0) in CALLS and not any(n == nr and s for n, s in CALLS) and \
-                nr not in (17, 18, 20, 24, 25, 29, 30, 32):
-            sub = 0
+        sub = 0
+        if nr in SUB_IN_A0:
+            sub = args[0] & (63 if nr == 12 else 0xffffffff)
+        elif nr == 21:
+            sub = args[1] & 0xffffffff if args[0] == 0 else -1
         if nr == 30:
             return self.callback(args)
         self.admit(nr, sub)
@@ -308,7 +310,7 @@ class Calls:
     def vcpu_up(self, args):
         v = self.target(args)
         need(v.state in (1, 2) and v.kernel_root != NOBODY, EINVAL)
-        v.state = 2
+        v.state, v.poll = 2, 0
         return 0
 
     def vcpu_down(self, args):
@@ -316,7 +318,7 @@ class Calls:
         was_up, v.state = v.state == 2, 1 if v.state == 2 else v.state
         if was_up and all(o.state != 2 for o in self.d.vcpus):
             self.d.state = 3  # the last one: it powers off
-        v.poll = (0, 0)
+        v.timer = None
         return 0
 
     def quiet(self, v):
@@ -482,10 +484,6 @@ class Calls:
                     frame[i] = number
                     need(owner[i].is_own(number) and not
                          (i and number in owner[i].level), -1)
-            if begun[1:] and begun[0][:2] == begun[1][:2]:
-                pass  # one entry for both, one frame
-            elif len(begun) == 2 and begun[0][0] is begun[1][0]:
-                pass
             so, do = a["src_offset"], a["dst_offset"]
             need(frame[0] != frame[1] or so >= do + length or
                  do >= so + length, -10)

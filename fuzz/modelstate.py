@@ -52,8 +52,8 @@ class Vcpu:
         self.info = (dom.shared, number * 64)
         self.info_frame = NOBODY
         self.areas = {"run": [NOBODY] * 2, "time": [NOBODY] * 2}
-        self.virq, self.sel, self.poll, self.timer = {}, 0, (0, 0), None
-        self.poll_end = None
+        self.virq, self.sel, self.poll, self.timer = {}, 0, 0, None
+        self.nmi = False  # one is pending, and none is being handled
 
 
 class Port:
