@@ -48,6 +48,9 @@ static void settle(struct seq *q, u32 id)
 {
     struct domain *d = world_domain(id);
 
+    if (q->blind) {
+        return;
+    }
     if (q->family->world.audited) {
         lives_look();
     }
@@ -179,14 +182,14 @@ static void do_call(struct seq *q, u32 who, const struct call *c, u32 at,
 
     oplog_result(q, c, at, result, &q->open[who].call);
     settle(q, d->id);
-    if (faults < 0x10 && idle && d->work.mode == PGWORK_IDLE &&
+    if (!q->blind && faults < 0x10 && idle && d->work.mode == PGWORK_IDLE &&
         refused(c, at, result)) {
         check_refused(q, who, c, before);
     }
     if (result >= 0 && (c->nr == 20 || c->nr == 32) && !c->odd) {
         remember(q, c, at);
     }
-    if ((faults & 0xe0u) == FAULT_INVERSE && idle &&
+    if (!q->blind && (faults & 0xe0u) == FAULT_INVERSE && idle &&
         result >= (c->row == HCROW_decrease_reservation)) {
         probe_inverse(q, who, at, c, before);
         settle(q, d->id);
@@ -353,6 +356,27 @@ static void vary_shares(struct input *in)
     }
 }
 
+static void run_records(struct seq *q)
+{
+    while (left(&q->in) != 0 && q->step < RECORDS_MAX) {
+        const size_t n =
+            left(&q->in) < RECORD_BYTES ? left(&q->in) : RECORD_BYTES;
+        struct input rec = { q->in.data + q->in.at, n, 0 };
+
+        q->in.at += n;
+        run_record(q, &rec);
+        q->step++;
+    }
+}
+
+void seq_run_blind(struct seq *q, const u8 *data, size_t bytes)
+{
+    q->blind = true;
+    q->in = (struct input){ data, bytes, 0 };
+    q->step = 0;
+    run_records(q);
+}
+
 void seq_run(struct seq *q, const struct family *family, const u8 *data,
              size_t bytes)
 {
@@ -375,15 +399,7 @@ void seq_run(struct seq *q, const struct family *family, const u8 *data,
     if (family->two_cpus) {
         vary_shares(&q->in);
     }
-    while (left(&q->in) != 0 && q->step < RECORDS_MAX) {
-        const size_t n =
-            left(&q->in) < RECORD_BYTES ? left(&q->in) : RECORD_BYTES;
-        struct input rec = { q->in.data + q->in.at, n, 0 };
-
-        q->in.at += n;
-        run_record(q, &rec);
-        q->step++;
-    }
+    run_records(q);
     check_apart(q);
     if (family->world.audited) {
         lives_compare(false);

@@ -97,13 +97,17 @@ struct seq {
     u32 handle_count;
     u32 ports[HANDLES]; /* given out last */
     u32 port_count;
-    u32 pfn;  /* of the frame that the call gives back, before it does */
-    u32 only; /* 0, or the domain whose records are run (commute) */
+    u32 pfn;    /* of the frame that the call gives back, before it does */
+    bool blind; /* the state was damaged: nothing is checked */
+    u32 only;   /* 0, or the domain whose records are run (commute) */
 };
 
 /* Run the whole input. */
 void seq_run(struct seq *q, const struct family *family, const u8 *data,
              size_t bytes);
+
+/* Go on with these records on the machine as it is, without a check. */
+void seq_run_blind(struct seq *q, const u8 *data, size_t bytes);
 
 /* ---- values.c -------------------------------------------------------------
  */
