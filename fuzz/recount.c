@@ -80,6 +80,10 @@ const struct scan *scan_domain(const struct domain *d)
 
 static void wrong(u64 m, const char *what)
 {
+    if (!scan_owns(&scan, m)) {
+        fuzz_fail("domain %u, machine frame %" PRIx64 ": %s", scan.d->id, m,
+                  what);
+    }
     fuzz_fail("domain %u, frame %" PRIu64 ": %s", scan.d->id, m - scan.first,
               what);
 }
