@@ -129,7 +129,6 @@ void pgentry_let_go(mfn_t m)
     }
 }
 
-/* True when the change needs no counting: same frame, same right to write. */
 /* What replaces old. */
 static u64 merged(u64 pte, u64 old, bool keep_ad)
 {
@@ -138,6 +137,7 @@ static u64 merged(u64 pte, u64 old, bool keep_ad)
     return pgentry_fix(pte) | (keeps ? old & (PTE_ACCESSED | PTE_DIRTY) : 0);
 }
 
+/* True when the change needs no counting: same frame, same right to write. */
 static bool same_leaf(u64 a, u64 b)
 {
     return ((a ^ b) & (PTE_PRESENT | PTE_WRITE | PTE_FRAME)) == 0;
