@@ -143,11 +143,10 @@ void record_life(const struct domain *d, enum audit_event what, u64 detail)
 {
     struct audit_record note;
 
-    if (what == AUDIT_DOMAIN_RESTARTED &&
-        (d->audit & MF_AUDIT_LIFECYCLE) != 0 && atomic_load32(&ready) != 0) {
-        write_summary(d->id); /* before the next one's refusals */
-    }
     if (life_note(&note, d, what)) {
+        if (what == AUDIT_DOMAIN_RESTARTED) {
+            write_summary(d->id); /* before the next one's refusals */
+        }
         note.arg[0] = detail;
         append_surely(&note);
     }
