@@ -133,9 +133,12 @@ ns_t auditor_idle(ns_t now)
 
 void auditor_exit(struct domain *d)
 {
+    if (!at_exits) {
+        return;
+    }
     const u64 every = d->frames <= EXIT_FRAMES ? 1 : d->frames / 16;
 
-    if (!at_exits || atomic_add64(&exits, 1) % every != 0 ||
+    if (atomic_add64(&exits, 1) % every != 0 ||
         atomic_load64(&d->state) != DOMAIN_RUNNING) {
         return;
     }
