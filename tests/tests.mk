@@ -133,7 +133,7 @@ help:
 	@echo "make prove     proofs of units of the kernel; U=frame for one"
 	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make bench     against native Linux and Xen; BENCH=full BASE=REV FRESH=1"
-	@echo "make bench-profile   one row by function; ROW=null SYSTEM=ringfence"
+	@echo "make bench-profile   one row by function; ROW=null SYSTEM=ringfence LINES=1"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
@@ -177,7 +177,7 @@ bench: all $(BENCH_NEEDS) $(GUESTS)/xen-4.17-amd64
 	@tests/bench/run $(if $(filter full,$(BENCH)),--full) \
 		$(if $(FRESH),--fresh) $(if $(BASE),--base $(BASE))
 
-# ROW=null: in which functions, of SYSTEM=ringfence|native|xen
+# ROW=null: in which functions, of SYSTEM=ringfence|native|xen; LINES=1: by line
 bench-profile: all $(BENCH_NEEDS)
 	@tests/bench/run --profile $(or $(ROW),null) \
-		--system $(or $(SYSTEM),ringfence)
+		--system $(or $(SYSTEM),ringfence) $(if $(LINES),--lines)

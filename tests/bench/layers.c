@@ -16,10 +16,11 @@
  *   begin
  *   event LAYER EVENT COUNT         one of events[]
  *   function LAYER NAME COUNT CALLS
+ *   address ADDRESS COUNT           of the hypervisor's, with lines=on
  *   end
  *
- * Arguments: out=FILE, symbols=FILE as often as wanted (as `nm -n` prints).
- * What lies behind no symbol is called "?".
+ * Arguments: out=FILE, lines=on, symbols=FILE as often as wanted (as `nm -n`
+ * prints). What lies behind no symbol is called "?".
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,6 +33,8 @@
 #define USER_END 0x0000800000000000ull
 #define HV_FIRST 0xffff800000000000ull
 #define HV_END 0xffff880000000000ull
+#define IMAGE_FIRST 0xffff820000000000ull /* of Ringfence */
+#define LINES_MAX (4u << 20)
 #define SYMBOLS_MAX 400000u
 #define NAME_BYTES 56u
 
@@ -86,6 +89,10 @@ static uint64_t event_count[LAYERS][EVENT_KINDS];
 static uint64_t event_then[LAYERS][EVENT_KINDS];
 static FILE *out;
 
+/* One a byte of the hypervisor's image, counted with lines=on. */
+static uint64_t *line_count;
+static uint64_t *line_then;
+
 static enum layer layer_of(uint64_t at)
 {
     if (at >= HV_FIRST && at < HV_END) {
@@ -105,6 +112,9 @@ static void on_begin(unsigned int cpu, void *data)
         symbols[i].calls_then = symbols[i].calls;
     }
     memcpy(event_then, event_count, sizeof(event_then));
+    if (line_count != NULL) {
+        memcpy(line_then, line_count, LINES_MAX * sizeof(line_count[0]));
+    }
 }
 
 static void write_events(enum layer layer)
@@ -134,6 +144,13 @@ static void on_end(unsigned int cpu, void *data)
                     layer_names[layer_of(s->at)], s->name,
                     (unsigned long long)(s->count - s->count_then),
                     (unsigned long long)(s->calls - s->calls_then));
+        }
+    }
+    for (uint64_t i = 0; line_count != NULL && i < LINES_MAX; i++) {
+        if (line_count[i] != line_then[i]) {
+            fprintf(out, "address %llx %llu\n",
+                    (unsigned long long)(IMAGE_FIRST + i),
+                    (unsigned long long)(line_count[i] - line_then[i]));
         }
     }
     fprintf(out, "end\n");
@@ -232,6 +249,10 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
         }
         qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_INLINE_ADD_U64,
                                                    &s->count, 1);
+        if (line_count != NULL && at - IMAGE_FIRST < LINES_MAX) {
+            qemu_plugin_register_vcpu_insn_exec_inline(
+                insn, QEMU_INLINE_ADD_U64, &line_count[at - IMAGE_FIRST], 1);
+        }
         at += qemu_plugin_insn_size(insn);
     }
 }
@@ -307,6 +328,10 @@ int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc,
         }
         if (strncmp(argv[i], "out=", 4) == 0) {
             out = fopen(argv[i] + 4, "w");
+        }
+        if (strcmp(argv[i], "lines=on") == 0) {
+            line_count = calloc(LINES_MAX, sizeof(line_count[0]));
+            line_then = calloc(LINES_MAX, sizeof(line_then[0]));
         }
     }
     if (out == NULL) {

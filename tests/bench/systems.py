@@ -127,15 +127,18 @@ def read_console(log):
 
 
 def read_layers(path):
-    """A pair a row: counts by layer and event, functions by layer."""
+    """A triple a row: counts by layer and event, functions by layer,
+    addresses of the hypervisor."""
     rows = []
     with open(path) as f:
         for line in f:
             word = line.split()
             if word[0] == "begin":
-                rows.append(({}, []))
+                rows.append(({}, [], []))
             elif word[0] == "event":
                 rows[-1][0][f"{word[1]}.{word[2]}"] = int(word[3])
+            elif word[0] == "address":
+                rows[-1][2].append((word[1], int(word[2])))
             elif word[0] == "function":
                 layer, name, count, calls = word[1:]
                 rows[-1][1].append((layer, name, int(count), int(calls)))
@@ -149,7 +152,8 @@ def combine(consoles, layers):
     if len(consoles) != len(layers):
         raise SystemExit("bench: the plugin saw other rows than the console")
     result = {}
-    for (name, times, total), (counts, functions) in zip(consoles, layers):
+    for (name, times, total), (counts, functions, addresses) in zip(
+            consoles, layers):
         per = {what: n / times for what, n in counts.items()}
         per["instructions"] = total / times
         seen = sum(counts.get(layer, 0) for layer in ("user", "kernel", "hv"))
@@ -162,10 +166,13 @@ def combine(consoles, layers):
             "functions": sorted(([layer, f, n / times, calls / times]
                                  for layer, f, n, calls in functions),
                                 key=lambda f: -f[2])}
+        if addresses:
+            result[name]["addresses"] = {
+                address: n / times for address, n in addresses}
     return result
 
 
-def measure(name, rows=(), is_full=False, build="build"):
+def measure(name, rows=(), is_full=False, build="build", has_lines=False):
     """Boots system `name`; rows: these only. Returns what combine() does."""
     symbols = kernel_symbols()
     extra = "nokaslr rf.script=bench"
@@ -175,6 +182,7 @@ def measure(name, rows=(), is_full=False, build="build"):
     try:
         plugin = (f"{os.getcwd()}/{PLUGIN},out={scratch}/layers,"
                   f"symbols={os.getcwd()}/{symbols}")
+        plugin += ",lines=on" if has_lines else ""
         if name == "ringfence":
             plugin += ",symbols=" + image_symbols(f"{build}/ringfence.elf",
                                                   scratch)
