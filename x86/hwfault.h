@@ -75,27 +75,69 @@ static inline u64 hw_copy_checked(void *to, const void *from, u64 bytes)
     return words;
 }
 
-/* One aligned or unaligned 8-byte word. False on a fault. */
-static inline bool hw_load_checked(u64 *to, const void *from)
-{
-    u32 bad = 0;
-    u64 value = 0;
-    __asm__ volatile(HW_MAY_FAULT("movq (%[from]), %[value]")
-                     : [value] "+r"(value), [bad] "+r"(bad)
-                     : [from] "r"(from)
-                     : "memory");
-    *to = value;
-    return bad == 0;
-}
+/* Copies of 1, 2, 4 and 8 bytes and of as many words, without a loop. False on
+ * a fault: what lies behind it is not copied. */
+#define HW_FIXUP_BAD(from)                                                     \
+    ".pushsection .fixup_table, \"a\"\n\t"                                     \
+    ".quad " #from ", %l[bad]\n\t"                                             \
+    ".popsection\n\t"
+#define HW_COPY_ONE(at, size, part)                                            \
+    "1: mov" #size " " #at "(%[from]), %%" #part "\n\t"                        \
+    "2: mov" #size " %%" #part ", " #at "(%[to])\n\t" HW_FIXUP_BAD(1b)         \
+        HW_FIXUP_BAD(2b)
+#define HW_COPY_SIZED(bytes, parts)                                            \
+    static inline bool hw_copy_##bytes(void *to, const void *from)             \
+    {                                                                          \
+        __asm__ goto volatile(parts                                            \
+                              :                                                \
+                              : [from] "r"(from), [to] "r"(to)                 \
+                              : "rax", "memory"                                \
+                              : bad);                                          \
+        return true;                                                           \
+    bad:                                                                       \
+        return false;                                                          \
+    }
+#define HW_COPY_WORD(at) HW_COPY_ONE(at, q, rax)
 
-static inline bool hw_store_checked(void *to, u64 value)
+HW_COPY_SIZED(1, HW_COPY_ONE(0, b, al))
+HW_COPY_SIZED(2, HW_COPY_ONE(0, w, ax))
+HW_COPY_SIZED(4, HW_COPY_ONE(0, l, eax))
+HW_COPY_SIZED(8, HW_COPY_WORD(0))
+HW_COPY_SIZED(16, HW_COPY_WORD(0) HW_COPY_WORD(8))
+HW_COPY_SIZED(32,
+              HW_COPY_WORD(0) HW_COPY_WORD(8) HW_COPY_WORD(16) HW_COPY_WORD(24))
+HW_COPY_SIZED(64, HW_COPY_WORD(0) HW_COPY_WORD(8) HW_COPY_WORD(16)
+                      HW_COPY_WORD(24) HW_COPY_WORD(32) HW_COPY_WORD(40)
+                          HW_COPY_WORD(48) HW_COPY_WORD(56))
+
+/* Nine words into registers, as iret.c needs them. */
+#define HW_LOAD_WORD(n)                                                        \
+    "1: movq " #n "*8(%[from]), %[w" #n "]\n\t" HW_FIXUP_BAD(1b)
+#define HW_LOADED(n) [w##n] "=&r"(w##n)
+static inline bool hw_load_nine(u64 to[9], const void *from)
 {
-    u32 bad = 0;
-    __asm__ volatile(HW_MAY_FAULT("movq %[value], (%[to])")
-                     : [bad] "+r"(bad)
-                     : [value] "r"(value), [to] "r"(to)
-                     : "memory");
-    return bad == 0;
+    u64 w0, w1, w2, w3, w4, w5, w6, w7, w8;
+    __asm__ goto volatile(
+        HW_LOAD_WORD(0) HW_LOAD_WORD(1) HW_LOAD_WORD(2) HW_LOAD_WORD(3)
+            HW_LOAD_WORD(4) HW_LOAD_WORD(5) HW_LOAD_WORD(6) HW_LOAD_WORD(7)
+                HW_LOAD_WORD(8)
+        : HW_LOADED(0), HW_LOADED(1), HW_LOADED(2), HW_LOADED(3), HW_LOADED(4),
+          HW_LOADED(5), HW_LOADED(6), HW_LOADED(7), HW_LOADED(8)
+        : [from] "r"(from)
+        : "memory"
+        : bad);
+    to[0] = w0;
+    to[1] = w1;
+    to[2] = w2;
+    to[3] = w3;
+    to[4] = w4;
+    to[5] = w5;
+    to[6] = w6;
+    to[7] = w7;
+    to[8] = w8;
+    return true;
+bad:
+    return false;
 }
 
 /* ---- segment registers ----------------------------------------------------
