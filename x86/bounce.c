@@ -25,55 +25,41 @@
     ((1u << 8) | (1u << 10) | (1u << 11) | (1u << 12) | (1u << 13) |           \
      (1u << 14) | (1u << 17) | (1u << 21))
 
-struct frame_words {
-    u64 word[16];
-    u32 count;
-    bool from_user;
-};
+#define FRAME_WORDS_MAX 12u
+#define FRAME_RETURN 5u /* of them, from rip up */
 
-static void frame_add(struct frame_words *f, u64 word)
+/* Into the kernel's mode, with a frame on its stack and these flags clear. What
+ * a handler's address may be was checked when the guest named it. */
+static void deliver(struct vcpu *v, struct regs *r,
+                    const struct callback *handler, const u64 *extra, u32 count,
+                    u64 cleared)
 {
-    f->word[f->count] = word;
-    f->count += 1;
-}
-
-/* Into the kernel's mode; what all frames start with. */
-static struct frame_words frame_begin(struct vcpu *v, const struct regs *r)
-{
-    struct frame_words f = { .from_user = !v->in_kernel };
-    ctxsw_set_mode(v, true);
-    frame_add(&f, r->rcx);
-    frame_add(&f, r->r11);
-    return f;
-}
-
-/* The part from rip up, which all frames end with. */
-static void frame_add_return(struct frame_words *f, const struct vcpu *v,
-                             const struct regs *r)
-{
-    const bool masked = atomic_load8(&v->info->upcall_mask) != 0;
-    const u64 cs = f->from_user ? r->cs & 0xffff : r->cs & 0xfffc;
+    const bool from_user = !v->in_kernel;
+    const u64 masked = atomic_load8(&v->info->upcall_mask) != 0 ? 1 : 0;
     const u64 rflags = r->rflags & ~(RFLAGS_IF | RFLAGS_IOPL);
-    frame_add(f, r->rip);
-    frame_add(f, cs | (masked ? 1ull << 32 : 0));
-    frame_add(f, rflags | (masked ? 0 : RFLAGS_IF));
-    frame_add(f, r->rsp);
-    frame_add(f, r->ss & 0xffff);
-}
-
-/* End the frame, put it on the kernel stack and enter the handler, with these
- * flags clear. */
-static void frame_deliver(struct vcpu *v, struct regs *r, struct frame_words *f,
-                          const struct callback *handler, u64 cleared)
-{
-    frame_add_return(f, v, r);
-    if (!address_is_guest(handler->address) || handler->address == 0) {
+    u64 frame[FRAME_WORDS_MAX];
+    u64 *word = &frame[FRAME_WORDS_MAX - FRAME_RETURN];
+    word[0] = r->rip;
+    word[1] = (r->cs & (from_user ? 0xffff : 0xfffc)) | masked << 32;
+    word[2] = rflags | (masked ^ 1) * RFLAGS_IF;
+    word[3] = r->rsp;
+    word[4] = r->ss & 0xffff;
+    while (count > 0) {
+        count--;
+        word--;
+        *word = extra[count];
+    }
+    word -= 2;
+    word[0] = r->rcx;
+    word[1] = r->r11;
+    if (handler->address == 0) {
         domain_crash(v->domain, "no handler for an exception or event");
         return;
     }
-    const u64 top = (f->from_user ? v->kernel_sp : r->rsp) & ~0xfull;
-    const u64 sp = top - (u64)f->count * 8;
-    if (!arch_store(gva(sp), f->word, (u64)f->count * 8)) {
+    const u64 bytes = sizeof(u64) * (u64)(&frame[FRAME_WORDS_MAX] - word);
+    const u64 sp = ((from_user ? v->kernel_sp : r->rsp) & ~0xfull) - bytes;
+    ctxsw_set_mode(v, true);
+    if (!arch_store(gva(sp), word, bytes)) {
         domain_crash(v->domain, "kernel stack cannot take a frame");
         return;
     }
@@ -91,28 +77,23 @@ void bounce_trap(struct vcpu *v, struct regs *r, u32 vector, u32 error)
 {
     const struct trap_info *t = &private_traps(v)[vector & 0xff];
     const struct callback handler = { t->address, (t->flags & 4) != 0 };
-    struct frame_words f = frame_begin(v, r);
-    if (vector < 32 && (VECTORS_WITH_ERROR >> vector & 1) != 0) {
-        frame_add(&f, error);
-    }
-    frame_deliver(v, r, &f, &handler, RFLAGS_CLEARED_ON_ENTRY);
+    const bool with = vector < 32 && (VECTORS_WITH_ERROR >> vector & 1) != 0;
+    const u64 extra = error;
+    deliver(v, r, &handler, &extra, with ? 1 : 0, RFLAGS_CLEARED_ON_ENTRY);
 }
 
 void bounce_callback(struct vcpu *v, struct regs *r, enum callback_kind kind)
 {
-    struct frame_words f = frame_begin(v, r);
-    frame_deliver(v, r, &f, &v->callback[kind],
-                  RFLAGS_CLEARED_ON_ENTRY | RFLAGS_DF);
+    deliver(v, r, &v->callback[kind], NULL, 0,
+            RFLAGS_CLEARED_ON_ENTRY | RFLAGS_DF);
 }
 
 void bounce_failsafe(struct vcpu *v, struct regs *r, const u16 selectors[4])
 {
-    struct frame_words f = frame_begin(v, r);
-    for (u32 i = 0; i < 4; i++) {
-        frame_add(&f, selectors[i]);
-    }
-    frame_deliver(v, r, &f, &v->callback[CALLBACK_FAILSAFE],
-                  RFLAGS_CLEARED_ON_ENTRY);
+    const u64 extra[4] = { selectors[0], selectors[1], selectors[2],
+                           selectors[3] };
+    deliver(v, r, &v->callback[CALLBACK_FAILSAFE], extra, 4,
+            RFLAGS_CLEARED_ON_ENTRY);
 }
 
 bool bounce_may_raise(const struct vcpu *v, u32 vector)
