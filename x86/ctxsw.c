@@ -53,19 +53,26 @@ void arch_load_root(struct vcpu *v)
     }
 }
 
+/* The GS base of the guest that is not to be seen now becomes base; what it
+ * was. A load of GS by the guest may have changed it, so it is always read. */
+static u64 other_gs_base_swap(const struct vcpu *v, u64 base)
+{
+    if ((v->cr4 & CR4_FSGSBASE) != 0) {
+        return hw_swap_other_gs_base(base);
+    }
+    const u64 was = hw_rdmsr(MSR_KERNEL_GS_BASE);
+    hw_wrmsr(MSR_KERNEL_GS_BASE, base);
+    return was;
+}
+
 void ctxsw_set_mode(struct vcpu *v, bool kernel)
 {
     if (v->in_kernel == kernel) {
         return;
     }
-    const u64 live = hw_rdmsr(MSR_KERNEL_GS_BASE);
-    if (kernel) {
-        v->gs_base_user = live;
-        hw_wrmsr(MSR_KERNEL_GS_BASE, v->gs_base_kernel);
-    } else {
-        v->gs_base_kernel = live;
-        hw_wrmsr(MSR_KERNEL_GS_BASE, v->gs_base_user);
-    }
+    u64 *const live = kernel ? &v->gs_base_user : &v->gs_base_kernel;
+    const u64 next = kernel ? v->gs_base_kernel : v->gs_base_user;
+    *live = other_gs_base_swap(v, next);
     v->in_kernel = kernel;
     if (v->kernel_root.v != v->user_root.v) {
         tlb_load_root(root_of_mode(v).v << PAGE_BITS);
