@@ -14,6 +14,11 @@
  * c->arg. No lock held. */
 s64 dispatch(struct hc_call *c);
 
+/* May v make the iret call now? The one call that ends every system call of a
+ * guest, and whose arguments are in a frame of it: x86/iret.c carries it out.
+ * RC_OK, or the refusal, which is recorded. */
+enum rc dispatch_ask_iret(struct vcpu *v) MUST_CHECK;
+
 /* The same for an entry of a multicall: the budget runs on. */
 s64 dispatch_entry(struct hc_call *c);
 

@@ -109,6 +109,7 @@ static inline bool address_is_canonical(u64 va)
 struct regs *guest_regs(void);
 /* Entry points of entry.S. */
 void trap_from_guest(struct regs *r);
+void trap_hypercall(struct regs *r);
 void trap_from_host(struct regs *r);
 void trap_iret_failed(struct regs *fault);
 /* 1: the CPU has SMAP and it is on. */
@@ -132,6 +133,13 @@ bool bounce_may_raise(const struct vcpu *v, u32 vector);
 
 /* Where to go on after a fault at rip, or 0. */
 u64 fixup_find(u64 rip);
+
+/* ---- iret.c -----------------------------------------------------------------
+ */
+
+/* The iret hypercall: go on where the frame on the guest's stack says. No
+ * frame, or nowhere to go: the domain ends. */
+void iret_to_frame(struct vcpu *v, struct regs *r);
 
 /* ---- fault.c, ptwrite.c -----------------------------------------------------
  */

@@ -14,6 +14,7 @@
  */
 #include "core/abi.h"
 #include "core/arch.h"
+#include "core/auditor.h"
 #include "core/dispatch.h"
 #include "x86/apic.h"
 #include "x86/entry.h"
@@ -55,7 +56,19 @@ static bool interrupt(u32 vector)
     }
 }
 
-static void trap_hypercall(struct vcpu *v, struct regs *r)
+#define VCPU_AT(field, at)                                                     \
+    _Static_assert(offsetof(struct vcpu, field) == VCPU_OFF_##at, "entry.S")
+VCPU_AT(info, INFO);
+VCPU_AT(kernel_sp, KERNEL_SP);
+VCPU_AT(kernel_root, KERNEL_ROOT);
+VCPU_AT(gs_base_kernel, GS_KERNEL);
+VCPU_AT(gs_base_user, GS_USER);
+VCPU_AT(cr4, CR4);
+VCPU_AT(in_kernel, IN_KERNEL);
+VCPU_AT(callback[CALLBACK_SYSCALL].address, SYSCALL);
+VCPU_AT(callback[CALLBACK_SYSCALL].mask_events, SYSCALL_MASKS);
+
+static __attribute__((noinline)) void hypercall(struct vcpu *v, struct regs *r)
 {
     struct hc_call c = {
         .v = v,
@@ -64,9 +77,6 @@ static void trap_hypercall(struct vcpu *v, struct regs *r)
         .in_multicall = false,
     };
     const s64 result = dispatch(&c);
-    if (r->vector == VECTOR_RETURNED) {
-        return;
-    }
     if (result == RC_PREEMPT) {
         /* Again from the SYSCALL instruction, with what is left to do. */
         r->rdi = c.arg[0];
@@ -81,12 +91,25 @@ static void trap_hypercall(struct vcpu *v, struct regs *r)
     r->rax = (u64)result;
 }
 
-static void trap_syscall(struct vcpu *v, struct regs *r)
+void trap_hypercall(struct regs *r)
 {
-    if (r->vector == VECTOR_SYSCALL && v->in_kernel) {
-        trap_hypercall(v, r);
+    struct vcpu *v = this_cpu()->current;
+    if (r->rax != NR_IRET) {
+        hypercall(v, r);
         return;
     }
+    const enum rc rc = dispatch_ask_iret(v);
+    if (rc == RC_OK) {
+        iret_to_frame(v, r);
+    } else {
+        r->rax = (u64)(s64)rc;
+    }
+    auditor_exit(v->domain);
+}
+
+/* A system call of user mode, or one that no guest kernel makes. */
+static void trap_syscall(struct vcpu *v, struct regs *r)
+{
     const enum callback_kind kind =
         r->vector == VECTOR_SYSCALL    ? CALLBACK_SYSCALL
         : r->vector == VECTOR_SYSENTER ? CALLBACK_SYSENTER
