@@ -99,14 +99,10 @@ static inline enum rc admit(struct vcpu *v, u32 nr, u32 row, u64 sub)
         return result < 0 ? result : store_##a(from, &arg, result);            \
     }
 
-/* Rows with arguments in registers, or one structure. */
-static s64 call_one(struct hc_call *c, u32 row)
+/* Rows with one structure. */
+static NO_INLINE s64 call_structure(struct hc_call *c, u32 row)
 {
     switch (row) {
-#define HC_F(n, s, w, name, p, a, r, o, g, d)
-#define HC_R(n, s, w, name, r, o, g, d)                                        \
-    case HCROW_##name:                                                         \
-        return hc_##name(c);
 #define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
     case HCROW_##name:                                                         \
         CALL_WITH(name, a, gva(c->arg[p]))
@@ -116,8 +112,22 @@ static s64 call_one(struct hc_call *c, u32 row)
     }
 }
 
+/* The others but batches: arguments in registers. */
+static inline s64 call_registers(struct hc_call *c, u32 row)
+{
+    switch (row) {
+#define HC_ANY(n, s, w, name, shape, r, o, g, d)
+#define HC_R(n, s, w, name, r, o, g, d)                                        \
+    case HCROW_##name:                                                         \
+        return hc_##name(c);
+#include "core/hypercalls.def"
+    default:
+        return call_structure(c, row);
+    }
+}
+
 /* Callback registration: the kind is in the structure. */
-static s64 call_by_field(struct hc_call *c)
+static NO_INLINE s64 call_by_field(struct hc_call *c)
 {
     struct arg_callback a;
 
@@ -213,7 +223,7 @@ static s64 cut_counted(struct hc_call *c, u64 size, u64 done, u64 before)
 
 /* mmu_update and mmuext_op: (list, count, done *, domain). Stops at the first
  * error; done counts what was carried out. */
-static s64 call_mmu_batch(struct hc_call *c)
+static NO_INLINE s64 call_mmu_batch(struct hc_call *c)
 {
     struct vcpu *v = c->v;
     const u64 size = c->nr == 1 ? sizeof(struct arg_mmu_update)
@@ -279,7 +289,7 @@ static u64 grant_element_bytes(u32 row)
 }
 
 /* grant_table_op: (sub, list, count). */
-static s64 call_grant_batch(struct hc_call *c, u32 row)
+static NO_INLINE s64 call_grant_batch(struct hc_call *c, u32 row)
 {
     struct vcpu *v = c->v;
     const u64 size = grant_element_bytes(row);
@@ -333,19 +343,11 @@ s64 dispatch_entry(struct hc_call *c)
         }
         c->v->budget -= LONG_COST;
     }
-    return info[row].shape == 'B' ? call_grant_batch(c, row) : call_one(c, row);
+    return info[row].shape == 'B' ? call_grant_batch(c, row)
+                                  : call_registers(c, row);
 }
 
 enum rc dispatch_ask_iret(struct vcpu *v)
 {
     return admit(v, NR_IRET, HCROW_iret, 0);
-}
-
-s64 dispatch(struct hc_call *c)
-{
-    c->v->budget = PGTABLE_BUDGET;
-    const s64 result = dispatch_entry(c);
-
-    auditor_exit(c->v->domain);
-    return result;
 }
