@@ -56,7 +56,6 @@ struct vcpu {
     u64 cr4;        /* what the guest set of what it may set */
     bool in_kernel; /* guest kernel or guest user mode */
     struct callback callback[CALLBACK_COUNT];
-    u16 kernel_ss;
     bool nmi_masked;    /* inside the NMI handler, until iret */
     bool task_switched; /* virtual CR0.TS */
     u32 nmi_pending;    /* [a] */

@@ -18,6 +18,7 @@
  */
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "x86/guestcopy.h"
 #include "x86/private.h"
 
 /* Vectors that push an error code: 8, 10..14, 17, 21. */
@@ -25,75 +26,83 @@
     ((1u << 8) | (1u << 10) | (1u << 11) | (1u << 12) | (1u << 13) |           \
      (1u << 14) | (1u << 17) | (1u << 21))
 
-#define FRAME_WORDS_MAX 12u
-#define FRAME_RETURN 5u /* of them, from rip up */
+#define FRAME_FIRST 16u  /* bytes: rcx and r11 */
+#define FRAME_RETURN 40u /* from rip up */
 
-/* Into the kernel's mode, with a frame on its stack and these flags clear. What
- * a handler's address may be was checked when the guest named it. */
-static void deliver(struct vcpu *v, struct regs *r,
-                    const struct callback *handler, const u64 *extra, u32 count,
-                    u64 cleared)
+/* Into the kernel's mode, at the handler's address, with a frame on its stack
+ * that has room for extra words, of which error is the last. What a handler's
+ * address may be was checked when the guest named it. False: the domain ends.
+ */
+static bool deliver(struct vcpu *v, struct regs *r, u64 address, u32 extra,
+                    u64 error)
 {
     const bool from_user = !v->in_kernel;
-    const u64 masked = atomic_load8(&v->info->upcall_mask) != 0 ? 1 : 0;
-    const u64 rflags = r->rflags & ~(RFLAGS_IF | RFLAGS_IOPL);
-    u64 frame[FRAME_WORDS_MAX];
-    u64 *word = &frame[FRAME_WORDS_MAX - FRAME_RETURN];
-    word[0] = r->rip;
-    word[1] = (r->cs & (from_user ? 0xffff : 0xfffc)) | masked << 32;
-    word[2] = rflags | (masked ^ 1) * RFLAGS_IF;
-    word[3] = r->rsp;
-    word[4] = r->ss & 0xffff;
-    while (count > 0) {
-        count--;
-        word--;
-        *word = extra[count];
-    }
-    word -= 2;
-    word[0] = r->rcx;
-    word[1] = r->r11;
-    if (handler->address == 0) {
-        domain_crash(v->domain, "no handler for an exception or event");
-        return;
-    }
-    const u64 bytes = sizeof(u64) * (u64)(&frame[FRAME_WORDS_MAX] - word);
+    const u64 bytes = FRAME_FIRST + extra * 8u + FRAME_RETURN;
     const u64 sp = ((from_user ? v->kernel_sp : r->rsp) & ~0xfull) - bytes;
-    ctxsw_set_mode(v, true);
-    if (!arch_store(gva(sp), word, bytes)) {
+    if (address == 0) {
+        domain_crash(v->domain, "no handler for an exception or event");
+        return false;
+    }
+    ctxsw_to_kernel(v);
+    const u64 masked = atomic_load8(&v->info->upcall_mask) != 0 ? 1 : 0;
+    const u64 cs = (r->cs & (from_user ? 0xffff : 0xfffc)) | masked << 32;
+    const u64 rflags =
+        (r->rflags & ~(RFLAGS_IF | RFLAGS_IOPL)) | (masked ^ 1) * RFLAGS_IF;
+    const u64 frame[8] = { r->rcx, r->r11, error,  r->rip,
+                           cs,     rflags, r->rsp, r->ss & 0xffff };
+    const bool ok = window_open(sp, bytes) &&
+                    hw_store_frame(sp, sp + bytes - FRAME_RETURN, frame);
+    window_close();
+    if (!ok) {
         domain_crash(v->domain, "kernel stack cannot take a frame");
-        return;
+        return false;
     }
-    if (handler->mask_events) {
-        atomic_store8(&v->info->upcall_mask, 1);
-    }
-    r->rip = handler->address;
+    r->rip = address;
     r->cs = SEL_GUEST_CS64;
-    r->rflags = (r->rflags & RFLAGS_GUEST & ~cleared) | RFLAGS_IF | RFLAGS_ONE;
+    r->rflags = (r->rflags & RFLAGS_GUEST & ~RFLAGS_CLEARED_ON_ENTRY) |
+                RFLAGS_IF | RFLAGS_ONE;
     r->rsp = sp;
     r->ss = SEL_GUEST_DS;
+    return true;
 }
 
 void bounce_trap(struct vcpu *v, struct regs *r, u32 vector, u32 error)
 {
     const struct trap_info *t = &private_traps(v)[vector & 0xff];
-    const struct callback handler = { t->address, (t->flags & 4) != 0 };
     const bool with = vector < 32 && (VECTORS_WITH_ERROR >> vector & 1) != 0;
-    const u64 extra = error;
-    deliver(v, r, &handler, &extra, with ? 1 : 0, RFLAGS_CLEARED_ON_ENTRY);
+    if (deliver(v, r, t->address, with ? 1 : 0, error) && (t->flags & 4) != 0) {
+        atomic_store8(&v->info->upcall_mask, 1);
+    }
+}
+
+/* To a callback, which begins with DF clear. */
+static bool call_back(struct vcpu *v, struct regs *r, enum callback_kind kind,
+                      u32 extra, u64 last)
+{
+    const struct callback *to = &v->callback[kind];
+    if (!deliver(v, r, to->address, extra, last)) {
+        return false;
+    }
+    r->rflags &= ~RFLAGS_DF;
+    if (to->mask_events) {
+        atomic_store8(&v->info->upcall_mask, 1);
+    }
+    return true;
 }
 
 void bounce_callback(struct vcpu *v, struct regs *r, enum callback_kind kind)
 {
-    deliver(v, r, &v->callback[kind], NULL, 0,
-            RFLAGS_CLEARED_ON_ENTRY | RFLAGS_DF);
+    (void)call_back(v, r, kind, 0, 0);
 }
 
 void bounce_failsafe(struct vcpu *v, struct regs *r, const u16 selectors[4])
 {
     const u64 extra[4] = { selectors[0], selectors[1], selectors[2],
                            selectors[3] };
-    deliver(v, r, &v->callback[CALLBACK_FAILSAFE], extra, 4,
-            RFLAGS_CLEARED_ON_ENTRY);
+    if (call_back(v, r, CALLBACK_FAILSAFE, 4, extra[3]) &&
+        !arch_store(gva(r->rsp + FRAME_FIRST), extra, sizeof(extra))) {
+        domain_crash(v->domain, "kernel stack cannot take a frame");
+    }
 }
 
 bool bounce_may_raise(const struct vcpu *v, u32 vector)

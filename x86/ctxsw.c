@@ -65,18 +65,28 @@ static u64 other_gs_base_swap(const struct vcpu *v, u64 base)
     return was;
 }
 
-void ctxsw_set_mode(struct vcpu *v, bool kernel)
+/* Into the other mode of v, in the tables of that mode. */
+static void mode_tables(const struct vcpu *v, mfn_t root)
 {
-    if (v->in_kernel == kernel) {
-        return;
-    }
-    u64 *const live = kernel ? &v->gs_base_user : &v->gs_base_kernel;
-    const u64 next = kernel ? v->gs_base_kernel : v->gs_base_user;
-    *live = other_gs_base_swap(v, next);
-    v->in_kernel = kernel;
     if (v->kernel_root.v != v->user_root.v) {
-        tlb_load_root(root_of_mode(v).v << PAGE_BITS);
+        tlb_load_root(root.v << PAGE_BITS);
     }
+}
+
+void ctxsw_to_kernel(struct vcpu *v)
+{
+    if (!v->in_kernel) {
+        v->gs_base_user = other_gs_base_swap(v, v->gs_base_kernel);
+        v->in_kernel = true;
+        mode_tables(v, v->kernel_root);
+    }
+}
+
+void ctxsw_to_user(struct vcpu *v)
+{
+    v->gs_base_kernel = other_gs_base_swap(v, v->gs_base_user);
+    v->in_kernel = false;
+    mode_tables(v, v->user_root);
 }
 
 void ctxsw_load_control(const struct vcpu *v)

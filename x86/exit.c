@@ -178,7 +178,7 @@ static bool nothing_due(const struct cpu *cpu)
             atomic_load8(&v->info->upcall_mask) != 0);
 }
 
-static __attribute__((noinline)) void exit_work(struct cpu *cpu, struct regs *r)
+static NO_INLINE void exit_work(struct cpu *cpu, struct regs *r)
 {
     do {
         if (atomic_swap32(&cpu->kicked, 0) != 0) {

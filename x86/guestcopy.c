@@ -18,7 +18,8 @@
 
 #define COPY_BYTES_SMALL 128u /* from here on the string copy is as good */
 
-/* bytes < COPY_BYTES_SMALL, in pieces of falling size: most are whole words. */
+/* bytes < COPY_BYTES_SMALL and a multiple of 4, in pieces of falling size: most
+ * are whole words. */
 static bool copy_small(u8 *to, const u8 *from, u64 bytes)
 {
     bool ok = true;
@@ -32,27 +33,20 @@ static bool copy_small(u8 *to, const u8 *from, u64 bytes)
     COPY_PIECE(32)
     COPY_PIECE(16)
     COPY_PIECE(8)
-    if ((bytes & 7) != 0) {
-        COPY_PIECE(4)
-        COPY_PIECE(2)
-        COPY_PIECE(1)
-    }
+    COPY_PIECE(4)
     return ok;
 }
 
 /* guest, the address that is the guest's, is one of the two. */
 static inline bool guest_copy(void *to, const void *from, u64 bytes, u64 guest)
 {
-    if (bytes == 0) {
-        return true;
+    if (bytes == 0 || bytes > COPY_BYTES_MAX) {
+        return bytes == 0;
     }
-    if (bytes > COPY_BYTES_MAX || !range_is_guest(guest, bytes)) {
-        return false;
-    }
-    window_open();
-    const bool ok = bytes < COPY_BYTES_SMALL
-                        ? copy_small(to, from, bytes)
-                        : hw_copy_checked(to, from, bytes) == 0;
+    const bool small = bytes < COPY_BYTES_SMALL && (bytes & 3) == 0;
+    const bool ok = window_open(guest, bytes) &&
+                    (small ? copy_small(to, from, bytes)
+                           : hw_copy_checked(to, from, bytes) == 0);
     window_close();
     return ok;
 }

@@ -12,21 +12,20 @@
 #define COPY_BYTES_MAX 65536u
 #define LOW_END 0x0000800000000000
 
-/* bytes: 1..COPY_BYTES_MAX. */
-static inline bool range_is_guest(u64 start, u64 bytes)
+/* Open the window for bytes, 1..COPY_BYTES_MAX, from start. False: they are not
+ * all the guest's. window_close in either case. */
+static inline bool window_open(u64 start, u64 bytes)
 {
     /* 64 KiB cannot span the hole, so the end tells of both. */
     const u64 last = start + bytes - 1;
-    return start >= HV_END ? last >= HV_END : last < LOW_END;
-}
-
-/* After the check: nothing is read on a guess of what it says. */
-static inline void window_open(void)
-{
-    hw_speculation_barrier();
+    if (start >= HV_END ? last < HV_END : last >= LOW_END) {
+        return false;
+    }
+    hw_speculation_barrier(); /* nothing is touched on a guess of that */
     if (entry_smap != 0) {
         hw_stac();
     }
+    return true;
 }
 
 static inline void window_close(void)

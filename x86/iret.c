@@ -9,6 +9,7 @@
 #include "core/abi.h"
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/dispatch.h"
 #include "core/domain.h"
 #include "x86/guestcopy.h"
 
@@ -17,22 +18,18 @@
 /* [XEN arch-x86/xen-x86_64.h] struct iret_context, in words */
 enum { F_RAX, F_R11, F_RCX, F_FLAGS, F_RIP, F_CS, F_RFLAGS, F_RSP, F_SS };
 
-/* As arch_fetch, but into registers. */
-static inline bool frame_fetch(u64 f[9], u64 from)
-{
-    if (!range_is_guest(from, 9 * sizeof(u64))) {
-        return false;
-    }
-    window_open();
-    const bool ok = hw_load_nine(f, (const void *)from);
-    window_close();
-    return ok;
-}
-
-void iret_to_frame(struct vcpu *v, struct regs *r)
+void trap_iret(struct vcpu *v, struct regs *r)
 {
     u64 f[9];
-    if (!frame_fetch(f, r->rsp)) {
+    const enum rc rc = dispatch_ask_iret(v);
+    if (rc != RC_OK) {
+        r->rax = (u64)(s64)rc;
+        return;
+    }
+    const bool ok = window_open(r->rsp, sizeof(f)) &&
+                    hw_load_frame(f, (const void *)r->rsp);
+    window_close();
+    if (!ok) {
         domain_crash(v->domain, "iret without a frame");
         return;
     }
@@ -54,7 +51,9 @@ void iret_to_frame(struct vcpu *v, struct regs *r)
     const u8 mask = (f[F_RFLAGS] & RFLAGS_IF) != 0 ? 0 : 1;
     atomic_store8(&v->info->upcall_mask, mask);
     v->nmi_masked = false;
-    ctxsw_set_mode(v, !to_user);
+    if (to_user) {
+        ctxsw_to_user(v);
+    }
     /* rax is the interrupted code's, not a result: any value is possible. */
     r->rax = f[F_RAX];
 }

@@ -14,7 +14,6 @@
  */
 #include "core/abi.h"
 #include "core/arch.h"
-#include "core/auditor.h"
 #include "core/dispatch.h"
 #include "x86/apic.h"
 #include "x86/entry.h"
@@ -68,7 +67,7 @@ VCPU_AT(in_kernel, IN_KERNEL);
 VCPU_AT(callback[CALLBACK_SYSCALL].address, SYSCALL);
 VCPU_AT(callback[CALLBACK_SYSCALL].mask_events, SYSCALL_MASKS);
 
-static __attribute__((noinline)) void hypercall(struct vcpu *v, struct regs *r)
+static NO_INLINE void hypercall(struct vcpu *v, struct regs *r)
 {
     struct hc_call c = {
         .v = v,
@@ -94,17 +93,11 @@ static __attribute__((noinline)) void hypercall(struct vcpu *v, struct regs *r)
 void trap_hypercall(struct regs *r)
 {
     struct vcpu *v = this_cpu()->current;
-    if (r->rax != NR_IRET) {
-        hypercall(v, r);
-        return;
-    }
-    const enum rc rc = dispatch_ask_iret(v);
-    if (rc == RC_OK) {
-        iret_to_frame(v, r);
+    if (r->rax == NR_IRET) {
+        trap_iret(v, r);
     } else {
-        r->rax = (u64)(s64)rc;
+        hypercall(v, r);
     }
-    auditor_exit(v->domain);
 }
 
 /* A system call of user mode, or one that no guest kernel makes. */
@@ -137,7 +130,7 @@ static void trap_debug(struct vcpu *v, struct regs *r)
 /* INT3 and INTO come by gates that are open to ring 3: whether a program may
  * use them is for the guest's trap table to say. If not, #GP at the
  * instruction, of one byte or, as INT n, of two. */
-static void trap_software(struct vcpu *v, struct regs *r)
+static NO_INLINE void trap_software(struct vcpu *v, struct regs *r)
 {
     u8 last = 0;
     if (v->in_kernel || bounce_may_raise(v, r->vector)) {
