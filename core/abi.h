@@ -44,6 +44,8 @@ struct hc_call {
     bool in_multicall;
 };
 
+#define NR_IRET 23u
+
 /* Handlers. Result: >= 0, or a negated error number, or RC_PREEMPT. */
 #define HC_R(nr, sub, where, name, right, object, guest, doc)                  \
     s64 hc_##name(struct hc_call *c);

@@ -65,7 +65,7 @@ static inline u8 atomic_load8(const u8 *p)
 
 static inline void atomic_store8(u8 *p, u8 v)
 {
-    __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
 static inline bool atomic_cas32(u32 *p, u32 *expected, u32 want)

@@ -20,8 +20,8 @@ static struct recount pass;
 static ns_t began, touched; /* the pass; its last slice */
 static u64 passes, faults;
 
-static bool at_exits; /* [I] */
-static u64 exits;     /* [a] */
+bool auditor_at_exits; /* [I] */
+static u64 exits;      /* [a] */
 
 enum rc auditor_init(bool mode)
 {
@@ -36,7 +36,7 @@ enum rc auditor_init(bool mode)
     _Static_assert(CHUNK_FRAMES * sizeof(struct recount_holds) == PAGE_BYTES,
                    "a page a chunk");
     pass.holds = arch_boot_frames(chunks, &ignored);
-    at_exits = mode;
+    auditor_at_exits = mode;
     return pass.holds != NULL ? RC_OK : RC_ENOMEM;
 }
 
@@ -131,11 +131,8 @@ ns_t auditor_idle(ns_t now)
     return again;
 }
 
-void auditor_exit(struct domain *d)
+void auditor_recount(struct domain *d)
 {
-    if (!at_exits) {
-        return;
-    }
     const u64 every = d->frames <= EXIT_FRAMES ? 1 : d->frames / 16;
 
     if (atomic_add64(&exits, 1) % every != 0 ||

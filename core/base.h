@@ -25,6 +25,7 @@ typedef int64_t s64;
 #define U32_MAX 0xffffffffu
 
 #define MUST_CHECK __attribute__((warn_unused_result))
+#define NO_INLINE __attribute__((noinline)) /* what its caller seldom needs */
 #define NO_RETURN __attribute__((noreturn))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -72,18 +72,18 @@ static u32 find(u64 nr, u64 sub)
 }
 
 /* RC_OK when the caller may make the call; the refusal is recorded. */
-static enum rc admit(struct hc_call *c, u32 row, u64 sub)
+static inline enum rc admit(struct vcpu *v, u32 nr, u32 row, u64 sub)
 {
-    c->v->recent_nr = c->v->recent_nr << 8 | (c->nr < 254 ? c->nr + 1 : 255);
-    c->v->recent_sub = c->v->recent_sub << 8 | (sub & 0xff);
-    const u64 rights = atomic_load64(&c->v->domain->rights);
+    v->recent_nr = v->recent_nr << 8 | (nr < 254 ? nr + 1 : 255);
+    v->recent_sub = v->recent_sub << 8 | (sub & 0xff);
+    const u64 rights = atomic_load64(&v->domain->rights);
     const enum policy_verdict verdict =
         row == HCROW_NONE ? POLICY_DENY_NO_SUCH_CALL
                           : policy_decide(rights, (enum right)info[row].right,
                                           (enum policy_object)info[row].object);
 
     return verdict == POLICY_ALLOW ? RC_OK
-                                   : record_refusal(c->v, c->nr, sub, verdict);
+                                   : record_refusal(v, nr, sub, verdict);
 }
 
 /* The call with the structure at place, fetched before and stored after. */
@@ -99,14 +99,10 @@ static enum rc admit(struct hc_call *c, u32 row, u64 sub)
         return result < 0 ? result : store_##a(from, &arg, result);            \
     }
 
-/* Rows with arguments in registers, or one structure. */
-static s64 call_one(struct hc_call *c, u32 row)
+/* Rows with one structure. */
+static NO_INLINE s64 call_structure(struct hc_call *c, u32 row)
 {
     switch (row) {
-#define HC_F(n, s, w, name, p, a, r, o, g, d)
-#define HC_R(n, s, w, name, r, o, g, d)                                        \
-    case HCROW_##name:                                                         \
-        return hc_##name(c);
 #define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
     case HCROW_##name:                                                         \
         CALL_WITH(name, a, gva(c->arg[p]))
@@ -116,13 +112,27 @@ static s64 call_one(struct hc_call *c, u32 row)
     }
 }
 
+/* The others but batches: arguments in registers. */
+static inline s64 call_registers(struct hc_call *c, u32 row)
+{
+    switch (row) {
+#define HC_ANY(n, s, w, name, shape, r, o, g, d)
+#define HC_R(n, s, w, name, r, o, g, d)                                        \
+    case HCROW_##name:                                                         \
+        return hc_##name(c);
+#include "core/hypercalls.def"
+    default:
+        return call_structure(c, row);
+    }
+}
+
 /* Callback registration: the kind is in the structure. */
-static s64 call_by_field(struct hc_call *c)
+static NO_INLINE s64 call_by_field(struct hc_call *c)
 {
     struct arg_callback a;
 
     if (c->arg[0] != 0) { /* unregister: no guest needs it */
-        return admit(c, HCROW_NONE, c->arg[0]);
+        return admit(c->v, c->nr, HCROW_NONE, c->arg[0]);
     }
     const enum rc rc = fetch_callback(&a, gva(c->arg[1]));
 
@@ -130,7 +140,7 @@ static s64 call_by_field(struct hc_call *c)
         return rc;
     }
     const u32 row = find(c->nr, a.type);
-    const enum rc admitted = admit(c, row, a.type);
+    const enum rc admitted = admit(c->v, c->nr, row, a.type);
 
     if (admitted != RC_OK) {
         return admitted;
@@ -156,7 +166,7 @@ static s64 mmu_element(struct hc_call *c, u64 at)
     }
     const u32 row = find(1, a.ptr & 3);
 
-    rc = admit(c, row, a.ptr & 3);
+    rc = admit(c->v, c->nr, row, a.ptr & 3);
     if (rc != RC_OK) {
         return rc;
     }
@@ -181,7 +191,7 @@ static s64 mmuext_element(struct hc_call *c, u64 at)
     }
     const u32 row = find(26, a.cmd);
 
-    rc = admit(c, row, a.cmd);
+    rc = admit(c->v, c->nr, row, a.cmd);
     if (rc != RC_OK) {
         return rc;
     }
@@ -213,7 +223,7 @@ static s64 cut_counted(struct hc_call *c, u64 size, u64 done, u64 before)
 
 /* mmu_update and mmuext_op: (list, count, done *, domain). Stops at the first
  * error; done counts what was carried out. */
-static s64 call_mmu_batch(struct hc_call *c)
+static NO_INLINE s64 call_mmu_batch(struct hc_call *c)
 {
     struct vcpu *v = c->v;
     const u64 size = c->nr == 1 ? sizeof(struct arg_mmu_update)
@@ -279,7 +289,7 @@ static u64 grant_element_bytes(u32 row)
 }
 
 /* grant_table_op: (sub, list, count). */
-static s64 call_grant_batch(struct hc_call *c, u32 row)
+static NO_INLINE s64 call_grant_batch(struct hc_call *c, u32 row)
 {
     struct vcpu *v = c->v;
     const u64 size = grant_element_bytes(row);
@@ -322,7 +332,7 @@ s64 dispatch_entry(struct hc_call *c)
         sub = c->arg[0] == 0 ? (u32)c->arg[1] : SUB_COUNT;
     }
     const u32 row = find(c->nr, sub);
-    const enum rc rc = admit(c, row, sub);
+    const enum rc rc = admit(c->v, c->nr, row, sub);
 
     if (rc != RC_OK) {
         return rc;
@@ -333,14 +343,11 @@ s64 dispatch_entry(struct hc_call *c)
         }
         c->v->budget -= LONG_COST;
     }
-    return info[row].shape == 'B' ? call_grant_batch(c, row) : call_one(c, row);
+    return info[row].shape == 'B' ? call_grant_batch(c, row)
+                                  : call_registers(c, row);
 }
 
-s64 dispatch(struct hc_call *c)
+enum rc dispatch_ask_iret(struct vcpu *v)
 {
-    c->v->budget = PGTABLE_BUDGET;
-    const s64 result = dispatch_entry(c);
-
-    auditor_exit(c->v->domain);
-    return result;
+    return admit(v, NR_IRET, HCROW_iret, 0);
 }

@@ -15,7 +15,6 @@
 /* Of the budget; long calls take more, see dispatch.c. */
 #define ENTRY_COST 20
 #define NR_MULTICALL 13u
-#define NR_IRET 23u
 
 static s64 cut(struct hc_call *c, u64 done)
 {
@@ -33,7 +32,7 @@ static s64 call_entry(struct vcpu *v, const struct multicall_entry *e,
     for (u32 i = 0; i < 6; i++) {
         inner->arg[i] = e->args[i];
     }
-    if (e->op == NR_MULTICALL || e->op == NR_IRET || e->op > U32_MAX) {
+    if (e->op == NR_MULTICALL || e->op > U32_MAX) {
         return RC_EINVAL;
     }
     return dispatch_entry(inner);

@@ -12,6 +12,7 @@
  * Zero entries are passed in groups of eight: most tables are nearly empty.
  */
 #include "core/arch.h"
+#include "core/atomic.h"
 #include "core/pgentry.h"
 #include "core/pgtable.h"
 #include "x86/layout.h"
@@ -273,6 +274,9 @@ enum rc pgwalk_ready_for(struct vcpu *v, mfn_t m, u32 level)
 {
     struct pgwork *w = &v->domain->work;
 
+    if (w->mode == PGWORK_IDLE) {
+        return RC_OK;
+    }
     /* At most two turns: finish, drop an unclaimed table, finish that. */
     for (u32 i = 0; i < 2; i++) {
         const enum rc rc = run(v);
@@ -303,6 +307,10 @@ enum rc pgtable_ready(struct vcpu *v)
 
 enum rc pgtable_continue(struct vcpu *v)
 {
+    /* Without the lock: what this call has left is seen, which is the point. */
+    if (atomic_load32(&v->domain->work.mode) == PGWORK_IDLE) {
+        return RC_OK;
+    }
     lock_take(&v->domain->mm);
     const enum rc rc = run(v);
 
@@ -310,7 +318,7 @@ enum rc pgtable_continue(struct vcpu *v)
     return rc;
 }
 
-enum rc pgtable_get(struct vcpu *v, mfn_t m, u32 level)
+static NO_INLINE enum rc get_by_work(struct vcpu *v, mfn_t m, u32 level)
 {
     struct domain *d = v->domain;
     struct pgwork *w = &d->work;
@@ -347,20 +355,33 @@ enum rc pgtable_get(struct vcpu *v, mfn_t m, u32 level)
     return w->result;
 }
 
+enum rc pgtable_get(struct vcpu *v, mfn_t m, u32 level)
+{
+    struct frame *f = frame_of(v->domain, m);
+
+    if (v->domain->work.mode == PGWORK_IDLE && f != NULL && f->type == level &&
+        f->state == FRAME_SETTLED) {
+        return frame_ref_table(f, level);
+    }
+    return get_by_work(v, m, level);
+}
+
+static NO_INLINE void release(struct vcpu *v, mfn_t m, u32 level)
+{
+    begin_release(v->domain, m, level);
+    (void)run(v); /* if it is cut, whoever comes next finishes it */
+}
+
 void pgtable_put(struct vcpu *v, mfn_t m)
 {
-    struct domain *d = v->domain;
     struct frame *f = frame_at(m);
 
-    if (d->work.mode != PGWORK_IDLE) {
+    if (v->domain->work.mode != PGWORK_IDLE) {
         arch_panic("pgtable: put while work is open");
     }
     const u32 level = f->type;
 
     if (frame_unref_table(f)) {
-        begin_release(d, m, level);
-        if (run(v) != RC_OK) {
-            return; /* whoever comes next finishes it */
-        }
+        release(v, m, level);
     }
 }

@@ -40,29 +40,30 @@ struct callback {
 };
 
 struct vcpu {
-    struct domain *domain;   /* [I] */
-    vcpuid_t id;             /* [I] */
-    u32 state;               /* [a] enum vcpu_state */
-    struct sched_unit sched; /* [s] run queue state, CPU, times */
+    struct domain *domain; /* [I] */
+    vcpuid_t id;           /* [I] */
+    u32 state;             /* [a] enum vcpu_state */
 
-    /* Entry points and modes. */
-    struct callback callback[CALLBACK_COUNT];
-    u64 kernel_sp; /* stack on entry from user mode */
-    u16 kernel_ss;
-    bool in_kernel;     /* guest kernel or guest user mode */
-    bool nmi_masked;    /* inside the NMI handler, until iret */
-    u32 nmi_pending;    /* [a] */
-    u32 iopl;           /* virtual, 0..3 */
-    bool task_switched; /* virtual CR0.TS */
-    u64 cr4;            /* what the guest set of what it may set */
-    mfn_t kernel_root;  /* L4 of kernel mode; MFN_NONE before launch */
-    mfn_t user_root;    /* L4 of user mode, MFN_NONE for none */
-
+    /* Entry points and modes. x86/entry.S knows the places down to callback. */
+    struct vcpu_info
+        *info;         /* in shared_info, or in the private area once
+                          registered; use only in the own domain's tables */
+    u64 kernel_sp;     /* stack on entry from user mode */
+    mfn_t kernel_root; /* L4 of kernel mode; MFN_NONE before launch */
     /* Segment bases; the live one is in the register while running. */
-    u64 fs_base;
     u64 gs_base_kernel;
     u64 gs_base_user;
+    u64 cr4;        /* what the guest set of what it may set */
+    bool in_kernel; /* guest kernel or guest user mode */
+    struct callback callback[CALLBACK_COUNT];
+    bool nmi_masked;    /* inside the NMI handler, until iret */
+    bool task_switched; /* virtual CR0.TS */
+    u32 nmi_pending;    /* [a] */
+    u32 iopl;           /* virtual, 0..3 */
+    mfn_t user_root;    /* L4 of user mode, MFN_NONE for none */
+    u64 fs_base;
     u64 debugreg[8];
+    struct sched_unit sched; /* [s] run queue state, CPU, times */
 
     /* Descriptor tables, by copy (private pages). */
     mfn_t gdt_frame; /* frame the copy was made of, MFN_NONE for none */
@@ -71,9 +72,6 @@ struct vcpu {
     u32 ldt_entries; /* 0..512 */
 
     /* Events and time. */
-    struct vcpu_info
-        *info;        /* in shared_info, or in the private area once
-                         registered; use only in the own domain's tables */
     mfn_t info_frame; /* registered frame, MFN_NONE for none */
     u64 pend_sel;     /* [a] selector bits not yet shown to the guest */
     u32 poll_count;   /* [a] ports being polled, 0 not polling */

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "core/arch.h"
 #include "fuzz/fuzz.h"
 #include "tests/host_arch.h"
 #include "x86/apic.h"
@@ -129,12 +130,33 @@ void hw_write_dr6(u64 value)
     machine.dr6 = value;
 }
 
+bool hw_load_frame(u64 w[9], const void *from)
+{
+    return arch_fetch(w, gva((u64)from), 9 * sizeof(u64));
+}
+
+bool hw_store_frame(u64 sp, u64 ret, const u64 w[8])
+{
+    u64 words[16] = { 0 };
+    const u64 at = (ret - sp) / sizeof(u64);
+
+    words[at - 1] = w[2];
+    memcpy(words, w, 2 * sizeof(u64));
+    memcpy(&words[at], &w[3], 5 * sizeof(u64));
+    return arch_store(gva(sp), words, (at + 5) * sizeof(u64));
+}
+
 /* ---- other files of x86/
  * ------------------------------------------------------ */
 
-void ctxsw_set_mode(struct vcpu *v, bool kernel)
+void ctxsw_to_kernel(struct vcpu *v)
 {
-    v->in_kernel = kernel;
+    v->in_kernel = true;
+}
+
+void ctxsw_to_user(struct vcpu *v)
+{
+    v->in_kernel = false;
 }
 
 void ctxsw_load_control(const struct vcpu *v)

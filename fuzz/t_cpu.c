@@ -166,7 +166,11 @@ static void enter(u32 vector, u32 error)
 {
     r->vector = vector;
     r->error = error;
-    trap_from_guest(r);
+    if (vector == VECTOR_SYSCALL && v->in_kernel) {
+        trap_hypercall(r); /* as entry.S chooses */
+    } else {
+        trap_from_guest(r);
+    }
     fuzz_say("       -> rip %llx cs %llx rflags %llx rsp %llx rax %llx%s\n",
              (unsigned long long)r->rip, (unsigned long long)r->cs,
              (unsigned long long)r->rflags, (unsigned long long)r->rsp,
@@ -179,7 +183,7 @@ static void hypercall(struct input *rec, u32 row)
     static struct call c;
 
     if (!v->in_kernel) {
-        ctxsw_set_mode(v, true);
+        ctxsw_to_kernel(v);
     }
     call_make(&q, rec, 0, row, ACTOR_AT(0), &c);
     call_write(&c, ACTOR_AT(0));
@@ -192,8 +196,7 @@ static void hypercall(struct input *rec, u32 row)
     r->r10 = c.arg[3];
     for (u32 i = 0; i < 64; i++) { /* until it is through */
         enter(VECTOR_SYSCALL, 0);
-        if (r->vector == VECTOR_RETURNED ||
-            r->rip != HOST_GUEST_BASE + CODE_AT - 2) {
+        if (c.nr == NR_IRET || r->rip != HOST_GUEST_BASE + CODE_AT - 2) {
             break;
         }
         r->rip += 2;

@@ -3,6 +3,7 @@
  * Services for core/ when a domain is made (first times, the page of hypercall
  * stubs).
  */
+#include "core/abi.h"
 #include "core/arch.h"
 #include "core/domain.h"
 #include "core/mem.h"
@@ -14,7 +15,6 @@
 #define NS_PER_S 1000000000ull
 #define STUB_BYTES 32u
 #define STUB_COUNT (PAGE_BYTES / STUB_BYTES)
-#define NR_IRET 23u
 
 void arch_domain_times(struct domain *d)
 {

@@ -18,6 +18,7 @@
  */
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "x86/guestcopy.h"
 #include "x86/private.h"
 
 /* Vectors that push an error code: 8, 10..14, 17, 21. */
@@ -25,94 +26,83 @@
     ((1u << 8) | (1u << 10) | (1u << 11) | (1u << 12) | (1u << 13) |           \
      (1u << 14) | (1u << 17) | (1u << 21))
 
-struct frame_words {
-    u64 word[16];
-    u32 count;
-    bool from_user;
-};
+#define FRAME_FIRST 16u  /* bytes: rcx and r11 */
+#define FRAME_RETURN 40u /* from rip up */
 
-static void frame_add(struct frame_words *f, u64 word)
+/* Into the kernel's mode, at the handler's address, with a frame on its stack
+ * that has room for extra words, of which error is the last. What a handler's
+ * address may be was checked when the guest named it. False: the domain ends.
+ */
+static bool deliver(struct vcpu *v, struct regs *r, u64 address, u32 extra,
+                    u64 error)
 {
-    f->word[f->count] = word;
-    f->count += 1;
-}
-
-/* Into the kernel's mode; what all frames start with. */
-static struct frame_words frame_begin(struct vcpu *v, const struct regs *r)
-{
-    struct frame_words f = { .from_user = !v->in_kernel };
-    ctxsw_set_mode(v, true);
-    frame_add(&f, r->rcx);
-    frame_add(&f, r->r11);
-    return f;
-}
-
-/* The part from rip up, which all frames end with. */
-static void frame_add_return(struct frame_words *f, const struct vcpu *v,
-                             const struct regs *r)
-{
-    const bool masked = atomic_load8(&v->info->upcall_mask) != 0;
-    const u64 cs = f->from_user ? r->cs & 0xffff : r->cs & 0xfffc;
-    const u64 rflags = r->rflags & ~(RFLAGS_IF | RFLAGS_IOPL);
-    frame_add(f, r->rip);
-    frame_add(f, cs | (masked ? 1ull << 32 : 0));
-    frame_add(f, rflags | (masked ? 0 : RFLAGS_IF));
-    frame_add(f, r->rsp);
-    frame_add(f, r->ss & 0xffff);
-}
-
-/* End the frame, put it on the kernel stack and enter the handler, with these
- * flags clear. */
-static void frame_deliver(struct vcpu *v, struct regs *r, struct frame_words *f,
-                          const struct callback *handler, u64 cleared)
-{
-    frame_add_return(f, v, r);
-    if (!address_is_guest(handler->address) || handler->address == 0) {
+    const bool from_user = !v->in_kernel;
+    const u64 bytes = FRAME_FIRST + extra * 8u + FRAME_RETURN;
+    const u64 sp = ((from_user ? v->kernel_sp : r->rsp) & ~0xfull) - bytes;
+    if (address == 0) {
         domain_crash(v->domain, "no handler for an exception or event");
-        return;
+        return false;
     }
-    const u64 top = (f->from_user ? v->kernel_sp : r->rsp) & ~0xfull;
-    const u64 sp = top - (u64)f->count * 8;
-    if (!arch_store(gva(sp), f->word, (u64)f->count * 8)) {
+    ctxsw_to_kernel(v);
+    const u64 masked = atomic_load8(&v->info->upcall_mask) != 0 ? 1 : 0;
+    const u64 cs = (r->cs & (from_user ? 0xffff : 0xfffc)) | masked << 32;
+    const u64 rflags =
+        (r->rflags & ~(RFLAGS_IF | RFLAGS_IOPL)) | (masked ^ 1) * RFLAGS_IF;
+    const u64 frame[8] = { r->rcx, r->r11, error,  r->rip,
+                           cs,     rflags, r->rsp, r->ss & 0xffff };
+    const bool ok = window_open(sp, bytes) &&
+                    hw_store_frame(sp, sp + bytes - FRAME_RETURN, frame);
+    window_close();
+    if (!ok) {
         domain_crash(v->domain, "kernel stack cannot take a frame");
-        return;
+        return false;
     }
-    if (handler->mask_events) {
-        atomic_store8(&v->info->upcall_mask, 1);
-    }
-    r->rip = handler->address;
+    r->rip = address;
     r->cs = SEL_GUEST_CS64;
-    r->rflags = (r->rflags & RFLAGS_GUEST & ~cleared) | RFLAGS_IF | RFLAGS_ONE;
+    r->rflags = (r->rflags & RFLAGS_GUEST & ~RFLAGS_CLEARED_ON_ENTRY) |
+                RFLAGS_IF | RFLAGS_ONE;
     r->rsp = sp;
     r->ss = SEL_GUEST_DS;
+    return true;
 }
 
 void bounce_trap(struct vcpu *v, struct regs *r, u32 vector, u32 error)
 {
     const struct trap_info *t = &private_traps(v)[vector & 0xff];
-    const struct callback handler = { t->address, (t->flags & 4) != 0 };
-    struct frame_words f = frame_begin(v, r);
-    if (vector < 32 && (VECTORS_WITH_ERROR >> vector & 1) != 0) {
-        frame_add(&f, error);
+    const bool with = vector < 32 && (VECTORS_WITH_ERROR >> vector & 1) != 0;
+    if (deliver(v, r, t->address, with ? 1 : 0, error) && (t->flags & 4) != 0) {
+        atomic_store8(&v->info->upcall_mask, 1);
     }
-    frame_deliver(v, r, &f, &handler, RFLAGS_CLEARED_ON_ENTRY);
+}
+
+/* To a callback, which begins with DF clear. */
+static bool call_back(struct vcpu *v, struct regs *r, enum callback_kind kind,
+                      u32 extra, u64 last)
+{
+    const struct callback *to = &v->callback[kind];
+    if (!deliver(v, r, to->address, extra, last)) {
+        return false;
+    }
+    r->rflags &= ~RFLAGS_DF;
+    if (to->mask_events) {
+        atomic_store8(&v->info->upcall_mask, 1);
+    }
+    return true;
 }
 
 void bounce_callback(struct vcpu *v, struct regs *r, enum callback_kind kind)
 {
-    struct frame_words f = frame_begin(v, r);
-    frame_deliver(v, r, &f, &v->callback[kind],
-                  RFLAGS_CLEARED_ON_ENTRY | RFLAGS_DF);
+    (void)call_back(v, r, kind, 0, 0);
 }
 
 void bounce_failsafe(struct vcpu *v, struct regs *r, const u16 selectors[4])
 {
-    struct frame_words f = frame_begin(v, r);
-    for (u32 i = 0; i < 4; i++) {
-        frame_add(&f, selectors[i]);
+    const u64 extra[4] = { selectors[0], selectors[1], selectors[2],
+                           selectors[3] };
+    if (call_back(v, r, CALLBACK_FAILSAFE, 4, extra[3]) &&
+        !arch_store(gva(r->rsp + FRAME_FIRST), extra, sizeof(extra))) {
+        domain_crash(v->domain, "kernel stack cannot take a frame");
     }
-    frame_deliver(v, r, &f, &v->callback[CALLBACK_FAILSAFE],
-                  RFLAGS_CLEARED_ON_ENTRY);
 }
 
 bool bounce_may_raise(const struct vcpu *v, u32 vector)

@@ -15,6 +15,18 @@
 #define CPU_OFF_SCRATCH 16
 #define CPU_OFF_CURRENT 24
 #define CPU_OFF_CANARY 40 /* gcc's fixed place for the stack protector */
+#define CPU_OFF_CR3 56
+#define CPU_OFF_TLB_SEEN 72
+/* Of struct vcpu, checked in trap.c. */
+#define VCPU_OFF_INFO 16
+#define VCPU_OFF_KERNEL_SP 24
+#define VCPU_OFF_KERNEL_ROOT 32
+#define VCPU_OFF_GS_KERNEL 40
+#define VCPU_OFF_GS_USER 48
+#define VCPU_OFF_CR4 56
+#define VCPU_OFF_IN_KERNEL 64
+#define VCPU_OFF_SYSCALL 104
+#define VCPU_OFF_SYSCALL_MASKS 112
 
 #ifndef __ASSEMBLER__
 #include "core/ids.h"
@@ -45,6 +57,8 @@ _Static_assert(offsetof(struct cpu, self) == CPU_OFF_SELF, "entry.S");
 _Static_assert(offsetof(struct cpu, stack_top) == CPU_OFF_STACK_TOP, "entry.S");
 _Static_assert(offsetof(struct cpu, scratch) == CPU_OFF_SCRATCH, "entry.S");
 _Static_assert(offsetof(struct cpu, current) == CPU_OFF_CURRENT, "entry.S");
+_Static_assert(offsetof(struct cpu, cr3) == CPU_OFF_CR3, "entry.S");
+_Static_assert(offsetof(struct cpu, tlb_seen) == CPU_OFF_TLB_SEEN, "entry.S");
 _Static_assert(offsetof(struct cpu, canary) == CPU_OFF_CANARY, "gcc");
 
 #endif

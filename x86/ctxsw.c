@@ -53,23 +53,40 @@ void arch_load_root(struct vcpu *v)
     }
 }
 
-void ctxsw_set_mode(struct vcpu *v, bool kernel)
+/* The GS base of the guest that is not to be seen now becomes base; what it
+ * was. A load of GS by the guest may have changed it, so it is always read. */
+static u64 other_gs_base_swap(const struct vcpu *v, u64 base)
 {
-    if (v->in_kernel == kernel) {
-        return;
+    if ((v->cr4 & CR4_FSGSBASE) != 0) {
+        return hw_swap_other_gs_base(base);
     }
-    const u64 live = hw_rdmsr(MSR_KERNEL_GS_BASE);
-    if (kernel) {
-        v->gs_base_user = live;
-        hw_wrmsr(MSR_KERNEL_GS_BASE, v->gs_base_kernel);
-    } else {
-        v->gs_base_kernel = live;
-        hw_wrmsr(MSR_KERNEL_GS_BASE, v->gs_base_user);
-    }
-    v->in_kernel = kernel;
+    const u64 was = hw_rdmsr(MSR_KERNEL_GS_BASE);
+    hw_wrmsr(MSR_KERNEL_GS_BASE, base);
+    return was;
+}
+
+/* Into the other mode of v, in the tables of that mode. */
+static void mode_tables(const struct vcpu *v, mfn_t root)
+{
     if (v->kernel_root.v != v->user_root.v) {
-        tlb_load_root(root_of_mode(v).v << PAGE_BITS);
+        tlb_load_root(root.v << PAGE_BITS);
     }
+}
+
+void ctxsw_to_kernel(struct vcpu *v)
+{
+    if (!v->in_kernel) {
+        v->gs_base_user = other_gs_base_swap(v, v->gs_base_kernel);
+        v->in_kernel = true;
+        mode_tables(v, v->kernel_root);
+    }
+}
+
+void ctxsw_to_user(struct vcpu *v)
+{
+    v->gs_base_kernel = other_gs_base_swap(v, v->gs_base_user);
+    v->in_kernel = false;
+    mode_tables(v, v->user_root);
 }
 
 void ctxsw_load_control(const struct vcpu *v)

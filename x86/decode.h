@@ -18,6 +18,7 @@
 struct regs;
 
 #define INSN_BYTES_MAX 15u
+#define INSN_ROOM 16u /* two words */
 #define INSN_NO_REG 0xffu
 
 enum insn_op {

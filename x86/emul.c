@@ -21,19 +21,22 @@
 
 #define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE */
 #define OPCODE_INT 0xcdu
+#define OPCODE_RDMSR 0x32u /* after 0f */
 #define ERROR_EXTERNAL 1u
 #define PIT_FIRST 0x40u
 #define PIT_LAST 0x42u
 #define DR6_SINGLE_STEP 0x4000ull
 
-u32 emul_fetch(const struct regs *r, u8 bytes[15])
+u32 emul_fetch(const struct regs *r, u8 bytes[INSN_ROOM])
 {
     const u64 rip = r->rip;
-    if (arch_fetch(bytes, gva(rip), INSN_BYTES_MAX)) {
+    const u64 to_page_end = PAGE_BYTES - (rip & (PAGE_BYTES - 1));
+    /* Whole words, where that asks for no other page. */
+    const bool room = to_page_end >= INSN_ROOM;
+    if (arch_fetch(bytes, gva(rip), room ? INSN_ROOM : INSN_BYTES_MAX)) {
         return INSN_BYTES_MAX;
     }
     /* Perhaps only the next page is missing. */
-    const u64 to_page_end = PAGE_BYTES - (rip & (PAGE_BYTES - 1));
     if (to_page_end >= INSN_BYTES_MAX ||
         !arch_fetch(bytes, gva(rip), to_page_end)) {
         return 0;
@@ -209,12 +212,20 @@ static bool execute(struct vcpu *v, struct regs *r, struct insn *in)
 /* True: the instruction has been done, or shall be tried again. */
 static bool emulate(struct vcpu *v, struct regs *r)
 {
-    u8 bytes[INSN_BYTES_MAX];
+    u8 bytes[INSN_ROOM] = { 0 };
     struct insn in;
     if (!seg_is_long(v, r->cs)) {
         return false;
     }
     const u32 count = emul_fetch(r, bytes);
+    if (v->in_kernel && bytes[0] == 0x0f && bytes[1] == OPCODE_RDMSR) {
+        /* A switch of processes: not worth the decoder. */
+        const bool done = read_msr(v, r);
+        if (done) {
+            emul_done(v, r, 2);
+        }
+        return done;
+    }
     if (decode(bytes, count, &in) != DECODE_OK) {
         return false;
     }
@@ -230,7 +241,7 @@ static bool emulate(struct vcpu *v, struct regs *r)
 /* INT n reaches a gate of ours that ring 3 may not use: #GP that names it. The
  * vector is taken from the instruction, since QEMU 7.2 scales the one in the
  * error code by the wrong size of a gate. */
-static bool software_interrupt(struct vcpu *v, struct regs *r)
+static NO_INLINE bool software_interrupt(struct vcpu *v, struct regs *r)
 {
     u8 bytes[2];
     if ((r->error & (ERROR_IDT | ERROR_EXTERNAL)) != ERROR_IDT ||
@@ -259,7 +270,7 @@ void emul_protection(struct vcpu *v, struct regs *r)
 void emul_undefined(struct vcpu *v, struct regs *r)
 {
     static const u8 forced[7] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
-    u8 bytes[INSN_BYTES_MAX];
+    u8 bytes[INSN_ROOM];
     const u32 count = emul_fetch(r, bytes);
     if (count >= sizeof(forced) &&
         __builtin_memcmp(bytes, forced, sizeof(forced)) == 0) {

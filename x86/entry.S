@@ -43,13 +43,24 @@
 #define REGS_RFLAGS 144
 #define REGS_RSP 152
 #define REGS_SS 160
+#define FIRST_RIP 48 /* from rsp after PUSH_FIRST */
+#define FIRST_RFLAGS 64
+#define FIRST_RSP 72
+#define BOUNCE_BYTES 56
+#define INFO_UPCALL_MASK 1
+#define CR4_FSGSBASE 0x10000
+#define RFLAGS_BOUNCED 0x2008d5  /* RFLAGS_GUEST, and not cleared: bounce.c */
+#define RFLAGS_CONSTANT 0x202
 
-    .macro PUSH_REGS
+    .macro PUSH_FIRST
     pushq %rdi
     pushq %rsi
     pushq %rdx
     pushq %rcx
     pushq %rax
+    .endm
+
+    .macro PUSH_OTHERS
     pushq %r8
     pushq %r9
     pushq %r10
@@ -75,15 +86,25 @@
     xorl %r13d, %r13d
     xorl %r14d, %r14d
     xorl %r15d, %r15d
-    /* AC from a guest would open its memory to stray accesses. */
+    .endm
+
+    /* AC from a guest would open its memory to stray accesses. SYSCALL clears
+     * it, and DF [x86/cpu.c, FMASK]. */
+    .macro CLEAR_FLAGS
     cmpb $0, entry_smap(%rip)
     je 1f
     clac
 1:  cld
     .endm
 
+    .macro PUSH_REGS
+    PUSH_FIRST
+    PUSH_OTHERS
+    CLEAR_FLAGS
+    .endm
+
     /* Leaves rsp at rip of the frame. */
-    .macro POP_REGS
+    .macro POP_OTHERS
     popq %r15
     popq %r14
     popq %r13
@@ -94,12 +115,20 @@
     popq %r10
     popq %r9
     popq %r8
+    .endm
+
+    .macro POP_FIRST
     popq %rax
     popq %rcx
     popq %rdx
     popq %rsi
     popq %rdi
     addq $8, %rsp
+    .endm
+
+    .macro POP_REGS
+    POP_OTHERS
+    POP_FIRST
     .endm
 
     /* A frame is an odd number of words: one more makes the call aligned. */
@@ -125,8 +154,10 @@ guest_entry:
     CALL_C trap_from_guest
 exit_guest:
     CALL_C guest_exit_work
-    POP_REGS
     swapgs
+    POP_OTHERS
+exit_first:
+    POP_FIRST
 iret_to_guest:
     iretq
 
@@ -240,6 +271,7 @@ stub_\n:
     STUB %n
     .set n, n + 1
     .endr
+    .noaltmacro
 
 /* ---- system call instructions --------------------------------------------- */
 
@@ -254,18 +286,25 @@ stub_\n:
     pushq %rcx
     pushq $0
     movl $\vector, 4(%rsp)
-    jmp guest_entry
     .endm
 
     .balign 16
     .globl entry_syscall
 entry_syscall:
     SYSCALL_ENTRY SEL_GUEST_CS64, VECTOR_SYSCALL
+    PUSH_FIRST
+    movq %gs:CPU_OFF_CURRENT, %rdi
+    cmpb $0, VCPU_OFF_IN_KERNEL(%rdi)
+    je straight_bounce
+    PUSH_OTHERS
+    CALL_C trap_hypercall
+    jmp exit_guest
 
     .balign 16
     .globl entry_syscall32
 entry_syscall32:
     SYSCALL_ENTRY SEL_GUEST_CS32, VECTOR_SYSCALL32
+    jmp guest_entry
 
 /* SYSENTER keeps neither rip, rsp nor rflags, and does not clear NT and TF. */
     .balign 16
@@ -283,6 +322,81 @@ entry_sysenter:
     pushq $0
     movl $VECTOR_SYSENTER, 4(%rsp)
     jmp guest_entry
+
+/*
+ * The system call of a guest's user mode, as bounce_callback does it, for the
+ * common case; rdi is the vCPU. Whatever is not common goes on in C, which
+ * begins anew, also when the guest's stack cannot be written. rcx and r11 are
+ * the guest's; nothing but the stores of the frame uses them, and no
+ * instruction here branches by or to what the guest gave. Nothing can be due
+ * on the way out: who wants something of this CPU sends an interrupt, and
+ * events are masked as before or more.
+ */
+    .macro TO_GUEST value, at
+1:  movq \value, \at(%rsi)
+    .pushsection .fixup_table, "a"
+    .quad 1b, bounce_in_c
+    .popsection
+    .endm
+
+straight_bounce:
+    movq VCPU_OFF_INFO(%rdi), %rax
+    cmpb $0, INFO_UPCALL_MASK(%rax)
+    jne bounce_in_c
+    testl $CR4_FSGSBASE, VCPU_OFF_CR4(%rdi)
+    jz bounce_in_c
+    cmpq $0, VCPU_OFF_SYSCALL(%rdi)
+    je bounce_in_c
+    movq VCPU_OFF_KERNEL_SP(%rdi), %rsi
+    andq $-16, %rsi
+    subq $BOUNCE_BYTES, %rsi
+    movabsq $HV_END, %rdx       /* a kernel with its stack below: in C */
+    cmpq %rdx, %rsi
+    jb bounce_in_c
+    movq tlb_clock(%rip), %rdx
+    movq VCPU_OFF_KERNEL_ROOT(%rdi), %rax
+    shlq $12, %rax
+    movq %rax, %cr3             /* no speculation with rsi before the check */
+    movq %rax, %gs:CPU_OFF_CR3
+    movq %rdx, %gs:CPU_OFF_TLB_SEEN
+    movq %gs:CPU_OFF_SCRATCH, %rdx
+guest_copy_bounce:
+    cmpb $0, entry_smap(%rip)
+    je 2f
+    stac
+2:  TO_GUEST %rcx, 0
+    TO_GUEST %r11, 8
+    TO_GUEST %rcx, 16
+    TO_GUEST $SEL_GUEST_CS64, 24
+    TO_GUEST %r11, 32
+    TO_GUEST %rdx, 40
+    TO_GUEST $SEL_GUEST_DS, 48
+    cmpb $0, entry_smap(%rip)
+    je bounce_into_kernel
+    clac
+bounce_into_kernel:
+    movq VCPU_OFF_INFO(%rdi), %rax
+    movb VCPU_OFF_SYSCALL_MASKS(%rdi), %dl
+    movb %dl, INFO_UPCALL_MASK(%rax)
+    movb $1, VCPU_OFF_IN_KERNEL(%rdi)
+    movq VCPU_OFF_SYSCALL(%rdi), %rax
+    movq %rax, FIRST_RIP(%rsp)
+    movl %r11d, %edx
+    andl $RFLAGS_BOUNCED, %edx
+    orl $RFLAGS_CONSTANT, %edx
+    movq %rdx, FIRST_RFLAGS(%rsp)
+    movq %rsi, FIRST_RSP(%rsp)
+    movq VCPU_OFF_GS_KERNEL(%rdi), %rdx
+    swapgs
+    rdgsbase %rax
+    movq %rax, VCPU_OFF_GS_USER(%rdi)
+    wrgsbase %rdx
+    jmp exit_first
+bounce_in_c:
+    PUSH_OTHERS
+    CLEAR_FLAGS
+    CALL_C trap_from_guest
+    jmp exit_guest
 
 /* ---- where a CPU begins to run guests -------------------------------------- */
 
@@ -309,6 +423,7 @@ stack_wipe:
     .balign 8
     .globl trap_entry_table
 trap_entry_table:
+    .altmacro
     .set n, 0
     .rept 256
     STUB_ADDRESS %n

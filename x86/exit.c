@@ -165,10 +165,22 @@ static void deliver(struct vcpu *v, struct regs *r)
     }
 }
 
-void guest_exit_work(struct regs *r)
+/* Nothing of what the list above names. Only a world switch makes a selector
+ * wait for the callback, and whoever stops a vCPU or ends its domain kicks the
+ * CPU, so that the two flags say all there is of the first. */
+static bool nothing_due(const struct cpu *cpu)
 {
-    struct cpu *cpu = this_cpu();
-    for (;;) {
+    const struct vcpu *v = cpu->current;
+    return (atomic_load32(&cpu->kicked) | cpu->resched) == 0 &&
+           atomic_load32(&v->nmi_pending) == 0 &&
+           atomic_load64(&v->pend_sel) == 0 &&
+           (atomic_load8(&v->info->upcall_pending) == 0 ||
+            atomic_load8(&v->info->upcall_mask) != 0);
+}
+
+static NO_INLINE void exit_work(struct cpu *cpu, struct regs *r)
+{
+    do {
         if (atomic_swap32(&cpu->kicked, 0) != 0) {
             cpu->resched = 1;
         }
@@ -177,10 +189,14 @@ void guest_exit_work(struct regs *r)
             world_switch(cpu, r);
         }
         deliver(cpu->current, r);
-        if (atomic_load32(&cpu->kicked) == 0 &&
-            !must_leave(cpu, cpu->current)) {
-            return;
-        }
+    } while (atomic_load32(&cpu->kicked) != 0 || must_leave(cpu, cpu->current));
+}
+
+void guest_exit_work(struct regs *r)
+{
+    struct cpu *cpu = this_cpu();
+    if (!nothing_due(cpu)) {
+        exit_work(cpu, r);
     }
 }
 

@@ -82,6 +82,22 @@ static inline void hw_wrmsr(u32 msr, u64 v)
                      : "memory");
 }
 
+/* Set the base that SWAPGS would bring, and say what it was, with CR4.FSGSBASE
+ * on: the same as by KERNEL_GS_BASE, and cheaper. In one piece, since GS is
+ * not ours in between. */
+static inline u64 hw_swap_other_gs_base(u64 base)
+{
+    u64 was;
+    __asm__ volatile("swapgs\n\t"
+                     "rdgsbase %0\n\t"
+                     "wrgsbase %1\n\t"
+                     "swapgs"
+                     : "=&r"(was)
+                     : "r"(base)
+                     : "memory");
+    return was;
+}
+
 /* ---- control registers ------------------------------------------------- */
 
 #define CR0_MP 0x00000002ull

@@ -75,26 +75,76 @@ static inline u64 hw_copy_checked(void *to, const void *from, u64 bytes)
     return words;
 }
 
-/* One aligned or unaligned 8-byte word. False on a fault. */
-static inline bool hw_load_checked(u64 *to, const void *from)
+/* Copies of 4 bytes and of 1, 2, 4 or 8 words, without a loop. False on
+ * a fault: what lies behind it is not copied. */
+#define HW_FIXUP_BAD(from)                                                     \
+    ".pushsection .fixup_table, \"a\"\n\t"                                     \
+    ".quad " #from ", %l[bad]\n\t"                                             \
+    ".popsection\n\t"
+#define HW_COPY_ONE(at, size, part)                                            \
+    "1: mov" #size " " #at "(%[from]), %%" #part "\n\t"                        \
+    "2: mov" #size " %%" #part ", " #at "(%[to])\n\t" HW_FIXUP_BAD(1b)         \
+        HW_FIXUP_BAD(2b)
+#define HW_COPY_SIZED(bytes, parts)                                            \
+    static inline bool hw_copy_##bytes(void *to, const void *from)             \
+    {                                                                          \
+        __asm__ goto volatile(parts                                            \
+                              :                                                \
+                              : [from] "r"(from), [to] "r"(to)                 \
+                              : "rax", "memory"                                \
+                              : bad);                                          \
+        return true;                                                           \
+    bad:                                                                       \
+        return false;                                                          \
+    }
+#define HW_COPY_WORD(at) HW_COPY_ONE(at, q, rax)
+
+HW_COPY_SIZED(4, HW_COPY_ONE(0, l, eax))
+HW_COPY_SIZED(8, HW_COPY_WORD(0))
+HW_COPY_SIZED(16, HW_COPY_WORD(0) HW_COPY_WORD(8))
+HW_COPY_SIZED(32,
+              HW_COPY_WORD(0) HW_COPY_WORD(8) HW_COPY_WORD(16) HW_COPY_WORD(24))
+HW_COPY_SIZED(64, HW_COPY_WORD(0) HW_COPY_WORD(8) HW_COPY_WORD(16)
+                      HW_COPY_WORD(24) HW_COPY_WORD(32) HW_COPY_WORD(40)
+                          HW_COPY_WORD(48) HW_COPY_WORD(56))
+
+/* Words of a frame between a guest's stack and registers: w[0..8] from the
+ * return frame of iret.c; what bounce.c makes, of which w[2], an error code,
+ * lies below ret and is overwritten by w[1] where a frame has none. */
+#define HW_WORD_AT(instruction) "1: movq " instruction "\n\t" HW_FIXUP(1b, 2f)
+#define HW_LOAD_WORD(n) HW_WORD_AT(#n "*8(%[from]), %[w" #n "]")
+#define HW_LOADED(n) [w##n] "=&r"(w[n])
+#define HW_STORED(n) [w##n] "r"(w[n])
+#define HW_FRAME_DONE "jmp 3f\n2: movl $1, %[bad]\n3:"
+static inline bool hw_load_frame(u64 w[9], const void *from)
 {
     u32 bad = 0;
-    u64 value = 0;
-    __asm__ volatile(HW_MAY_FAULT("movq (%[from]), %[value]")
-                     : [value] "+r"(value), [bad] "+r"(bad)
+    __asm__ volatile(HW_LOAD_WORD(0) HW_LOAD_WORD(1) HW_LOAD_WORD(2)
+                         HW_LOAD_WORD(3) HW_LOAD_WORD(4) HW_LOAD_WORD(5)
+                             HW_LOAD_WORD(6) HW_LOAD_WORD(7) HW_LOAD_WORD(8)
+                                 HW_FRAME_DONE
+                     : [bad] "+&r"(bad), HW_LOADED(0), HW_LOADED(1),
+                       HW_LOADED(2), HW_LOADED(3), HW_LOADED(4), HW_LOADED(5),
+                       HW_LOADED(6), HW_LOADED(7), HW_LOADED(8)
                      : [from] "r"(from)
                      : "memory");
-    *to = value;
     return bad == 0;
 }
 
-static inline bool hw_store_checked(void *to, u64 value)
+static inline bool hw_store_frame(u64 sp, u64 ret, const u64 w[8])
 {
     u32 bad = 0;
-    __asm__ volatile(HW_MAY_FAULT("movq %[value], (%[to])")
-                     : [bad] "+r"(bad)
-                     : [value] "r"(value), [to] "r"(to)
-                     : "memory");
+    __asm__ volatile(
+        HW_WORD_AT("%[w2], -8(%[ret])") HW_WORD_AT("%[w0], (%[sp])")
+            HW_WORD_AT("%[w1], 8(%[sp])") HW_WORD_AT("%[w3], (%[ret])")
+                HW_WORD_AT("%[w4], 8(%[ret])") HW_WORD_AT("%[w5], 16(%[ret])")
+                    HW_WORD_AT("%[w6], 24(%[ret])")
+                        HW_WORD_AT("%[w7], 32(%[ret])") HW_FRAME_DONE
+        : [bad] "+&r"(bad)
+        : [sp] "r"(sp), [ret] "r"(ret), HW_STORED(0), HW_STORED(1),
+          HW_STORED(2), HW_STORED(3), HW_STORED(4), HW_STORED(5), HW_STORED(6),
+          HW_STORED(7)
+        : "memory");
     return bad == 0;
 }
 

@@ -36,11 +36,12 @@ static const struct msr_rule rules[] = {
 #undef M
 };
 
+/* From the end, where the bases are. */
 static const struct msr_rule *rule_of(u32 msr)
 {
-    for (u32 i = 0; i < ARRAY_COUNT(rules); i++) {
-        if (rules[i].number == msr) {
-            return &rules[i];
+    for (u32 i = ARRAY_COUNT(rules); i > 0; i--) {
+        if (rules[i - 1].number == msr) {
+            return &rules[i - 1];
         }
     }
     return NULL;

@@ -109,6 +109,7 @@ static inline bool address_is_canonical(u64 va)
 struct regs *guest_regs(void);
 /* Entry points of entry.S. */
 void trap_from_guest(struct regs *r);
+void trap_hypercall(struct regs *r);
 void trap_from_host(struct regs *r);
 void trap_iret_failed(struct regs *fault);
 /* 1: the CPU has SMAP and it is on. */
@@ -133,6 +134,13 @@ bool bounce_may_raise(const struct vcpu *v, u32 vector);
 /* Where to go on after a fault at rip, or 0. */
 u64 fixup_find(u64 rip);
 
+/* ---- iret.c -----------------------------------------------------------------
+ */
+
+/* The iret hypercall, of guest kernel mode: go on where the frame on its stack
+ * says. No frame, or nowhere to go: the domain ends. */
+void trap_iret(struct vcpu *v, struct regs *r);
+
 /* ---- fault.c, ptwrite.c -----------------------------------------------------
  */
 
@@ -147,8 +155,8 @@ bool ptwrite_emulate(struct vcpu *v, struct regs *r, u64 address);
 /* #GP and #UD from a guest: do the privileged instruction, or deliver. */
 void emul_protection(struct vcpu *v, struct regs *r);
 void emul_undefined(struct vcpu *v, struct regs *r);
-/* Bytes at rip, at most 15; the number that could be read. */
-u32 emul_fetch(const struct regs *r, u8 bytes[15]);
+/* Bytes at rip, at most 15; the number that could be read. Room for 16. */
+u32 emul_fetch(const struct regs *r, u8 bytes[16]);
 /* Is the code segment 64-bit code? */
 bool seg_is_long(const struct vcpu *v, u64 cs);
 /* rip goes past an instruction that was done for the guest. */
@@ -185,8 +193,10 @@ void ctxsw_save(struct vcpu *v, const struct regs *r);
 void ctxsw_load(struct vcpu *v, struct regs *r);
 /* Leave the address space of the domain; no vCPU is loaded after. */
 void ctxsw_unload(struct vcpu *v, struct regs *r);
-/* Change between guest kernel and guest user mode: root, GS base. */
-void ctxsw_set_mode(struct vcpu *v, bool kernel);
+/* To guest kernel mode if v is not in it; from it to user mode: root, GS base.
+ */
+void ctxsw_to_kernel(struct vcpu *v);
+void ctxsw_to_user(struct vcpu *v);
 /* Write CR0.TS, CR4 and the debug registers as v wants them. */
 void ctxsw_load_control(const struct vcpu *v);
 void ctxsw_load_debug(const struct vcpu *v);

@@ -64,7 +64,7 @@ bool ptwrite_emulate(struct vcpu *v, struct regs *r, u64 address)
     if (!find_table(v, address, &l1, &entry)) {
         return false;
     }
-    u8 bytes[INSN_BYTES_MAX];
+    u8 bytes[INSN_ROOM];
     struct insn in;
     const u32 count = emul_fetch(r, bytes);
     if (!seg_is_long(v, r->cs) || decode(bytes, count, &in) != DECODE_OK) {

@@ -118,7 +118,6 @@ s64 hc_callback_syscall32(struct hc_call *c, struct arg_callback *a)
 s64 hc_stack_switch(struct hc_call *c)
 {
     /* ss is ours to choose; the address is checked when it is used. */
-    c->v->kernel_ss = SEL_GUEST_DS;
     c->v->kernel_sp = c->arg[1];
     return RC_OK;
 }

@@ -30,7 +30,6 @@ _Static_assert(sizeof(struct regs) == 168, "entry.S knows this layout");
 #define VECTOR_SYSCALL 0x100
 #define VECTOR_SYSCALL32 0x101
 #define VECTOR_SYSENTER 0x102
-#define VECTOR_RETURNED 0x103 /* the iret hypercall has replaced all of it */
 
 /* Interrupt vectors we program. */
 #define VEC_TIMER 0xf0

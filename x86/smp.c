@@ -38,7 +38,7 @@ static u32 reported;                /* [a] CPUs that came up, ever */
 static u64 reported_at;             /* [a] the newest CPU's clock at that */
 static u32 opened;                  /* [a] start-up is complete */
 static u32 stopping;                /* [a] 1 + the CPU that stops everybody */
-static u64 tlb_clock = 1;           /* [a] */
+u64 tlb_clock = 1;                  /* [a] goes on with each stamp */
 
 u32 smp_cpu_count(void)
 {
@@ -199,7 +199,8 @@ u64 tlb_seen(u32 cpu)
 void tlb_load_root(u64 cr3)
 {
     struct cpu *const c = this_cpu();
-    const u64 value = atomic_add64(&tlb_clock, 1) + 1;
+    /* Read first: beyond the stamps of all that this flush is to see. */
+    const u64 value = atomic_load64(&tlb_clock);
     hw_write_cr3(cr3);
     c->cr3 = cr3;
     atomic_store64(&c->tlb_seen, value);

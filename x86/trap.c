@@ -55,7 +55,19 @@ static bool interrupt(u32 vector)
     }
 }
 
-static void trap_hypercall(struct vcpu *v, struct regs *r)
+#define VCPU_AT(field, at)                                                     \
+    _Static_assert(offsetof(struct vcpu, field) == VCPU_OFF_##at, "entry.S")
+VCPU_AT(info, INFO);
+VCPU_AT(kernel_sp, KERNEL_SP);
+VCPU_AT(kernel_root, KERNEL_ROOT);
+VCPU_AT(gs_base_kernel, GS_KERNEL);
+VCPU_AT(gs_base_user, GS_USER);
+VCPU_AT(cr4, CR4);
+VCPU_AT(in_kernel, IN_KERNEL);
+VCPU_AT(callback[CALLBACK_SYSCALL].address, SYSCALL);
+VCPU_AT(callback[CALLBACK_SYSCALL].mask_events, SYSCALL_MASKS);
+
+static NO_INLINE void hypercall(struct vcpu *v, struct regs *r)
 {
     struct hc_call c = {
         .v = v,
@@ -64,9 +76,6 @@ static void trap_hypercall(struct vcpu *v, struct regs *r)
         .in_multicall = false,
     };
     const s64 result = dispatch(&c);
-    if (r->vector == VECTOR_RETURNED) {
-        return;
-    }
     if (result == RC_PREEMPT) {
         /* Again from the SYSCALL instruction, with what is left to do. */
         r->rdi = c.arg[0];
@@ -81,12 +90,19 @@ static void trap_hypercall(struct vcpu *v, struct regs *r)
     r->rax = (u64)result;
 }
 
+void trap_hypercall(struct regs *r)
+{
+    struct vcpu *v = this_cpu()->current;
+    if (r->rax == NR_IRET) {
+        trap_iret(v, r);
+    } else {
+        hypercall(v, r);
+    }
+}
+
+/* A system call of user mode, or one that no guest kernel makes. */
 static void trap_syscall(struct vcpu *v, struct regs *r)
 {
-    if (r->vector == VECTOR_SYSCALL && v->in_kernel) {
-        trap_hypercall(v, r);
-        return;
-    }
     const enum callback_kind kind =
         r->vector == VECTOR_SYSCALL    ? CALLBACK_SYSCALL
         : r->vector == VECTOR_SYSENTER ? CALLBACK_SYSENTER
@@ -114,7 +130,7 @@ static void trap_debug(struct vcpu *v, struct regs *r)
 /* INT3 and INTO come by gates that are open to ring 3: whether a program may
  * use them is for the guest's trap table to say. If not, #GP at the
  * instruction, of one byte or, as INT n, of two. */
-static void trap_software(struct vcpu *v, struct regs *r)
+static NO_INLINE void trap_software(struct vcpu *v, struct regs *r)
 {
     u8 last = 0;
     if (v->in_kernel || bounce_may_raise(v, r->vector)) {

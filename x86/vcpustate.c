@@ -47,7 +47,6 @@ void vcpustate_reset(struct vcpu *v)
 {
     memset(v->callback, 0, sizeof(v->callback));
     v->kernel_sp = 0;
-    v->kernel_ss = SEL_GUEST_DS;
     v->in_kernel = true;
     v->nmi_masked = false;
     atomic_store32(&v->nmi_pending, 0);
