@@ -42,9 +42,8 @@ enum mf_header_flags {
     MF_DEBUG_EXIT = 1,   /* leave QEMU through isa-debug-exit at port 0xf4 */
     MF_CONSOLE_MUX = 2,  /* second serial port carries all consoles, framed */
     MF_AUDIT_SERIAL = 4, /* third serial port carries audit records */
-    MF_TEST_WALKER = 8,  /* walk own tables at each world switch (slow) */
-    MF_TEST_FRAMES = 16, /* recount a tenant's frames at its calls (slow) */
-    MF_HEADER_FLAGS = 31
+    MF_TEST_FRAMES = 8,  /* recount a tenant's frames at its calls (slow) */
+    MF_HEADER_FLAGS = 15
 };
 
 enum mf_role { MF_ROLE_TENANT = 0, MF_ROLE_COUNT };

@@ -24,8 +24,7 @@ static const struct {
     u32 flag;
 } flag_names[] = {
     { "debug-exit", MF_DEBUG_EXIT },     { "console-mux", MF_CONSOLE_MUX },
-    { "audit-serial", MF_AUDIT_SERIAL }, { "test-walker", MF_TEST_WALKER },
-    { "test-frames", MF_TEST_FRAMES },
+    { "audit-serial", MF_AUDIT_SERIAL }, { "test-frames", MF_TEST_FRAMES },
 };
 
 static void parse_flags(struct options *options, const char *text,
@@ -42,7 +41,7 @@ static void parse_flags(struct options *options, const char *text,
         if (i == ARRAY_COUNT(flag_names)) {
             argp_error(state,
                        "--flags: '%.*s' is none of debug-exit, "
-                       "console-mux, audit-serial, test-walker, test-frames",
+                       "console-mux, audit-serial, test-frames",
                        (int)bytes, text);
             return;
         }
@@ -89,7 +88,7 @@ static const struct argp_option pack_options[] = {
       "The kernel for --iso (build/ringfence.elf)", 0 },
     { "flags", OPTION_FLAGS, "LIST", 0,
       "Of debug-exit, console-mux, "
-      "audit-serial, test-walker, test-frames",
+      "audit-serial, test-frames",
       0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };

@@ -105,7 +105,6 @@ static bool module_make(const struct run_options *options,
 {
     u32 flags = MF_DEBUG_EXIT | MF_CONSOLE_MUX | MF_AUDIT_SERIAL;
 
-    flags |= options->is_walker ? MF_TEST_WALKER : 0;
     flags |= options->is_frames ? MF_TEST_FRAMES : 0;
     if (options->module != NULL) {
         *module = text_format("%s", options->module);

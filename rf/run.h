@@ -41,7 +41,6 @@ struct run_options {
     bool is_iso;
     bool is_uefi;
     bool is_kvm;
-    bool is_walker;
     bool is_frames;
     bool is_quiet;
     const char *cpu;

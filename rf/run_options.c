@@ -29,7 +29,6 @@ enum {
     OPTION_UEFI,
     OPTION_HYPERVISOR,
     OPTION_MODULE,
-    OPTION_WALKER,
     OPTION_FRAMES
 };
 
@@ -56,8 +55,6 @@ static const struct argp_option run_argp_options[] = {
       "The kernel (build/ringfence.elf)", 0 },
     { "module", OPTION_MODULE, "FILE", 0,
       "Boot this module; the tenant files only name the consoles", 0 },
-    { "test-walker", OPTION_WALKER, NULL, 0,
-      "Have the host check its address space at each switch (slow)", 0 },
     { "test-frames", OPTION_FRAMES, NULL, 0,
       "Have the host recount a tenant's frames at its calls (slow)", 0 },
     { "quiet", 'q', NULL, 0, "Do not say how the run ended", 0 },
@@ -113,9 +110,6 @@ static error_t parse_switch(int key, struct run_options *options)
         return 0;
     case OPTION_ISO:
         options->is_iso = true;
-        return 0;
-    case OPTION_WALKER:
-        options->is_walker = true;
         return 0;
     case OPTION_FRAMES:
         options->is_frames = true;

@@ -87,7 +87,7 @@ format:
 golden: $(B)/rf
 	@RF=$(B)/rf tests/rf_golden.sh
 
-boot: all guests
+boot: all guests $(B)/walker/walker.so
 	@tests/boot/run
 
 # A sample by default; FULL=1, PERCENT=N, SEED=N
@@ -145,6 +145,12 @@ $(B)/bounds/bounds.so: tests/bounds/bounds.c tests/bounds/qemu_plugin.h
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
 	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+# The walker looks at the machine's memory from outside, by the same interface.
+$(B)/walker/walker.so: tests/walker/walker.c tests/bounds/qemu_plugin.h
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -MMD -MP -fPIC -shared -o $@ $<
 
 bounds: all guests $(B)/bounds/bounds.so
 	@tests/bounds/run

@@ -27,7 +27,6 @@
 #include "x86/hw.h"
 #include "x86/hwfault.h"
 #include "x86/private.h"
-#include "x86/walker.h"
 
 #define RECORDS_A_TURN 1u
 #define IDLE_RETRY_NS 1000000ull
@@ -60,7 +59,6 @@ static void release(struct cpu *cpu, struct regs *r)
     if (v != NULL) {
         ctxsw_save(v, r);
         ctxsw_unload(v, r);
-        walker_check(NULL);
     }
 }
 
@@ -132,7 +130,6 @@ static void world_switch(struct cpu *cpu, struct regs *r)
         release(cpu, r);
         sched_left(cpu->id);
         ctxsw_load(next, r);
-        walker_check(next->domain);
     } else {
         sched_left(cpu->id);
     }

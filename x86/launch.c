@@ -25,7 +25,6 @@
 #include "x86/print.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
-#include "x86/walker.h"
 
 static void attach_images(struct domain *d, const struct manifest *m,
                           const u8 *module)
@@ -119,7 +118,6 @@ void launch_all(const struct mf_header *h)
 {
     const u8 *module = (const u8 *)h - MF_OFFSET;
 
-    walker_enable((h->flags & MF_TEST_WALKER) != 0);
     hostcon_init((h->flags & MF_CONSOLE_MUX) != 0);
     make_frame_table();
     domtables_init(gdt_page_frame());

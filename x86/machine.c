@@ -14,7 +14,6 @@
 #include "x86/image.h"
 #include "x86/serial.h"
 #include "x86/smp.h"
-#include "x86/walker.h"
 
 #define EXIT_PORT 0xf4u
 #define PM1_SLP_EN 0x2000u
@@ -39,7 +38,6 @@ void arch_machine_off(u32 code)
 {
     hw_cli();
     smp_stop_others();
-    walker_report();
     if (debug_exit) {
         hw_out32(EXIT_PORT, code);
     }

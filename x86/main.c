@@ -24,7 +24,6 @@
 #include "x86/serial.h"
 #include "x86/smp.h"
 #include "x86/speculation.h"
-#include "x86/walker.h"
 
 #define BOOT_MAP_BYTES 0x100000000ull /* what the boot tables show */
 #define TRAMPOLINE_FIRST 0x8u
@@ -128,9 +127,6 @@ void main_on_own_stack(void)
     const struct mf_header *const plan = launch_check();
     launch_all(plan); /* every tenant is built, none has run */
     paging_seal();    /* nothing writes the sealed data again */
-    arch_log("checked: hypervisor tables, %lu entries, "
-             "0 writable and executable\n",
-             walker_verify());
     smp_open();
     cpu_loop();
 }
