@@ -4,6 +4,7 @@
 #   check   rules of the house that a script can check (scripts/check)
 #   unit    tests/*_test.c under ASan and UBSan, by gcc and by clang
 #   bounds  longest stretches of ring 0, in instructions (tests/bounds)
+#   paths   what each way through ring 0 costs, against its budget (tests/paths)
 #   golden  what rf answers, against stored text
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
@@ -134,6 +135,7 @@ help:
 	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make bench     against native Linux and Xen; BENCH=full BASE=REV FRESH=1"
 	@echo "make bench-profile   one row by function; ROW=null SYSTEM=ringfence LINES=1"
+	@echo "make paths     instructions of each way through ring 0; PROFILE=1 for functions"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
@@ -157,6 +159,22 @@ bounds: all guests $(B)/bounds/bounds.so
 
 bounds-short: all guests $(B)/bounds/bounds.so
 	@tests/bounds/run --short
+
+# ---- what each way through ring 0 costs (tests/paths) ------------------------
+.PHONY: paths
+$(B)/paths/paths.so: tests/paths/paths.c tests/bounds/qemu_plugin.h
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+$(B)/paths/load: tests/paths/load.c
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -std=gnu11 -O2 $(WARN) -static -o $@ $<
+
+# PROFILE=1: all paths of each operation, with their functions
+paths: all $(GUESTS)/vmlinuz-amd64 $(B)/rf $(B)/paths/paths.so $(B)/paths/load
+	@tests/paths/run $(if $(PROFILE),--profile)
 
 # Proofs of units of the kernel; U=NAME for one. See proofs/README.md.
 .PHONY: prove

@@ -6,6 +6,10 @@
 
 #define NEW_USER_BASEPTR 15u
 #define HOLE 0x0000800000000000ull
+#define HV_STACKS 0xffff828000000040ull /* into the block of CPU 0 */
+#define HV_AFTER 0xffff880000000000ull
+#define FLAG_IF 0x200u
+#define CR4_FSGSBASE 0x10000ull
 
 static u64 va_of(const volatile void *p)
 {
@@ -17,14 +21,25 @@ __asm__(".text\n"
         ".globl undefined\n"
         "undefined: ud2\n");
 
-static void to_user(void)
+void user_call(void);
+__asm__(".text\n"
+        ".globl user_call\n"
+        "user_call: syscall\n");
+
+static void to_user_at(void (*code)(void))
 {
     static u64 frame[9];
-    frame[4] = (u64)(uintptr_t)undefined;
+    frame[4] = (u64)(uintptr_t)code;
     frame[5] = CS_KERNEL;
     frame[7] = va_of(scratch[7]) + PAGE_BYTES - 256;
+    frame[6] = FLAG_IF;
     frame[8] = SS_KERNEL;
     raw_iret(frame);
+}
+
+static void to_user(void)
+{
+    to_user_at(undefined);
 }
 
 /* The hypercall, with the stack pointer given; never comes back. */
@@ -58,12 +73,30 @@ void mode_iret_nobody(void)
     to_user();
 }
 
-void mode_stack_hv(void)
+static void bad_stack(u64 top, void (*code)(void))
 {
     const u64 root = table_of(va_of(scratch[0]), 4);
     (void)mmu_ext(NEW_USER_BASEPTR, root, 0);
-    (void)call_stack_switch(SS_KERNEL, 0xffff828000010000ull, 0, 0);
-    to_user();
+    (void)call_stack_switch(SS_KERNEL, top, 0, 0);
+    to_user_at(code);
+}
+
+void mode_stack_hv(void)
+{
+    bad_stack(HV_STACKS, undefined);
+}
+
+/* With FSGSBASE on and no event masked, a system call takes the short way. */
+void mode_call_stack_hv(void)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(CR4_FSGSBASE));
+    bad_stack(HV_STACKS, user_call);
+}
+
+void mode_call_stack_nowhere(void)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(CR4_FSGSBASE));
+    bad_stack(HV_AFTER + 0x10000, user_call);
 }
 
 void mode_stack_readonly(void)

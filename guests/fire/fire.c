@@ -17,6 +17,8 @@
 #define NM 7u
 #define BP 3u
 #define FLAG_TF 0x100u
+#define FLAG_IF 0x200u
+#define CR4_FSGSBASE 0x10000ull
 #define FLAGS_COMPARED 0xcd5u
 #define FLAGS_SET 0x8d5u
 #define PIN_L1 0u
@@ -154,6 +156,20 @@ static void programs(void)
     expect("program-32", "vector", met, UD);
 }
 
+static void write_cr4(u64 value)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(value));
+}
+
+/* A system call as Linux makes it: with FSGSBASE, and open to events. */
+static void straight(void)
+{
+    write_cr4(CR4_FSGSBASE);
+    program("straight", program_call, FLAG_IF, 0);
+    my_info()->upcall_mask = 1;
+    write_cr4(0);
+}
+
 /* Returns that the processor refuses. */
 static void bad_returns(void)
 {
@@ -243,6 +259,7 @@ static void round(void)
     take("float", way_float, 0);
     take("target", way_target, 0);
     programs();
+    straight();
     bad_returns();
     faults();
     table_store();

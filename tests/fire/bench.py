@@ -299,7 +299,7 @@ class Bench:
         not sleep when it has had its interrupt."""
         machine = self.machine
         halt = next(i.address for i in self.image.instructions
-                    if i.path == 'guest_exit_work' and i.text == 'hlt')
+                    if i.path == 'exit_work' and i.text == 'hlt')
         if not self.arrive(halt, REST_S):
             raise Failure('nobody sleeps')
         self.raise_event(event)
