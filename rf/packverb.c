@@ -23,8 +23,10 @@ static const struct {
     const char *name;
     u32 flag;
 } flag_names[] = {
-    { "debug-exit", MF_DEBUG_EXIT },     { "console-mux", MF_CONSOLE_MUX },
-    { "audit-serial", MF_AUDIT_SERIAL }, { "test-frames", MF_TEST_FRAMES },
+    { "debug-exit", MF_DEBUG_EXIT },
+    { "console-mux", MF_CONSOLE_MUX },
+    { "audit-serial", MF_AUDIT_SERIAL },
+    { "test-frames", MF_TEST_FRAMES },
 };
 
 static void parse_flags(struct options *options, const char *text,
