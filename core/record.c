@@ -26,6 +26,7 @@
 #define PORT_PATIENCE_NS 5000000000ull
 /* All slots at 115,200 baud take 23 s. */
 #define FLUSH_PATIENCE_NS 30000000000ull
+#define REPORT_NS 10000000ull /* between two of what the router reports */
 #define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
 
 static struct lock log_lock;
@@ -36,6 +37,8 @@ static u32 waiting;                  /* [a] 1: something is to be sent */
 static u32 sending;                  /* [a] a CPU is at it */
 static u32 exported;                 /* [a] 1: there is a port for records */
 static ns_t summaries_at = NS_NEVER; /* [a] counts are to be shown then */
+
+static ns_t reports_at; /* [a] the router has its turn then */
 
 /* By the sending CPU alone: the record that is going out. */
 static struct audit_record out;
@@ -123,6 +126,20 @@ static void write_summary(u32 id)
     }
 }
 
+static void actor_is(struct audit_record *note, const struct vcpu *v)
+{
+    note->actor = v->domain->id;
+    note->actor_vcpu = (u16)v->id;
+    note->actor_kernel = v->in_kernel;
+    note->actor_incarnation = v->domain->incarnation;
+}
+
+static void target_is(struct audit_record *note, const struct domain *d)
+{
+    note->target = d->id;
+    note->target_incarnation = d->incarnation;
+}
+
 /* A note on d; false when nobody wants it. */
 static bool life_note(struct audit_record *note, const struct domain *d,
                       enum audit_event event)
@@ -133,8 +150,7 @@ static bool life_note(struct audit_record *note, const struct domain *d,
         return false;
     }
     audit_note_init(note, event);
-    note->target = d->id;
-    note->target_incarnation = d->incarnation;
+    target_is(note, d);
     text_field(note, AUDIT_FIELD_NAME, d->name);
     return true;
 }
@@ -184,13 +200,80 @@ void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
         return;
     }
     audit_note_init(&note, AUDIT_FRAME_FAULT);
-    note.target = d->id;
-    note.target_incarnation = d->incarnation;
+    target_is(&note, d);
     note.arg[0] = fault;
     note.arg[1] = where;
     note.arg[2] = expected << 32 | (found & U32_MAX);
     text_field(&note, AUDIT_FIELD_NAME, d->name);
     append_surely(&note);
+}
+
+static void act_note(struct audit_record *note, const struct record_act *act)
+{
+    audit_note_init(note, act->event);
+    actor_is(note, act->v);
+    note->arg[0] = act->right;
+    if (act->target != NULL) {
+        target_is(note, act->target);
+    }
+    if (audit_field_add(note, AUDIT_FIELD_ARGS, act->args, act->bytes) !=
+        RC_OK) {
+        arch_panic("record: arguments do not fit");
+    }
+    act->v->budget = 0; /* a record takes most of what a call may take */
+}
+
+enum rc record_act_begin(struct record_act *act)
+{
+    u64 *const used = &act->v->domain->rights_used;
+    const u64 bit = act->event == AUDIT_RIGHT_USED ? 1ull << act->right : 0;
+    const struct audit_now now = now_here();
+    struct audit_record note;
+    enum rc rc = RC_OK;
+
+    if (act->event == AUDIT_NONE || atomic_load32(&ready) == 0 ||
+        (atomic_load64(used) & bit) != 0) {
+        return RC_OK;
+    }
+    act_note(&note, act);
+    if (act->event == AUDIT_NET_DENIED) {
+        note.decision = AUDIT_DENIED;
+        if (now.mono_ns < atomic_load64(&reports_at)) {
+            return RC_EAGAIN;
+        }
+        atomic_store64(&reports_at, now.mono_ns + REPORT_NS);
+    }
+    if (act->event == AUDIT_ACT || act->event == AUDIT_ACT_STOP) {
+        lock_take(&log_lock);
+        rc = audit_begin(&audit_log, &now, &note, &act->ticket);
+        lock_drop(&log_lock);
+        atomic_store32(&waiting, 1);
+    } else {
+        rc = append(&note);
+    }
+    arch_interrupts();
+    if (rc == RC_OK) {
+        (void)atomic_or64(used, bit);
+    }
+    return rc;
+}
+
+void record_act_end(struct record_act *act, s64 result)
+{
+    const struct audit_now now = now_here();
+    struct audit_record note;
+
+    if (act->ticket.slots == 0) {
+        return;
+    }
+    act_note(&note, act);
+    note.decision = result < 0 ? AUDIT_FAILED : AUDIT_ALLOWED;
+    note.result = (s32)result;
+    lock_take(&log_lock);
+    audit_end(&audit_log, &now, &note, &act->ticket);
+    lock_drop(&log_lock);
+    atomic_store32(&waiting, 1);
+    arch_interrupts();
 }
 
 enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
@@ -208,10 +291,7 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
     note.decision = AUDIT_DENIED;
     note.result = rc;
     note.reason = why;
-    note.actor = d->id;
-    note.actor_vcpu = (u16)v->id;
-    note.actor_kernel = v->in_kernel;
-    note.actor_incarnation = d->incarnation;
+    actor_is(&note, v);
     note.arg[0] = nr;
     note.arg[1] = sub;
     note.arg[2] = arch_guest_rip();
@@ -248,7 +328,7 @@ void record_summaries(ns_t now_ns)
     atomic_store64(&summaries_at, NS_NEVER);
     const u64 before = audit_log.next;
 
-    for (u32 i = 1; i <= domain_count && next != now_ns; i++) {
+    for (u32 i = domain_first; i <= domain_count && next != now_ns; i++) {
         if (meter[i].pending != 0 && audit_log.next != before) {
             next = now_ns;
         } else if (meter[i].pending != 0 && !summary(&now, i, false)) {
@@ -301,7 +381,7 @@ void record_host_end(u32 code)
 {
     struct audit_record note;
 
-    for (u32 i = 1; i <= domain_count; i++) {
+    for (u32 i = domain_first; i <= domain_count; i++) {
         write_summary(i);
     }
     atomic_store64(&summaries_at, NS_NEVER);

@@ -66,6 +66,7 @@ enum sched_state {
 #define SCHED_PULL_NS 10000000ull       /* behind enough to be pulled over */
 #define SCHED_BALANCE_NS 50000000ull    /* between two looks at other CPUs */
 #define SCHED_WEIGHT_UNIT 256u
+#define SCHED_PAUSED_NS (1ull << 62) /* no clock comes there */
 
 struct sched_unit {
     u32 state;              /* [s] enum sched_state */
@@ -78,6 +79,7 @@ struct sched_unit {
     bool wake_pending;      /* [s] woken since block_asked */
     bool yield_asked;       /* [s] */
     ns_t held_until;        /* [s] it rests until then, whatever its cap */
+    bool paused;            /* [s] it rests until it is let go on */
     u32 stop_asked;         /* [a] leave the CPU and go OFFLINE */
     u64 avt;                /* [s] SCALE / weight for each ns it ran */
     ns_t warp_until;        /* [s] */
@@ -105,6 +107,8 @@ void sched_offline(struct vcpu *v);
 /* Keep v off all CPUs until then, beginning when its CPU next picks; a later
  * call moves the end. */
 void sched_hold(struct vcpu *v, ns_t until);
+/* Keep v off all CPUs, beginning when its CPU next picks, or let it go on. */
+void sched_pause(struct vcpu *v, bool paused);
 /* It is OFFLINE, and on no CPU. */
 bool sched_is_off(struct vcpu *v);
 

@@ -22,7 +22,7 @@
 #define RECORDS_MAX 48u
 #define ACTORS 4u
 #define ELEMENTS_MAX 8u
-#define FIELDS_MAX 12u
+#define FIELDS_MAX 20u
 #define DATA_WORDS 8u
 #define HANDLES 4u
 

@@ -16,6 +16,7 @@
 /* What the hypervisor keeps for itself of the machine's memory, for the check
  * against --memory; it says the exact figure when it boots. */
 #define HOST_MIB 64u
+#define SERVICES_MAX 2u /* that rf adds by itself */
 /* The boot layout ends with 512 KiB of slack, rounded up to 4 MiB. */
 #define LAYOUT_SLACK_BYTES (512u << 10)
 #define LAYOUT_ALIGN (4u << 20)
@@ -277,6 +278,61 @@ static void memory_compare(struct tenant_set *set, u64 host_mib)
     }
 }
 
+/* Domain0 is domain 0: it comes first. Its ramdisk, unless its file names one,
+ * is what it has to know of the others. */
+static void domain0_finish(struct tenant_set *set)
+{
+    struct tenant domain0;
+    size_t at = 0;
+
+    while (at < set->count && set->tenant[at].role != MF_ROLE_DOMAIN0) {
+        at++;
+    }
+    if (at == set->count) {
+        return;
+    }
+    domain0 = set->tenant[at];
+    memmove(set->tenant + 1, set->tenant, at * sizeof(domain0));
+    set->tenant[0] = domain0;
+    if (domain0.ramdisk_path == NULL) {
+        set->tenant[0].ramdisk_idx = image_add(set, services_blob(set));
+    }
+}
+
+static void roles_compare(struct tenant_set *set)
+{
+    const struct tenant *holder[MF_ROLE_COUNT] = { NULL };
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct tenant *const tenant = &set->tenant[i];
+        if (tenant->role == MF_ROLE_TENANT) {
+            continue;
+        }
+        if (holder[tenant->role] != NULL) {
+            diag_add(&set->diags, tenant->name_at, "a second %s",
+                     role_name(tenant->role));
+            diag_help(&set->diags, "the first is in %s",
+                      holder[tenant->role]->source.path);
+        }
+        holder[tenant->role] = tenant;
+    }
+}
+
+static bool has_domain0(const struct tenant_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->tenant[i].role == MF_ROLE_DOMAIN0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+u32 tenant_set_first(const struct tenant_set *set)
+{
+    return has_domain0(set) ? 0 : 1;
+}
+
 static void policy_digest(struct tenant_set *set)
 {
     struct sha256 hash;
@@ -289,29 +345,52 @@ static void policy_digest(struct tenant_set *set)
     sha256_final(&hash, set->policy_digest);
 }
 
+/* A file that comes with rf. */
+static void tenant_text(struct tenant *tenant, const char *path,
+                        const char *text)
+{
+    tenant->source.path = text_copy(path, strlen(path));
+    tenant->source.text = text_copy(text, strlen(text));
+    tenant->source.bytes = strlen(text);
+}
+
+/* What its file says, and the images that it names. */
+static void tenant_add(struct tenant_set *set, struct tenant *tenant)
+{
+    tenant_parse(tenant, &set->diags);
+    tenant_kernel(set, tenant);
+    tenant_ramdisk(set, tenant);
+}
+
 bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
                      u64 host_mib)
 {
     const struct place nowhere = { NULL, 0, 0, 0 };
-    const bool is_quiet = set->is_quiet;
 
-    *set = (struct tenant_set){ .is_quiet = is_quiet };
+    *set = (struct tenant_set){ .is_quiet = set->is_quiet,
+                                .has_services = set->has_services,
+                                .no_domain0 = set->no_domain0 };
     if (count == 0 || count > MF_DOMAINS_MAX) {
         diag_add(&set->diags, nowhere, "%zu tenant files; 1 to %u are possible",
                  count, MF_DOMAINS_MAX);
         return false;
     }
-    set->tenant = mem_alloc(count * sizeof(*set->tenant));
-    set->kernels = mem_alloc(count * sizeof(*set->kernels));
+    set->tenant = mem_alloc((count + SERVICES_MAX) * sizeof(*set->tenant));
+    set->kernels = mem_alloc((count + SERVICES_MAX) * sizeof(*set->kernels));
     for (size_t i = 0; i < count; i++) {
         struct tenant *const tenant = &set->tenant[set->count++];
         if (tenant_read(tenant, paths[i], &set->diags)) {
-            tenant_parse(tenant, &set->diags);
+            tenant_add(set, tenant);
         }
-        tenant_kernel(set, tenant);
-        tenant_ramdisk(set, tenant);
+    }
+    if (set->has_services && !set->no_domain0 && !has_domain0(set)) {
+        struct tenant *const tenant = &set->tenant[set->count++];
+        tenant_text(tenant, "domain0", services_domain0_text);
+        tenant_add(set, tenant);
     }
     names_compare(set);
+    roles_compare(set);
+    domain0_finish(set);
     memory_compare(set, host_mib);
     policy_digest(set);
     return set->diags.count == 0;

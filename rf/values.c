@@ -327,3 +327,11 @@ bool value_name(const struct setting *setting, char *out, struct diags *diags)
     diag_help(diags, "names are 1-31 of a-z, 0-9 and '-', first a letter");
     return false;
 }
+
+const char *role_name(u32 role)
+{
+    static const char *const names[MF_ROLE_COUNT] = { "tenant", "domain0",
+                                                      "router" };
+
+    return role < MF_ROLE_COUNT ? names[role] : NULL;
+}
