@@ -216,8 +216,9 @@ static void act_note(struct audit_record *note, const struct record_act *act)
     if (act->target != NULL) {
         target_is(note, act->target);
     }
-    if (audit_field_add(note, AUDIT_FIELD_ARGS, act->args, act->bytes) !=
-        RC_OK) {
+    if (act->event != AUDIT_RIGHT_USED &&
+        audit_field_add(note, AUDIT_FIELD_ARGS, act->args, act->bytes) !=
+            RC_OK) {
         arch_panic("record: arguments do not fit");
     }
     act->v->budget = 0; /* a record takes most of what a call may take */
@@ -243,7 +244,7 @@ enum rc record_act_begin(struct record_act *act)
         }
         atomic_store64(&reports_at, now.mono_ns + REPORT_NS);
     }
-    if (act->event == AUDIT_ACT || act->event == AUDIT_ACT_STOP) {
+    if (act->event == AUDIT_PRIVILEGE || act->event == AUDIT_PRIVILEGE_STOP) {
         lock_take(&log_lock);
         rc = audit_begin(&audit_log, &now, &note, &act->ticket);
         lock_drop(&log_lock);

@@ -27,7 +27,6 @@ void rules_reset(void)
 static enum rc write_part(const struct arg_rules_write *a)
 {
     const u32 staging = (generation + 1) % 2;
-    u8 *const to = half[staging] + a->offset;
 
     if (a->offset == 0) {
         atomic_store32(&total[staging], 0);
@@ -36,6 +35,8 @@ static enum rc write_part(const struct arg_rules_write *a)
     if (a->offset != total[staging] || a->bytes > RULES_BYTES - a->offset) {
         return RC_EINVAL;
     }
+    u8 *const to = half[staging] + a->offset;
+
     if (!arch_fetch(to, gva(a->buffer), a->bytes)) {
         return RC_EFAULT;
     }

@@ -11,6 +11,7 @@
 
 #include "core/arch.h"
 #include "core/atomic.h"
+#include "core/rules.h"
 #include "x86/pte.h"
 
 struct host host;
@@ -38,7 +39,10 @@ void host_reset(void)
     host_memory_reset();
     memset(&host, 0, sizeof(host));
     memset(domain_table, 0, sizeof(domain_table));
+    memset(domain_service, 0, sizeof(domain_service));
+    domain_first = 1;
     domain_count = 0;
+    rules_reset();
     host.timer_at = NS_NEVER;
     host.now = 1000000000u;
     host.tlb_clock = 1;
