@@ -39,8 +39,6 @@ enum act {
     ACT_TIME,    /* time passes; timers fire */
     ACT_MASKS,   /* it writes its event masks and pending bits */
     ACT_COLLECT, /* events are shown to it */
-    ACT_RING,    /* it writes into its console or store ring */
-    ACT_INPUT,   /* somebody types */
     ACT_VIRQ,    /* a virtual interrupt is raised */
     ACT_PICK,    /* a CPU chooses */
     ACT_RAW,     /* a hypercall with any numbers at all */

@@ -148,8 +148,11 @@ static void tenant_kernel(struct tenant_set *set, struct tenant *tenant)
     }
     if (stat(tenant->kernel_path, &st) != 0) {
         fault_set(&fault, "%s", strerror(errno));
-        fault_help(&fault, "a relative path starts at the directory of the "
-                           "tenant file");
+        fault_help(&fault, tenant->is_built_in
+                               ? "build it with `make guests`, or leave it "
+                                 "out with --no-domain0"
+                               : "a relative path starts at the directory of "
+                                 "the tenant file");
         kernel_complain(set, tenant, &fault);
         return;
     }
@@ -278,27 +281,6 @@ static void memory_compare(struct tenant_set *set, u64 host_mib)
     }
 }
 
-/* Domain0 is domain 0: it comes first. Its ramdisk, unless its file names one,
- * is what it has to know of the others. */
-static void domain0_finish(struct tenant_set *set)
-{
-    struct tenant domain0;
-    size_t at = 0;
-
-    while (at < set->count && set->tenant[at].role != MF_ROLE_DOMAIN0) {
-        at++;
-    }
-    if (at == set->count) {
-        return;
-    }
-    domain0 = set->tenant[at];
-    memmove(set->tenant + 1, set->tenant, at * sizeof(domain0));
-    set->tenant[0] = domain0;
-    if (domain0.ramdisk_path == NULL) {
-        set->tenant[0].ramdisk_idx = image_add(set, services_blob(set));
-    }
-}
-
 static void roles_compare(struct tenant_set *set)
 {
     const struct tenant *holder[MF_ROLE_COUNT] = { NULL };
@@ -318,19 +300,9 @@ static void roles_compare(struct tenant_set *set)
     }
 }
 
-static bool has_domain0(const struct tenant_set *set)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->tenant[i].role == MF_ROLE_DOMAIN0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 u32 tenant_set_first(const struct tenant_set *set)
 {
-    return has_domain0(set) ? 0 : 1;
+    return set->count != 0 && set->tenant[0].role == MF_ROLE_DOMAIN0 ? 0 : 1;
 }
 
 static void policy_digest(struct tenant_set *set)
@@ -349,6 +321,7 @@ static void policy_digest(struct tenant_set *set)
 static void tenant_text(struct tenant *tenant, const char *path,
                         const char *text)
 {
+    tenant->is_built_in = true;
     tenant->source.path = text_copy(path, strlen(path));
     tenant->source.text = text_copy(text, strlen(text));
     tenant->source.bytes = strlen(text);
@@ -360,40 +333,6 @@ static void tenant_add(struct tenant_set *set, struct tenant *tenant)
     tenant_parse(tenant, &set->diags);
     tenant_kernel(set, tenant);
     tenant_ramdisk(set, tenant);
-}
-
-bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
-                     u64 host_mib)
-{
-    const struct place nowhere = { NULL, 0, 0, 0 };
-
-    *set = (struct tenant_set){ .is_quiet = set->is_quiet,
-                                .has_services = set->has_services,
-                                .no_domain0 = set->no_domain0 };
-    if (count == 0 || count > MF_DOMAINS_MAX) {
-        diag_add(&set->diags, nowhere, "%zu tenant files; 1 to %u are possible",
-                 count, MF_DOMAINS_MAX);
-        return false;
-    }
-    set->tenant = mem_alloc((count + SERVICES_MAX) * sizeof(*set->tenant));
-    set->kernels = mem_alloc((count + SERVICES_MAX) * sizeof(*set->kernels));
-    for (size_t i = 0; i < count; i++) {
-        struct tenant *const tenant = &set->tenant[set->count++];
-        if (tenant_read(tenant, paths[i], &set->diags)) {
-            tenant_add(set, tenant);
-        }
-    }
-    if (set->has_services && !set->no_domain0 && !has_domain0(set)) {
-        struct tenant *const tenant = &set->tenant[set->count++];
-        tenant_text(tenant, "domain0", services_domain0_text);
-        tenant_add(set, tenant);
-    }
-    names_compare(set);
-    roles_compare(set);
-    domain0_finish(set);
-    memory_compare(set, host_mib);
-    policy_digest(set);
-    return set->diags.count == 0;
 }
 
 void tenant_set_free(struct tenant_set *set)
@@ -412,7 +351,73 @@ void tenant_set_free(struct tenant_set *set)
     free(set->image);
     free(set->kernels);
     diag_free(&set->diags);
-    *set = (struct tenant_set){ .count = 0 };
+    *set = (struct tenant_set){ .is_quiet = set->is_quiet,
+                                .has_services = set->has_services,
+                                .no_domain0 = set->no_domain0 };
+}
+
+/* The set of these files, behind the Domain0 that comes with Ringfence or
+ * without it. */
+static void set_load(struct tenant_set *set, char *const *paths, size_t count,
+                     bool with_domain0)
+{
+    set->tenant = mem_alloc((count + SERVICES_MAX) * sizeof(*set->tenant));
+    set->kernels = mem_alloc((count + SERVICES_MAX) * sizeof(*set->kernels));
+    if (with_domain0) {
+        struct tenant *const tenant = &set->tenant[set->count++];
+        tenant_text(tenant, "domain0", services_domain0_text);
+        tenant_add(set, tenant);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct tenant *const tenant = &set->tenant[set->count++];
+        if (tenant_read(tenant, paths[i], &set->diags)) {
+            tenant_add(set, tenant);
+        }
+    }
+}
+
+/* Domain0 is domain 0. When a file is that, it comes first, and no other. */
+static void set_load_in_order(struct tenant_set *set, char *const *paths,
+                              size_t count)
+{
+    const size_t own = set->has_services && !set->no_domain0 ? 1 : 0;
+
+    set_load(set, paths, count, own != 0);
+    for (size_t i = 0; i < count; i++) {
+        if (i + own == 0 || set->tenant[i + own].role != MF_ROLE_DOMAIN0) {
+            continue; /* it is where it belongs, or is none */
+        }
+        char **const order = mem_alloc(count * sizeof(*order));
+        order[0] = paths[i];
+        memcpy(order + 1, paths, i * sizeof(*order));
+        memcpy(order + i + 1, paths + i + 1, (count - i - 1) * sizeof(*order));
+        tenant_set_free(set);
+        set_load(set, order, count, false);
+        free(order);
+        return;
+    }
+}
+
+bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
+                     u64 host_mib)
+{
+    const struct place nowhere = { NULL, 0, 0, 0 };
+
+    if (count == 0 || count > MF_DOMAINS_MAX - SERVICES_MAX) {
+        *set = (struct tenant_set){ .is_quiet = set->is_quiet };
+        diag_add(&set->diags, nowhere, "%zu tenant files; 1 to %u are possible",
+                 count, MF_DOMAINS_MAX - SERVICES_MAX);
+        return false;
+    }
+    set_load_in_order(set, paths, count);
+    names_compare(set);
+    roles_compare(set);
+    if (tenant_set_first(set) == 0 && set->tenant[0].ramdisk_path == NULL) {
+        set->tenant[0].ramdisk_idx = image_add(set, services_blob(set));
+    }
+    memory_compare(set, host_mib);
+    policy_digest(set);
+    return set->diags.count == 0;
 }
 
 int tenant_set_report(struct tenant_set *set, bool as_json)

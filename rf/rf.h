@@ -186,9 +186,10 @@ struct tenant {
     u32 on_crash;
     u32 audit; /* enum mf_audit mask */
     bool is_sealed;
-    u32 role;    /* enum mf_role */
-    u64 rights;  /* what its role is given, or its privileges instead */
-    u64 permits; /* what it lets others do to it */
+    bool is_built_in; /* no file of the operator's */
+    u32 role;         /* enum mf_role */
+    u64 rights;       /* what its role is given, or its privileges instead */
+    u64 permits;      /* what it lets others do to it */
     u32 console_rate;
     struct place name_at;
     struct place memory_at;

@@ -290,7 +290,7 @@ void privilege_name(u32 bit, char out[PRIVILEGE_BYTES])
     size_t i = 0;
 
     while (name != NULL && i + 1 < PRIVILEGE_BYTES && name[i] != '\0') {
-        out[i] = (char)tolower((unsigned char)name[i]);
+        out[i] = name[i] == '_' ? '-' : (char)tolower((unsigned char)name[i]);
         i++;
     }
     out[i] = '\0';
