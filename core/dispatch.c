@@ -123,28 +123,24 @@ static enum rc act_begin(const struct hc_call *c, u32 row,
     return record_act_begin(act);
 }
 
-/* The call with the structure at place, fetched before and stored after. */
-#define CALL_BETWEEN(name, a, place, before, after)                            \
+/* The call with the structure at place, fetched before and stored after; maybe
+ * as an act. */
+#define CALL(name, a, place, is_act)                                           \
     {                                                                          \
         struct arg_##a arg;                                                    \
+        struct record_act act = { .args = &arg, .bytes = sizeof(arg) };        \
         const gva_t from = place;                                              \
         enum rc rc = fetch_##a(&arg, from);                                    \
         if (rc != RC_OK || store_##a(from, &arg, RC_OK) != RC_OK) {            \
             return rc != RC_OK ? rc : RC_EFAULT;                               \
         }                                                                      \
-        before const s64 result = hc_##name(c, &arg);                          \
-        after return result < 0 ? result : store_##a(from, &arg, result);      \
+        rc = (is_act) ? act_begin(c, row, &act) : RC_OK;                       \
+        const s64 result = rc == RC_OK ? hc_##name(c, &arg) : rc;              \
+        if ((is_act) && rc == RC_OK) {                                         \
+            record_act_end(&act, result);                                      \
+        }                                                                      \
+        return result < 0 ? result : store_##a(from, &arg, result);            \
     }
-#define CALL_WITH(name, a, place) CALL_BETWEEN(name, a, place, , )
-
-/* The same as an act. */
-#define ACT_BEGIN                                                              \
-    struct record_act act = { .args = &arg, .bytes = sizeof(arg) };            \
-    rc = act_begin(c, row, &act);                                              \
-    if (rc != RC_OK) {                                                         \
-        return rc;                                                             \
-    }
-#define ACT_END record_act_end(&act, result);
 
 /* Rows with arguments in registers, or one structure. */
 static s64 call_one(struct hc_call *c, u32 row)
@@ -156,10 +152,10 @@ static s64 call_one(struct hc_call *c, u32 row)
         return hc_##name(c);
 #define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
     case HCROW_##name:                                                         \
-        CALL_WITH(name, a, gva(c->arg[p]))
+        CALL(name, a, gva(c->arg[p]), false)
 #define HC_P(n, s, w, name, p, a, r, o, e, g, d)                               \
     case HCROW_##name:                                                         \
-        CALL_BETWEEN(name, a, gva(c->arg[p]), ACT_BEGIN, ACT_END)
+        CALL(name, a, gva(c->arg[p]), true)
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;
@@ -309,7 +305,7 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
     switch (row) {
 #define HC_G(n, s, w, name, a, r, o, g, d)                                     \
     case HCROW_##name:                                                         \
-        CALL_WITH(name, a, gva(at))
+        CALL(name, a, gva(at), false)
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;

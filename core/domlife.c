@@ -148,7 +148,7 @@ void domain_pause(struct domain *d, bool paused)
 {
     atomic_store32(&d->paused, paused ? 1 : 0);
     for (u32 i = 0; i < d->vcpu_count; i++) {
-        sched_pause(&d->vcpu[i], paused);
+        sched_hold(&d->vcpu[i], 0);
     }
 }
 

@@ -2,14 +2,13 @@
 /*
  * The kernel's one log and who writes to it; see record.h and audit/log.h.
  *
- * Records leave by a serial port of their own, a few bytes whenever it has
- * room, by whichever CPU looks (record_drain); one CPU sends at a time. A host
- * whose manifest asks for no audit port has no collector: its records are
- * taken off the ring as if sent, and only the chain's head is shown at the end.
+ * Records leave by a serial port of their own, by whichever CPU looks
+ * (record_drain), one at a time. On a host whose manifest asks for no audit
+ * port they are taken off the ring as if sent; the chain's head is shown at the
+ * end.
  *
- * A life-cycle step finds a slot even when refusals flood the log, since the
- * log keeps a pool for it; should that be used up too, the record waits for
- * the port here, before the step is made.
+ * A life-cycle step has slots of its own; when these are used up the record
+ * waits for the port here, before the step is made.
  *
  * Lock: log_lock (rank audit) around the log and the meters.
  */
@@ -37,8 +36,7 @@ static u32 waiting;                  /* [a] 1: something is to be sent */
 static u32 sending;                  /* [a] a CPU is at it */
 static u32 exported;                 /* [a] 1: there is a port for records */
 static ns_t summaries_at = NS_NEVER; /* [a] counts are to be shown then */
-
-static ns_t reports_at; /* [a] the router has its turn then */
+static ns_t reports_at; /* log_lock: the router has its turn then */
 
 /* By the sending CPU alone: the record that is going out. */
 static struct audit_record out;
@@ -66,6 +64,13 @@ static void text_field(struct audit_record *note, enum audit_field type,
     }
 }
 
+/* There is something to send. Lock: log_lock, dropped. */
+static void let_go(void) RF_DROPS(&log_lock)
+{
+    lock_drop(&log_lock);
+    atomic_store32(&waiting, 1);
+}
+
 static enum rc append(const struct audit_record *note)
 {
     const struct audit_now now = now_here();
@@ -73,13 +78,11 @@ static enum rc append(const struct audit_record *note)
     lock_take(&log_lock);
     const enum rc rc = audit_append(&audit_log, &now, note);
 
-    lock_drop(&log_lock);
-    atomic_store32(&waiting, 1);
+    let_go();
     return rc;
 }
 
-/* One turn of waiting for the port. One that has not taken what it should by
- * then is given up, in so many words. */
+/* One turn of waiting for the port; it is given up when it is too late. */
 static void wait_for_port(ns_t until)
 {
     if (arch_now() > until && atomic_swap32(&exported, 0) != 0) {
@@ -109,9 +112,8 @@ static bool summary(const struct audit_now *now, u32 id, bool in_any_case)
     const bool done =
         audit_summary(&audit_log, now, (u16)id, &meter[id], in_any_case);
 
-    lock_drop(&log_lock);
+    let_go();
     arch_interrupts();
-    atomic_store32(&waiting, 1);
     return done;
 }
 
@@ -183,7 +185,7 @@ void record_crash(const struct domain *d, u64 rip, const char *why)
     if (v != NULL && v->domain == d) {
         const u64 calls[2] = { v->recent_nr, v->recent_sub };
 
-        note.actor_vcpu = (u16)v->id;
+        actor_is(&note, v);
         /* It fits: the longest name leaves 61 bytes. */
         (void)!audit_field_add(&note, AUDIT_FIELD_CALLS, calls, sizeof(calls));
     }
@@ -228,34 +230,25 @@ enum rc record_act_begin(struct record_act *act)
 {
     u64 *const used = &act->v->domain->rights_used;
     const u64 bit = act->event == AUDIT_RIGHT_USED ? 1ull << act->right : 0;
+    const bool report = act->event == AUDIT_NET_DENIED;
     const struct audit_now now = now_here();
     struct audit_record note;
-    enum rc rc = RC_OK;
 
     if (act->event == AUDIT_NONE || atomic_load32(&ready) == 0 ||
         (atomic_load64(used) & bit) != 0) {
         return RC_OK;
     }
     act_note(&note, act);
-    if (act->event == AUDIT_NET_DENIED) {
-        note.decision = AUDIT_DENIED;
-        if (now.mono_ns < atomic_load64(&reports_at)) {
-            return RC_EAGAIN;
-        }
-        atomic_store64(&reports_at, now.mono_ns + REPORT_NS);
-    }
-    if (act->event == AUDIT_PRIVILEGE || act->event == AUDIT_PRIVILEGE_STOP) {
-        lock_take(&log_lock);
-        rc = audit_begin(&audit_log, &now, &note, &act->ticket);
-        lock_drop(&log_lock);
-        atomic_store32(&waiting, 1);
-    } else {
-        rc = append(&note);
-    }
+    lock_take(&log_lock);
+    const enum rc rc = report && now.mono_ns < reports_at ? RC_EAGAIN
+                       : report || bit != 0
+                           ? audit_append(&audit_log, &now, &note)
+                           : audit_begin(&audit_log, &now, &note, &act->ticket);
+
+    reports_at = report && rc == RC_OK ? now.mono_ns + REPORT_NS : reports_at;
+    let_go();
     arch_interrupts();
-    if (rc == RC_OK) {
-        (void)atomic_or64(used, bit);
-    }
+    (void)atomic_or64(used, rc == RC_OK ? bit : 0);
     return rc;
 }
 
@@ -272,8 +265,7 @@ void record_act_end(struct record_act *act, s64 result)
     note.result = (s32)result;
     lock_take(&log_lock);
     audit_end(&audit_log, &now, &note, &act->ticket);
-    lock_drop(&log_lock);
-    atomic_store32(&waiting, 1);
+    let_go();
     arch_interrupts();
 }
 
@@ -303,10 +295,9 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
         atomic_store64(&summaries_at, now.mono_ns + AUDIT_SUMMARY_NS);
         arch_resched(); /* arms the timer for it */
     }
-    lock_drop(&log_lock);
+    let_go();
     arch_interrupts();
     v->budget = 0; /* a record takes most of what a call may take */
-    atomic_store32(&waiting, 1);
     return rc;
 }
 
@@ -355,11 +346,9 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
 
     meter =
         arch_boot_frames((meter_bytes + PAGE_BYTES - 1) / PAGE_BYTES, &ignored);
-    for (u32 i = 0; i < 2; i++) {
-        const u64 word = arch_random();
+    const u64 words[2] = { arch_random(), arch_random() };
 
-        memcpy(boot_id + i * 8, &word, sizeof(word));
-    }
+    memcpy(boot_id, words, sizeof(boot_id));
     if (slots == NULL || meter == NULL ||
         audit_init(&audit_log, slots, LOG_SLOTS, boot_id) != RC_OK) {
         arch_panic("record: no room for the log");

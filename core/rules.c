@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loading and reading the firewall's rules; see rules.h.
+ * The firewall's rule set: bytes that the hypervisor holds and does not read.
+ *
+ * There are two halves. One is in force; the other is written, part after part
+ * in order, and hashed as it grows. A commit finishes the digest, puts it into
+ * force as the next generation, and raises VIRQ_RULES: all of a set or nothing
+ * of it. Who enforces it reads it from here, so who loads it cannot show it one
+ * set and have another recorded.
+ *
+ * Locks: none. A writer or committer owns the staging half by `busy`, and who
+ * finds it taken is turned away. A reader may be overtaken by a commit and then
+ * a writer: the generation tells it.
  */
-#include "core/rules.h"
-
 #include "audit/sha256.h"
 #include "core/abi.h"
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
+
+#define RULES_BYTES 65536u /* most that a rule set may have */
 
 static u8 half[2][RULES_BYTES]; /* generation g is in half[g % 2] */
 static u64 generation;          /* [a] of the rules in force; 0: none */
@@ -16,32 +26,24 @@ static u32 total[2];            /* [a] bytes in each */
 static u32 busy;                /* [a] 1: somebody has the staging half */
 static struct sha256 hash;      /* of what is in it: its owner's */
 
-void rules_reset(void)
-{
-    generation = 0;
-    total[0] = 0;
-    total[1] = 0;
-}
-
 /* The staging half is the caller's. */
 static enum rc write_part(const struct arg_rules_write *a)
 {
-    const u32 staging = (generation + 1) % 2;
+    u8 *const staging = half[(generation + 1) % 2];
+    u32 *const written = &total[(generation + 1) % 2];
 
     if (a->offset == 0) {
-        atomic_store32(&total[staging], 0);
+        atomic_store32(written, 0);
         sha256_init(&hash);
     }
-    if (a->offset != total[staging] || a->bytes > RULES_BYTES - a->offset) {
+    if (a->offset != *written || a->bytes > RULES_BYTES - a->offset) {
         return RC_EINVAL;
     }
-    u8 *const to = half[staging] + a->offset;
-
-    if (!arch_fetch(to, gva(a->buffer), a->bytes)) {
+    if (!arch_fetch(staging + a->offset, gva(a->buffer), a->bytes)) {
         return RC_EFAULT;
     }
-    sha256_update(&hash, to, a->bytes);
-    atomic_store32(&total[staging], a->offset + a->bytes);
+    sha256_update(&hash, staging + a->offset, a->bytes);
+    atomic_store32(written, a->offset + a->bytes);
     return RC_OK;
 }
 

@@ -79,7 +79,6 @@ struct sched_unit {
     bool wake_pending;      /* [s] woken since block_asked */
     bool yield_asked;       /* [s] */
     ns_t held_until;        /* [s] it rests until then, whatever its cap */
-    bool paused;            /* [s] it rests until it is let go on */
     u32 stop_asked;         /* [a] leave the CPU and go OFFLINE */
     u64 avt;                /* [s] SCALE / weight for each ns it ran */
     ns_t warp_until;        /* [s] */
@@ -105,10 +104,8 @@ void sched_online(struct vcpu *v);
 /* Any -> OFFLINE; a RUNNING one when its CPU next picks. Stops its timer. */
 void sched_offline(struct vcpu *v);
 /* Keep v off all CPUs until then, beginning when its CPU next picks; a later
- * call moves the end. */
+ * call moves the end. Or: look again whether its domain is paused. */
 void sched_hold(struct vcpu *v, ns_t until);
-/* Keep v off all CPUs, beginning when its CPU next picks, or let it go on. */
-void sched_pause(struct vcpu *v, bool paused);
 /* It is OFFLINE, and on no CPU. */
 bool sched_is_off(struct vcpu *v);
 

@@ -113,31 +113,16 @@ void sched_hold(struct vcpu *v, ns_t until) RF_UNCHECKED_LOCKS
 {
     struct sched_cpu *c = sched_lock_unit(v);
     const u32 cpu = v->sched.cpu;
+    const bool parked = v->sched.parked;
     const bool running = v->sched.state == SCHED_RUNNING;
 
     v->sched.held_until = until;
-    lock_drop(&c->lock);
-    if (running) {
-        arch_kick(cpu);
-    }
-}
-
-void sched_pause(struct vcpu *v, bool paused) RF_UNCHECKED_LOCKS
-{
-    struct sched_cpu *c = sched_lock_unit(v);
-    const u32 cpu = v->sched.cpu;
-    const bool parked = v->sched.parked;
-
-    v->sched.paused = paused;
     if (parked) { /* until another time now */
         sched_remove(c, v);
-        sched_arrive(c, v, true);
         sched_insert(c, v, arch_now());
     }
-    const bool look = parked || v->sched.state == SCHED_RUNNING;
-
     lock_drop(&c->lock);
-    if (look) {
+    if (running || parked) {
         arch_kick(cpu);
     }
 }

@@ -153,16 +153,6 @@ static bool name_taken(const struct manifest *m, u32 domain)
     return false;
 }
 
-static bool router_before(const struct manifest *m, u32 domain)
-{
-    for (u32 i = 0; i < domain; i++) {
-        if (m->domain[i].role == MF_ROLE_ROUTER) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Bytes of guest addresses from a canonical base that is a guest's; 0 for one
  * that is not. */
 static u64 room_above(u64 base)

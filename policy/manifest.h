@@ -47,8 +47,8 @@ enum mf_header_flags {
     MF_HEADER_FLAGS = 31
 };
 
-/* Domain0 is the first record or nowhere, and then it is domain 0; there is one
- * router at most. */
+/* Domain0 is the first record or nowhere, and then it is domain 0. The router
+ * is the first behind it or nowhere. */
 enum mf_role {
     MF_ROLE_TENANT = 0,
     MF_ROLE_DOMAIN0 = 1,

@@ -376,26 +376,33 @@ static void set_load(struct tenant_set *set, char *const *paths, size_t count,
     }
 }
 
-/* Domain0 is domain 0. When a file is that, it comes first, and no other. */
+/* Domain0 is domain 0, the router comes next: files with these roles first. A
+ * file that is Domain0 takes the place of the one that comes with Ringfence. */
 static void set_load_in_order(struct tenant_set *set, char *const *paths,
                               size_t count)
 {
+    static const u32 order[] = { MF_ROLE_DOMAIN0, MF_ROLE_ROUTER,
+                                 MF_ROLE_TENANT };
     const size_t own = set->has_services && !set->no_domain0 ? 1 : 0;
+    char **const sorted = mem_alloc(count * sizeof(*sorted));
+    bool has_domain0 = false;
+    size_t used = 0;
 
     set_load(set, paths, count, own != 0);
-    for (size_t i = 0; i < count; i++) {
-        if (i + own == 0 || set->tenant[i + own].role != MF_ROLE_DOMAIN0) {
-            continue; /* it is where it belongs, or is none */
+    for (size_t k = 0; k < ARRAY_COUNT(order); k++) {
+        for (size_t i = 0; i < count; i++) {
+            if (set->tenant[i + own].role == order[k]) {
+                sorted[used++] = paths[i];
+                has_domain0 = has_domain0 || order[k] == MF_ROLE_DOMAIN0;
+            }
         }
-        char **const order = mem_alloc(count * sizeof(*order));
-        order[0] = paths[i];
-        memcpy(order + 1, paths, i * sizeof(*order));
-        memcpy(order + i + 1, paths + i + 1, (count - i - 1) * sizeof(*order));
-        tenant_set_free(set);
-        set_load(set, order, count, false);
-        free(order);
-        return;
     }
+    if (memcmp(sorted, paths, count * sizeof(*sorted)) != 0 ||
+        (has_domain0 && own != 0)) {
+        tenant_set_free(set);
+        set_load(set, sorted, count, own != 0 && !has_domain0);
+    }
+    free(sorted);
 }
 
 bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,

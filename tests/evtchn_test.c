@@ -13,7 +13,6 @@
 
 #include "core/abi.h"
 #include "core/evtchn.h"
-#include "policy/policy.h"
 #include "tests/host_arch.h"
 
 static struct domain *a, *b;
@@ -383,6 +382,8 @@ static void test_close_all(void **state)
     assert_int_equal(call_virq(a, VIRQ_TIMER, 0, &p), 0);
     assert_int_equal(call_ipi(a, 0, &p), 0);
     assert_int_not_equal(evtchn_offer(a, b->id), 0);
+    evtchn_notify(a, 0);
+    evtchn_notify(a, a->port_count);
     a->state = DOMAIN_ENDING;
     assert_true(evtchn_close_some(a, 64));
     for (p = 1; p < a->port_count; p++) {
@@ -390,61 +391,6 @@ static void test_close_all(void **state)
     }
     assert_int_equal(a->vcpu[0].virq_port[VIRQ_TIMER], 0);
     assert_int_equal(b->port[pb].state, EVTCHN_UNBOUND);
-}
-
-/* What launch offers to domain 0 is taken by domain 0 alone, and is on offer
- * again when that ends. */
-static void test_an_offer(void **state)
-{
-    (void)state;
-    const port_t pa = evtchn_offer(a, b->id);
-    port_t pb = 0;
-    assert_int_not_equal(pa, 0);
-    assert_int_equal(a->port[pa].state, EVTCHN_UNBOUND);
-    assert_int_equal(call_port(hc_evtchn_send, a, pa), 0); /* dropped */
-    assert_int_equal(call_interdomain(a, a->id, pa, &pb), RC_EINVAL);
-    assert_int_equal(call_interdomain(b, a->id, pa, &pb), 0);
-    assert_int_equal(call_port(hc_evtchn_send, a, pa), 0);
-    assert_true(evtchn_is_pending(b, pb));
-    b->state = DOMAIN_ENDING;
-    assert_true(evtchn_close_some(b, 64));
-    b->state = DOMAIN_RUNNING;
-    assert_int_equal(a->port[pa].state, EVTCHN_UNBOUND);
-    assert_int_equal(call_interdomain(b, a->id, pa, &pb), 0);
-    evtchn_notify(a, 0);
-    evtchn_notify(a, a->port_count);
-}
-
-/* The host's own interrupts are for who holds the right to ask about it. */
-static void test_virqs_of_the_host(void **state)
-{
-    (void)state;
-    static const struct {
-        u32 virq;
-        u64 right;
-    } of[] = { { VIRQ_CONSOLE, RIGHT_MASK(CONSOLES) },
-               { VIRQ_DOM_EXC, RIGHT_MASK(OBSERVE) },
-               { VIRQ_RULES, RIGHT_MASK(RULES_READ) } };
-    port_t p = 0;
-    for (u32 i = 0; i < ARRAY_COUNT(of); i++) {
-        a->rights = RIGHTS_ALL & ~of[i].right;
-        assert_int_equal(call_virq(a, of[i].virq, 0, &p), RC_EPERM);
-        a->rights = of[i].right;
-        assert_int_equal(call_virq(a, of[i].virq, 0, &p), 0);
-        domain_tell(of[i].virq);
-        assert_false(evtchn_is_pending(a, p)); /* it is no service */
-        domain_service[MF_ROLE_DOMAIN0] = a;
-        domain_tell(of[i].virq);
-        assert_true(evtchn_is_pending(a, p));
-        domain_service[MF_ROLE_DOMAIN0] = NULL;
-    }
-    a->rights = RIGHTS_ALL;
-    for (u32 virq = 0; virq < VIRQ_COUNT; virq++) {
-        const bool known = virq <= VIRQ_DOM_EXC || virq == VIRQ_RULES;
-        if (!known) {
-            assert_int_equal(call_virq(a, virq, 0, &p), RC_EPERM);
-        }
-    }
 }
 
 /* Two domains, random calls, and after each one: channels name each other. */
@@ -520,8 +466,6 @@ int main(void)
         TEST(test_collect_masked_upcall),
         TEST(test_A30_scribbled_bitmaps),
         TEST(test_close_all),
-        TEST(test_an_offer),
-        TEST(test_virqs_of_the_host),
         TEST(test_soup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

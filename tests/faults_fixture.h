@@ -18,7 +18,6 @@
 #define TESTS_FAULTS_FIXTURE_H
 
 #include "core/gnttab.h"
-#include "core/rules.h"
 #include "tests/call_fixture.h"
 
 #define AT 0x10000u  /* argument structures */

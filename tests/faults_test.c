@@ -134,7 +134,6 @@ static int prepare(void)
     setup(NULL);
     e = host_domain(2, 512, 1);
     e->rights = RIGHTS_ALL;
-    rules_reset();
     host.typed = "typed";
     for (u64 ref = 1; ref <= 2; ref++) {
         e->grants.shared[0][ref] =

@@ -11,7 +11,6 @@
 
 #include "core/arch.h"
 #include "core/atomic.h"
-#include "core/rules.h"
 #include "x86/pte.h"
 
 struct host host;
@@ -42,7 +41,6 @@ void host_reset(void)
     memset(domain_service, 0, sizeof(domain_service));
     domain_first = 1;
     domain_count = 0;
-    rules_reset();
     host.timer_at = NS_NEVER;
     host.now = 1000000000u;
     host.tlb_clock = 1;

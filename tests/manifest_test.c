@@ -167,6 +167,7 @@ static void test_a_good_module_passes(void **state)
     V(ROLE_DOMAIN0, 1, m.d[1].role = MF_ROLE_DOMAIN0)                          \
     V(ROLE_ROUTER, 1, m.d[0].role = MF_ROLE_ROUTER;                            \
       m.d[1].role = MF_ROLE_ROUTER)                                            \
+    V(ROLE_ROUTER, 1, m.d[1].role = MF_ROLE_ROUTER)                            \
     V(RIGHTS_ROLE, 0, m.d[0].rights = RIGHT_MASK(OBSERVE))                     \
     V(RIGHTS_ROLE, 0, m.d[0].role = MF_ROLE_ROUTER;                            \
       m.d[0].rights = RIGHT_MASK(DESTROY))                                     \
