@@ -146,8 +146,7 @@ static void target_is(struct audit_record *note, const struct domain *d)
 static bool life_note(struct audit_record *note, const struct domain *d,
                       enum audit_event event)
 {
-    /* Without record_boot there is no log: so in unit tests, never in the
-     * kernel, where it comes before the first domain. */
+    /* Only in unit tests there is no log. */
     if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
         return false;
     }
