@@ -23,8 +23,7 @@
 #define LOG_SLOTS 1024u
 #define PANIC_PATIENCE_NS 100000000ull
 #define PORT_PATIENCE_NS 5000000000ull
-/* All slots at 115,200 baud take 23 s. */
-#define FLUSH_PATIENCE_NS 30000000000ull
+#define FLUSH_PATIENCE_NS 30000000000ull /* all slots take 23 s */
 #define REPORT_NS 10000000ull /* between two of what the router reports */
 #define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
 
