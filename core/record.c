@@ -2,14 +2,13 @@
 /*
  * The kernel's one log and who writes to it; see record.h and audit/log.h.
  *
- * Records leave by a serial port of their own, a few bytes whenever it has
- * room, by whichever CPU looks (record_drain); one CPU sends at a time. A host
- * whose manifest asks for no audit port has no collector: its records are
- * taken off the ring as if sent, and only the chain's head is shown at the end.
+ * Records leave by a serial port of their own, by whichever CPU looks
+ * (record_drain), one at a time. On a host whose manifest asks for no audit
+ * port they are taken off the ring as if sent; the chain's head is shown at the
+ * end.
  *
- * A life-cycle step finds a slot even when refusals flood the log, since the
- * log keeps a pool for it; should that be used up too, the record waits for
- * the port here, before the step is made.
+ * A life-cycle step has slots of its own; when these are used up the record
+ * waits for the port here, before the step is made.
  *
  * Lock: log_lock (rank audit) around the log and the meters.
  */
@@ -24,8 +23,8 @@
 #define LOG_SLOTS 1024u
 #define PANIC_PATIENCE_NS 100000000ull
 #define PORT_PATIENCE_NS 5000000000ull
-/* All slots at 115,200 baud take 23 s. */
-#define FLUSH_PATIENCE_NS 30000000000ull
+#define FLUSH_PATIENCE_NS 30000000000ull /* all slots take 23 s */
+#define REPORT_NS 10000000ull /* between two of what the router reports */
 #define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
 
 static struct lock log_lock;
@@ -36,6 +35,7 @@ static u32 waiting;                  /* [a] 1: something is to be sent */
 static u32 sending;                  /* [a] a CPU is at it */
 static u32 exported;                 /* [a] 1: there is a port for records */
 static ns_t summaries_at = NS_NEVER; /* [a] counts are to be shown then */
+static ns_t reports_at; /* log_lock: the router has its turn then */
 
 /* By the sending CPU alone: the record that is going out. */
 static struct audit_record out;
@@ -63,6 +63,13 @@ static void text_field(struct audit_record *note, enum audit_field type,
     }
 }
 
+/* There is something to send. Lock: log_lock, dropped. */
+static void let_go(void) RF_DROPS(&log_lock)
+{
+    lock_drop(&log_lock);
+    atomic_store32(&waiting, 1);
+}
+
 static enum rc append(const struct audit_record *note)
 {
     const struct audit_now now = now_here();
@@ -70,13 +77,11 @@ static enum rc append(const struct audit_record *note)
     lock_take(&log_lock);
     const enum rc rc = audit_append(&audit_log, &now, note);
 
-    lock_drop(&log_lock);
-    atomic_store32(&waiting, 1);
+    let_go();
     return rc;
 }
 
-/* One turn of waiting for the port. One that has not taken what it should by
- * then is given up, in so many words. */
+/* One turn of waiting for the port; it is given up when it is too late. */
 static void wait_for_port(ns_t until)
 {
     if (arch_now() > until && atomic_swap32(&exported, 0) != 0) {
@@ -106,9 +111,8 @@ static bool summary(const struct audit_now *now, u32 id, bool in_any_case)
     const bool done =
         audit_summary(&audit_log, now, (u16)id, &meter[id], in_any_case);
 
-    lock_drop(&log_lock);
+    let_go();
     arch_interrupts();
-    atomic_store32(&waiting, 1);
     return done;
 }
 
@@ -123,18 +127,30 @@ static void write_summary(u32 id)
     }
 }
 
+static void actor_is(struct audit_record *note, const struct vcpu *v)
+{
+    note->actor = v->domain->id;
+    note->actor_vcpu = (u16)v->id;
+    note->actor_kernel = v->in_kernel;
+    note->actor_incarnation = v->domain->incarnation;
+}
+
+static void target_is(struct audit_record *note, const struct domain *d)
+{
+    note->target = d->id;
+    note->target_incarnation = d->incarnation;
+}
+
 /* A note on d; false when nobody wants it. */
 static bool life_note(struct audit_record *note, const struct domain *d,
                       enum audit_event event)
 {
-    /* Without record_boot there is no log: so in unit tests, never in the
-     * kernel, where it comes before the first domain. */
+    /* Only in unit tests there is no log. */
     if ((d->audit & MF_AUDIT_LIFECYCLE) == 0 || atomic_load32(&ready) == 0) {
         return false;
     }
     audit_note_init(note, event);
-    note->target = d->id;
-    note->target_incarnation = d->incarnation;
+    target_is(note, d);
     text_field(note, AUDIT_FIELD_NAME, d->name);
     return true;
 }
@@ -167,7 +183,7 @@ void record_crash(const struct domain *d, u64 rip, const char *why)
     if (v != NULL && v->domain == d) {
         const u64 calls[2] = { v->recent_nr, v->recent_sub };
 
-        note.actor_vcpu = (u16)v->id;
+        actor_is(&note, v);
         /* It fits: the longest name leaves 61 bytes. */
         (void)!audit_field_add(&note, AUDIT_FIELD_CALLS, calls, sizeof(calls));
     }
@@ -184,13 +200,71 @@ void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
         return;
     }
     audit_note_init(&note, AUDIT_FRAME_FAULT);
-    note.target = d->id;
-    note.target_incarnation = d->incarnation;
+    target_is(&note, d);
     note.arg[0] = fault;
     note.arg[1] = where;
     note.arg[2] = expected << 32 | (found & U32_MAX);
     text_field(&note, AUDIT_FIELD_NAME, d->name);
     append_surely(&note);
+}
+
+static void act_note(struct audit_record *note, const struct record_act *act)
+{
+    audit_note_init(note, act->event);
+    actor_is(note, act->v);
+    note->arg[0] = act->right;
+    if (act->target != NULL) {
+        target_is(note, act->target);
+    }
+    if (act->event != AUDIT_RIGHT_USED &&
+        audit_field_add(note, AUDIT_FIELD_ARGS, act->args, act->bytes) !=
+            RC_OK) {
+        arch_panic("record: arguments do not fit");
+    }
+    act->v->budget = 0; /* a record takes most of what a call may take */
+}
+
+enum rc record_act_begin(struct record_act *act)
+{
+    u64 *const used = &act->v->domain->rights_used;
+    const u64 bit = act->event == AUDIT_RIGHT_USED ? 1ull << act->right : 0;
+    const bool report = act->event == AUDIT_NET_DENIED;
+    const struct audit_now now = now_here();
+    struct audit_record note;
+
+    if (act->event == AUDIT_NONE || atomic_load32(&ready) == 0 ||
+        (atomic_load64(used) & bit) != 0) {
+        return RC_OK;
+    }
+    act_note(&note, act);
+    lock_take(&log_lock);
+    const enum rc rc = report && now.mono_ns < reports_at ? RC_EAGAIN
+                       : report || bit != 0
+                           ? audit_append(&audit_log, &now, &note)
+                           : audit_begin(&audit_log, &now, &note, &act->ticket);
+
+    reports_at = report && rc == RC_OK ? now.mono_ns + REPORT_NS : reports_at;
+    let_go();
+    arch_interrupts();
+    (void)atomic_or64(used, rc == RC_OK ? bit : 0);
+    return rc;
+}
+
+void record_act_end(struct record_act *act, s64 result)
+{
+    const struct audit_now now = now_here();
+    struct audit_record note;
+
+    if (act->ticket.slots == 0) {
+        return;
+    }
+    act_note(&note, act);
+    note.decision = result < 0 ? AUDIT_FAILED : AUDIT_ALLOWED;
+    note.result = (s32)result;
+    lock_take(&log_lock);
+    audit_end(&audit_log, &now, &note, &act->ticket);
+    let_go();
+    arch_interrupts();
 }
 
 enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
@@ -208,10 +282,7 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
     note.decision = AUDIT_DENIED;
     note.result = rc;
     note.reason = why;
-    note.actor = d->id;
-    note.actor_vcpu = (u16)v->id;
-    note.actor_kernel = v->in_kernel;
-    note.actor_incarnation = d->incarnation;
+    actor_is(&note, v);
     note.arg[0] = nr;
     note.arg[1] = sub;
     note.arg[2] = arch_guest_rip();
@@ -222,10 +293,9 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
         atomic_store64(&summaries_at, now.mono_ns + AUDIT_SUMMARY_NS);
         arch_resched(); /* arms the timer for it */
     }
-    lock_drop(&log_lock);
+    let_go();
     arch_interrupts();
     v->budget = 0; /* a record takes most of what a call may take */
-    atomic_store32(&waiting, 1);
     return rc;
 }
 
@@ -248,7 +318,7 @@ void record_summaries(ns_t now_ns)
     atomic_store64(&summaries_at, NS_NEVER);
     const u64 before = audit_log.next;
 
-    for (u32 i = 1; i <= domain_count && next != now_ns; i++) {
+    for (u32 i = domain_first; i <= domain_count && next != now_ns; i++) {
         if (meter[i].pending != 0 && audit_log.next != before) {
             next = now_ns;
         } else if (meter[i].pending != 0 && !summary(&now, i, false)) {
@@ -274,11 +344,9 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
 
     meter =
         arch_boot_frames((meter_bytes + PAGE_BYTES - 1) / PAGE_BYTES, &ignored);
-    for (u32 i = 0; i < 2; i++) {
-        const u64 word = arch_random();
+    const u64 words[2] = { arch_random(), arch_random() };
 
-        memcpy(boot_id + i * 8, &word, sizeof(word));
-    }
+    memcpy(boot_id, words, sizeof(boot_id));
     if (slots == NULL || meter == NULL ||
         audit_init(&audit_log, slots, LOG_SLOTS, boot_id) != RC_OK) {
         arch_panic("record: no room for the log");
@@ -301,7 +369,7 @@ void record_host_end(u32 code)
 {
     struct audit_record note;
 
-    for (u32 i = 1; i <= domain_count; i++) {
+    for (u32 i = domain_first; i <= domain_count; i++) {
         write_summary(i);
     }
     atomic_store64(&summaries_at, NS_NEVER);

@@ -16,6 +16,7 @@ struct options {
     const char *output;
     const char *hypervisor;
     bool is_iso;
+    bool no_domain0;
     u32 flags;
 };
 
@@ -52,7 +53,7 @@ static void parse_flags(struct options *options, const char *text,
     }
 }
 
-enum { OPTION_ISO = 0x200, OPTION_HYPERVISOR, OPTION_FLAGS };
+enum { OPTION_ISO = 0x200, OPTION_HYPERVISOR, OPTION_FLAGS, OPTION_NO_DOMAIN0 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -71,6 +72,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPTION_HYPERVISOR:
         options->hypervisor = arg;
         return 0;
+    case OPTION_NO_DOMAIN0:
+        options->no_domain0 = true;
+        return 0;
     case OPTION_FLAGS:
         parse_flags(options, arg, state);
         return 0;
@@ -88,6 +92,8 @@ static const struct argp_option pack_options[] = {
       0 },
     { "hypervisor", OPTION_HYPERVISOR, "FILE", 0,
       "The kernel for --iso (build/ringfence.elf)", 0 },
+    { "no-domain0", OPTION_NO_DOMAIN0, NULL, 0,
+      "Leave Domain0 out: no console rings, no store", 0 },
     { "flags", OPTION_FLAGS, "LIST", 0,
       "Of debug-exit, console-mux, "
       "audit-serial, test-frames",
@@ -162,6 +168,8 @@ int cmd_pack(int argc, char **argv)
         options.output = options.is_iso ? "ringfence.iso" : "ringfence.cpio";
     }
     set.is_quiet = options.common.is_quiet;
+    set.has_services = true;
+    set.no_domain0 = options.no_domain0;
     int code = EXIT_OK;
     if (!tenant_set_load(&set, options.common.paths, options.common.count,
                          options.common.host_mib)) {

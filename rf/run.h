@@ -43,6 +43,7 @@ struct run_options {
     bool is_kvm;
     bool is_frames;
     bool is_quiet;
+    bool no_domain0;
     const char *cpu;
     const char *machine;
     const char *serial_log;

@@ -29,7 +29,8 @@ enum {
     OPTION_UEFI,
     OPTION_HYPERVISOR,
     OPTION_MODULE,
-    OPTION_FRAMES
+    OPTION_FRAMES,
+    OPTION_NO_DOMAIN0
 };
 
 static const struct argp_option run_argp_options[] = {
@@ -57,6 +58,8 @@ static const struct argp_option run_argp_options[] = {
       "Boot this module; the tenant files only name the consoles", 0 },
     { "test-frames", OPTION_FRAMES, NULL, 0,
       "Have the host recount a tenant's frames at its calls (slow)", 0 },
+    { "no-domain0", OPTION_NO_DOMAIN0, NULL, 0,
+      "Leave Domain0 out: no console rings, no store", 0 },
     { "quiet", 'q', NULL, 0, "Do not say how the run ended", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -113,6 +116,9 @@ static error_t parse_switch(int key, struct run_options *options)
         return 0;
     case OPTION_FRAMES:
         options->is_frames = true;
+        return 0;
+    case OPTION_NO_DOMAIN0:
+        options->no_domain0 = true;
         return 0;
     case 'q':
         options->is_quiet = true;

@@ -149,10 +149,11 @@ $(B)/bounds/bounds.so: tests/bounds/bounds.c tests/bounds/qemu_plugin.h
 	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
 
 # The walker looks at the machine's memory from outside, by the same interface.
-$(B)/walker/walker.so: tests/walker/walker.c tests/bounds/qemu_plugin.h
+WALKER := tests/walker/walker.c tests/walker/memory.c
+$(B)/walker/walker.so: $(WALKER) $(wildcard tests/walker/*.h core/*.h x86/*.h)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
-	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -MMD -MP -fPIC -shared -o $@ $<
+	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $(WALKER)
 
 bounds: all guests $(B)/bounds/bounds.so
 	@tests/bounds/run
