@@ -121,12 +121,13 @@ result $? "the gap between segments is zero"
     " ffffffff81000000 ffffffff80000000 ffffffff81000010 0000000000013000 ffffffff81001000 000000000000002d " ]
 result $? "addresses in the manifest are those of the notes"
 
-# Domain0 is the first record whatever the order of the files, and gets a blob
+# Domain0 is the first record, the router the second, whatever the order of the
+# files; Domain0 gets a blob
 # that names everybody; a file with its role takes the place of the built-in.
 "$rf" pack -q -o services.cpio tiny.cfg router-role.cfg domain0.cfg
 [ "$(for i in 0 1 2; do od -An -c -j $((8192 + 4096 * i)) -N 8 services.cpio
     od -An -t u4 -j $((8224 + 4096 * i)) -N 4 services.cpio; done | tr -d ' \n')" = \
-    "own-doma1tiny\\0\\0\\0\\00own-rout2" ]
+    "own-doma1own-rout2tiny\\0\\0\\0\\00" ]
 result $? "Domain0 is the first record"
 grep -q RFSERV1 services.cpio && ! grep -q RFSERV1 module.cpio
 result $? "Domain0 is told of everybody"
