@@ -75,7 +75,7 @@ static inline u64 hw_copy_checked(void *to, const void *from, u64 bytes)
     return words;
 }
 
-/* Copies of 4 bytes and of 1, 2, 4 or 8 words, without a loop. False on
+/* Copies of 2 and 4 bytes and of 1, 2, 4 or 8 words, without a loop. False on
  * a fault: what lies behind it is not copied. */
 #define HW_FIXUP_BAD(from)                                                     \
     ".pushsection .fixup_table, \"a\"\n\t"                                     \
@@ -99,6 +99,7 @@ static inline u64 hw_copy_checked(void *to, const void *from, u64 bytes)
     }
 #define HW_COPY_WORD(at) HW_COPY_ONE(at, q, rax)
 
+HW_COPY_SIZED(2, HW_COPY_ONE(0, w, ax))
 HW_COPY_SIZED(4, HW_COPY_ONE(0, l, eax))
 HW_COPY_SIZED(8, HW_COPY_WORD(0))
 HW_COPY_SIZED(16, HW_COPY_WORD(0) HW_COPY_WORD(8))

@@ -156,23 +156,23 @@ static void trap_machine_check(struct vcpu *v, const struct regs *r)
 
 void trap_from_guest(struct regs *r)
 {
-    /* Before anything can fault. */
-    const u64 address = r->vector == TRAP_PF ? hw_read_cr2() : 0;
     struct vcpu *v = this_cpu()->current;
     if (v == NULL) {
         panic_regs("a guest runs that nobody chose", r);
+    }
+    if (r->vector == TRAP_PF) {
+        fault_page(v, r, hw_read_cr2()); /* before anything can fault */
+        return;
+    }
+    if (r->vector == TRAP_GP) {
+        emul_protection(v, r);
+        return;
     }
     switch (r->vector) {
     case VECTOR_SYSCALL:
     case VECTOR_SYSCALL32:
     case VECTOR_SYSENTER:
         trap_syscall(v, r);
-        return;
-    case TRAP_PF:
-        fault_page(v, r, address);
-        return;
-    case TRAP_GP:
-        emul_protection(v, r);
         return;
     case TRAP_UD:
         emul_undefined(v, r);
