@@ -27,16 +27,12 @@
 
 /* Sleep until an interrupt, which is taken; interrupts are off again after.
  * STI holds interrupts back until HLT. An NMI or a machine check in between
- * ends that with its IRETQ, and an interrupt can come before HLT: it goes on
- * behind it, by the fixup, lest the CPU sleep through what it was told. */
+ * ends that with its IRETQ, and an interrupt can come before HLT:
+ * trap_from_host goes on behind it, lest the CPU sleep through what it was
+ * told. */
 static inline void hw_sleep(void)
 {
-    __asm__ volatile("sti\n\t"
-                     "1: hlt\n\t"
-                     "2: cli\n\t" HW_FIXUP(1b, 2b)
-                     :
-                     :
-                     : "memory");
+    __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
 }
 
 /* ---- guest memory ---------------------------------------------------------

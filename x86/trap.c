@@ -23,6 +23,8 @@
 #include "x86/panic.h"
 #include "x86/private.h"
 
+#define OPCODE_HLT 0xf4u
+
 u8 entry_smap;
 
 struct regs *guest_regs(void)
@@ -220,13 +222,16 @@ void trap_from_host(struct regs *r)
     default:
         break;
     }
-    const u64 to = fixup_find(r->rip);
     if (r->vector >= TRAP_EXCEPTIONS) {
         (void)interrupt(r->vector);
-    } else if (to == 0) {
+        r->rip += *(const u8 *)r->rip == OPCODE_HLT ? 1 : 0; /* hw_sleep */
+        return;
+    }
+    const u64 to = fixup_find(r->rip);
+    if (to == 0) {
         panic_regs("exception in ring 0", r);
     }
-    r->rip = to != 0 ? to : r->rip; /* for an interrupt: hw_sleep */
+    r->rip = to;
 }
 
 /*
