@@ -45,7 +45,22 @@ enum policy_verdict {
 };
 #undef REASON
 
-/* Allow, or the reason why not. Any value of any argument is answered. */
+#define POLICY_ON(object) (1u << POLICY_##object)
+
+/* What each right reaches: a mask of object kinds. A new right reaches nothing
+ * until somebody writes down what. */
+static const u8 policy_reach[RIGHT_COUNT] = {
+    [RIGHT_INFO] = POLICY_ON(SELF),    [RIGHT_MEMORY] = POLICY_ON(SELF),
+    [RIGHT_CPU] = POLICY_ON(SELF),     [RIGHT_SCHED] = POLICY_ON(SELF),
+    [RIGHT_TIME] = POLICY_ON(SELF),    [RIGHT_EVENT] = POLICY_ON(SELF),
+    [RIGHT_GRANT] = POLICY_ON(SELF),   [RIGHT_CONSOLE] = POLICY_ON(SELF),
+    [RIGHT_CONNECT] = POLICY_ON(PEER),
+};
+
+/* Allow, or the reason why not. Any value of any argument is answered. Three
+ * questions in order, each of which can only take away: is it a right, does the
+ * subject hold it, and does that right reach this kind of object. Here, because
+ * every hypercall asks. */
 /*@ assigns \nothing;
     ensures \result == POLICY_ALLOW ==> 0 <= right < RIGHT_COUNT &&
             ((rights >> right) & 1) == 1 &&
@@ -56,8 +71,31 @@ enum policy_verdict {
              (right != RIGHT_CONNECT && object == POLICY_SELF)) ==>
             \result == POLICY_ALLOW;
     ensures object == POLICY_HOST ==> \result != POLICY_ALLOW; */
-enum policy_verdict policy_decide(u64 rights, enum right right,
-                                  enum policy_object object) MUST_CHECK;
+static inline MUST_CHECK enum policy_verdict
+policy_decide(u64 rights, enum right right, enum policy_object object)
+{
+    const u32 bit = (u32)right;
+
+    if (bit >= RIGHT_COUNT) {
+        return POLICY_DENY_NO_SUCH_RIGHT;
+    }
+    if ((rights >> bit & 1) == 0) {
+        return POLICY_DENY_RIGHT_NOT_HELD;
+    }
+    switch (object) {
+    case POLICY_SELF:
+        return (policy_reach[bit] & POLICY_ON(SELF)) != 0
+                   ? POLICY_ALLOW
+                   : POLICY_DENY_NOT_ON_SELF;
+    case POLICY_PEER:
+        return (policy_reach[bit] & POLICY_ON(PEER)) != 0
+                   ? POLICY_ALLOW
+                   : POLICY_DENY_NOT_ON_PEER;
+    case POLICY_HOST:
+    default:
+        return POLICY_DENY_NOT_ON_HOST;
+    }
+}
 
 /* Rights that no manifest may exceed for this role; 0 for a role there is
  * not. */
