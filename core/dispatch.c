@@ -366,11 +366,8 @@ s64 dispatch_entry(struct hc_call *c)
         c->nr < NR_COUNT ? where_of[index_clamp(c->nr, NR_COUNT)] : HC_NONE;
     u64 sub = 0;
 
-    if (where == HC_ELEM) {
-        return call_mmu_batch(c);
-    }
-    if (where == HC_FIELD) {
-        return call_by_field(c);
+    if (where >= HC_ELEM) {
+        return where == HC_ELEM ? call_mmu_batch(c) : call_by_field(c);
     }
     if (where == HC_A0) {
         sub = c->nr == 12 ? c->arg[0] & 0x3f : (u32)c->arg[0];

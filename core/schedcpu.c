@@ -163,13 +163,14 @@ static void move(u32 from, u32 to, struct vcpu *v, ns_t now)
 
 bool sched_steal(u32 cpu, ns_t now) RF_UNCHECKED_LOCKS
 {
-    const u64 others = present & ~cpu_bit(cpu);
+    u64 others = present & ~cpu_bit(cpu);
 
-    for (u32 i = 1; i < CPU_MAX; i++) {
+    for (u32 i = 1; others != 0; i++) { /* all of them are below CPU_MAX */
         const u32 from = (cpu + i) % CPU_MAX;
+        const bool is_there = (others & cpu_bit(from)) != 0;
 
-        if ((others & cpu_bit(from)) == 0 ||
-            atomic_load32(&sched_cpus[from].load) == 0) {
+        others &= ~cpu_bit(from);
+        if (!is_there || atomic_load32(&sched_cpus[from].load) == 0) {
             continue;
         }
         lock_take_two(&sched_cpus[cpu].lock, &sched_cpus[from].lock);

@@ -1,65 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The decision; see policy.h. Four questions in order, each of which can only
- * take away: is it a right, does the subject hold it, does that right reach
- * this kind of object, and does the object permit it. The reach of every right
- * is a table, so that a new right reaches nothing until somebody writes down
- * what.
- */
+/* What roles allow; the decision itself is in policy.h. */
 #include "policy/policy.h"
 
 #include "policy/manifest.h"
-
-#define ON(object) (1u << POLICY_##object)
-
-/* What each right reaches: a mask of object kinds. */
-static const u8 reach[RIGHT_COUNT] = {
-    [RIGHT_INFO] = ON(SELF),       [RIGHT_MEMORY] = ON(SELF),
-    [RIGHT_CPU] = ON(SELF),        [RIGHT_SCHED] = ON(SELF),
-    [RIGHT_TIME] = ON(SELF),       [RIGHT_EVENT] = ON(SELF),
-    [RIGHT_GRANT] = ON(SELF),      [RIGHT_CONSOLE] = ON(SELF),
-    [RIGHT_CONNECT] = ON(PEER),    [RIGHT_OBSERVE] = ON(SELF) | ON(DOMAIN),
-    [RIGHT_PAUSE] = ON(DOMAIN),    [RIGHT_DESTROY] = ON(DOMAIN),
-    [RIGHT_START] = ON(DOMAIN),    [RIGHT_CONSOLES] = ON(HOST),
-    [RIGHT_RULES_LOAD] = ON(HOST), [RIGHT_RULES_READ] = ON(HOST),
-    [RIGHT_DROP] = ON(SELF),
-};
 
 #define ROLE(number, name, given, allowed, doc) [MF_ROLE_##name] = (allowed),
 static const u64 role_allowed[MF_ROLE_COUNT] = {
 #include "policy/roles.def"
 };
 #undef ROLE
-
-/* The reason why a right does not reach the object. */
-static enum policy_verdict not_on(enum policy_object object)
-{
-    return object == POLICY_SELF     ? POLICY_DENY_NOT_ON_SELF
-           : object == POLICY_PEER   ? POLICY_DENY_NOT_ON_PEER
-           : object == POLICY_DOMAIN ? POLICY_DENY_NOT_ON_DOMAIN
-                                     : POLICY_DENY_NOT_ON_HOST;
-}
-
-enum policy_verdict policy_decide(u64 rights, enum right right,
-                                  enum policy_object object, u64 permits)
-{
-    const u32 bit = (u32)right;
-    const u32 kind = (u32)object;
-
-    if (bit >= RIGHT_COUNT) {
-        return POLICY_DENY_NO_SUCH_RIGHT;
-    }
-    if ((rights >> bit & 1) == 0) {
-        return POLICY_DENY_RIGHT_NOT_HELD;
-    }
-    if (kind > POLICY_DOMAIN || (reach[bit] >> kind & 1) == 0) {
-        return not_on(object);
-    }
-    if (kind == POLICY_DOMAIN && (permits >> bit & 1) == 0) {
-        return POLICY_DENY_NOT_PERMITTED;
-    }
-    return POLICY_ALLOW;
-}
 
 u64 policy_role_allowed(u32 role)
 {

@@ -21,7 +21,7 @@
 
 #define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE */
 #define OPCODE_INT 0xcdu
-#define OPCODE_RDMSR 0x32u /* after 0f */
+#define CODE_RDMSR 0x320fu /* 0f 32 */
 #define ERROR_EXTERNAL 1u
 #define PIT_FIRST 0x40u
 #define PIT_LAST 0x42u
@@ -209,23 +209,28 @@ static bool execute(struct vcpu *v, struct regs *r, struct insn *in)
     }
 }
 
-/* True: the instruction has been done, or shall be tried again. */
-static bool emulate(struct vcpu *v, struct regs *r)
+/* What each switch of processes takes: not worth the decoder. */
+static bool emulate_rdmsr(struct vcpu *v, struct regs *r)
 {
-    u8 bytes[INSN_ROOM] = { 0 };
+    u16 code;
+    if (!v->in_kernel || (r->cs & 0xffff) != SEL_GUEST_CS64 ||
+        !arch_fetch(&code, gva(r->rip), sizeof(code)) || code != CODE_RDMSR ||
+        !read_msr(v, r)) {
+        return false;
+    }
+    emul_done(v, r, sizeof(code));
+    return true;
+}
+
+/* True: the instruction has been done, or shall be tried again. */
+static NO_INLINE bool emulate(struct vcpu *v, struct regs *r)
+{
+    u8 bytes[INSN_ROOM];
     struct insn in;
     if (!seg_is_long(v, r->cs)) {
         return false;
     }
     const u32 count = emul_fetch(r, bytes);
-    if (v->in_kernel && bytes[0] == 0x0f && bytes[1] == OPCODE_RDMSR) {
-        /* A switch of processes: not worth the decoder. */
-        const bool done = read_msr(v, r);
-        if (done) {
-            emul_done(v, r, 2);
-        }
-        return done;
-    }
     if (decode(bytes, count, &in) != DECODE_OK) {
         return false;
     }
@@ -260,7 +265,8 @@ static NO_INLINE bool software_interrupt(struct vcpu *v, struct regs *r)
 
 void emul_protection(struct vcpu *v, struct regs *r)
 {
-    if (r->error == 0 ? emulate(v, r) : software_interrupt(v, r)) {
+    if (r->error == 0 ? emulate_rdmsr(v, r) || emulate(v, r)
+                      : software_interrupt(v, r)) {
         return;
     }
     bounce_trap(v, r, TRAP_GP, r->error);

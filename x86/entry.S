@@ -4,7 +4,7 @@
  *
  * From a guest (ring 3): the registers become a struct regs at the very top of
  * the CPU's main stack, everything but rsp is cleared so that no guest value
- * steers speculation, C runs, and exit_guest leaves by IRETQ. SYSRET is never
+ * steers speculation, C runs, and exit_called leaves by IRETQ. SYSRET is never
  * used: it can fault in ring 0 on the guest's stack (XSA-7). CR3 is not changed
  * here: what a guest's own tables show of the hypervisor is no secret.
  *
@@ -131,11 +131,16 @@
     POP_FIRST
     .endm
 
-    /* A frame is an odd number of words: one more makes the call aligned. */
-    .macro CALL_C fn
+    /* A frame is an odd number of words: one more makes the call aligned. It
+     * stays where exit_called is next. */
+    .macro CALL_FIRST fn
     movq %rsp, %rdi
     subq $8, %rsp
     call \fn
+    .endm
+
+    .macro CALL_C fn
+    CALL_FIRST \fn
     addq $8, %rsp
     .endm
 
@@ -151,9 +156,11 @@ trap_common:
     lfence                      /* no speculation with the guest's GS */
 guest_entry:
     PUSH_REGS
-    CALL_C trap_from_guest
-exit_guest:
-    CALL_C guest_exit_work
+    CALL_FIRST trap_from_guest
+exit_called:
+    leaq 8(%rsp), %rdi
+    call guest_exit_work
+    addq $8, %rsp
     swapgs
     POP_OTHERS
 exit_first:
@@ -217,8 +224,8 @@ iret_failed:
     PUSH_REGS
     CALL_C trap_iret_failed
     movq %gs:CPU_OFF_STACK_TOP, %rax
-    leaq -REGS_BYTES(%rax), %rsp    /* at once: what lies below may be lost */
-    jmp exit_guest
+    leaq -REGS_BYTES-8(%rax), %rsp  /* at once: what lies below may be lost */
+    jmp exit_called
 
 /*
  * #DB, NMI and #MC have their own stacks; one from a guest goes on as any other
@@ -297,8 +304,8 @@ entry_syscall:
     cmpb $0, VCPU_OFF_IN_KERNEL(%rdi)
     je straight_bounce
     PUSH_OTHERS
-    CALL_C trap_hypercall
-    jmp exit_guest
+    CALL_FIRST trap_hypercall
+    jmp exit_called
 
     .balign 16
     .globl entry_syscall32
@@ -395,8 +402,8 @@ bounce_into_kernel:
 bounce_in_c:
     PUSH_OTHERS
     CLEAR_FLAGS
-    CALL_C trap_from_guest
-    jmp exit_guest
+    CALL_FIRST trap_from_guest
+    jmp exit_called
 
 /* ---- where a CPU begins to run guests -------------------------------------- */
 
@@ -406,8 +413,8 @@ cpu_loop:
     movq %gs:CPU_OFF_STACK_TOP, %rsp
     subq $REGS_BYTES, %rsp
     xorl %ebp, %ebp
-    CALL_C cpu_loop_begin
-    jmp exit_guest
+    CALL_FIRST cpu_loop_begin
+    jmp exit_called
 
 /* Clear the 1 KiB below the caller's frame: what deeper calls left there. */
     .globl stack_wipe

@@ -18,14 +18,15 @@
 
 #define COPY_BYTES_SMALL 128u /* from here on the string copy is as good */
 
-/* bytes < COPY_BYTES_SMALL and a multiple of 4, in pieces of falling size: most
- * are whole words. */
-static bool copy_small(u8 *to, const u8 *from, u64 bytes)
+/* bytes < COPY_BYTES_SMALL and even, in pieces of falling size: most
+ * are a few words. */
+static inline bool copy_small(u8 *to, const u8 *from, u64 bytes)
 {
-    bool ok = true;
 #define COPY_PIECE(size)                                                       \
     if ((bytes & size) != 0) {                                                 \
-        ok = ok && hw_copy_##size(to, from);                                   \
+        if (!hw_copy_##size(to, from)) {                                       \
+            return false;                                                      \
+        }                                                                      \
         to += size;                                                            \
         from += size;                                                          \
     }
@@ -34,7 +35,8 @@ static bool copy_small(u8 *to, const u8 *from, u64 bytes)
     COPY_PIECE(16)
     COPY_PIECE(8)
     COPY_PIECE(4)
-    return ok;
+    COPY_PIECE(2)
+    return true;
 }
 
 /* guest, the address that is the guest's, is one of the two. */
@@ -43,7 +45,7 @@ static inline bool guest_copy(void *to, const void *from, u64 bytes, u64 guest)
     if (bytes == 0 || bytes > COPY_BYTES_MAX) {
         return bytes == 0;
     }
-    const bool small = bytes < COPY_BYTES_SMALL && (bytes & 3) == 0;
+    const bool small = bytes < COPY_BYTES_SMALL && (bytes & 1) == 0;
     const bool ok = window_open(guest, bytes) &&
                     (small ? copy_small(to, from, bytes)
                            : hw_copy_checked(to, from, bytes) == 0);

@@ -27,16 +27,12 @@
 
 /* Sleep until an interrupt, which is taken; interrupts are off again after.
  * STI holds interrupts back until HLT. An NMI or a machine check in between
- * ends that with its IRETQ, and an interrupt can come before HLT: it goes on
- * behind it, by the fixup, lest the CPU sleep through what it was told. */
+ * ends that with its IRETQ, and an interrupt can come before HLT:
+ * trap_from_host goes on behind it, lest the CPU sleep through what it was
+ * told. */
 static inline void hw_sleep(void)
 {
-    __asm__ volatile("sti\n\t"
-                     "1: hlt\n\t"
-                     "2: cli\n\t" HW_FIXUP(1b, 2b)
-                     :
-                     :
-                     : "memory");
+    __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
 }
 
 /* ---- guest memory ---------------------------------------------------------
@@ -75,7 +71,7 @@ static inline u64 hw_copy_checked(void *to, const void *from, u64 bytes)
     return words;
 }
 
-/* Copies of 4 bytes and of 1, 2, 4 or 8 words, without a loop. False on
+/* Copies of 2 and 4 bytes and of 1, 2, 4 or 8 words, without a loop. False on
  * a fault: what lies behind it is not copied. */
 #define HW_FIXUP_BAD(from)                                                     \
     ".pushsection .fixup_table, \"a\"\n\t"                                     \
@@ -99,6 +95,7 @@ static inline u64 hw_copy_checked(void *to, const void *from, u64 bytes)
     }
 #define HW_COPY_WORD(at) HW_COPY_ONE(at, q, rax)
 
+HW_COPY_SIZED(2, HW_COPY_ONE(0, w, ax))
 HW_COPY_SIZED(4, HW_COPY_ONE(0, l, eax))
 HW_COPY_SIZED(8, HW_COPY_WORD(0))
 HW_COPY_SIZED(16, HW_COPY_WORD(0) HW_COPY_WORD(8))
@@ -111,41 +108,47 @@ HW_COPY_SIZED(64, HW_COPY_WORD(0) HW_COPY_WORD(8) HW_COPY_WORD(16)
 /* Words of a frame between a guest's stack and registers: w[0..8] from the
  * return frame of iret.c; what bounce.c makes, of which w[2], an error code,
  * lies below ret and is overwritten by w[1] where a frame has none. */
-#define HW_WORD_AT(instruction) "1: movq " instruction "\n\t" HW_FIXUP(1b, 2f)
+#define HW_WORD_AT(instruction) "1: movq " instruction "\n\t" HW_FIXUP_BAD(1b)
 #define HW_LOAD_WORD(n) HW_WORD_AT(#n "*8(%[from]), %[w" #n "]")
-#define HW_LOADED(n) [w##n] "=&r"(w[n])
+#define HW_LOADED(n) [w##n] "=&r"(w##n)
 #define HW_STORED(n) [w##n] "r"(w[n])
-#define HW_FRAME_DONE "jmp 3f\n2: movl $1, %[bad]\n3:"
 static inline bool hw_load_frame(u64 w[9], const void *from)
 {
-    u32 bad = 0;
-    __asm__ volatile(HW_LOAD_WORD(0) HW_LOAD_WORD(1) HW_LOAD_WORD(2)
-                         HW_LOAD_WORD(3) HW_LOAD_WORD(4) HW_LOAD_WORD(5)
-                             HW_LOAD_WORD(6) HW_LOAD_WORD(7) HW_LOAD_WORD(8)
-                                 HW_FRAME_DONE
-                     : [bad] "+&r"(bad), HW_LOADED(0), HW_LOADED(1),
-                       HW_LOADED(2), HW_LOADED(3), HW_LOADED(4), HW_LOADED(5),
-                       HW_LOADED(6), HW_LOADED(7), HW_LOADED(8)
-                     : [from] "r"(from)
-                     : "memory");
-    return bad == 0;
+    u64 w0, w1, w2, w3, w4, w5, w6, w7, w8;
+    __asm__ goto volatile(
+        HW_LOAD_WORD(0) HW_LOAD_WORD(1) HW_LOAD_WORD(2) HW_LOAD_WORD(3)
+            HW_LOAD_WORD(4) HW_LOAD_WORD(5) HW_LOAD_WORD(6) HW_LOAD_WORD(7)
+                HW_LOAD_WORD(8)
+        : HW_LOADED(0), HW_LOADED(1), HW_LOADED(2), HW_LOADED(3), HW_LOADED(4),
+          HW_LOADED(5), HW_LOADED(6), HW_LOADED(7), HW_LOADED(8)
+        : [from] "r"(from)
+        : "memory"
+        : bad);
+    /* One by one: gcc 12 does not take the elements for operands. */
+    const u64 all[9] = { w0, w1, w2, w3, w4, w5, w6, w7, w8 };
+    __builtin_memcpy(w, all, sizeof(all));
+    return true;
+bad:
+    return false;
 }
 
 static inline bool hw_store_frame(u64 sp, u64 ret, const u64 w[8])
 {
-    u32 bad = 0;
-    __asm__ volatile(
+    __asm__ goto volatile(
         HW_WORD_AT("%[w2], -8(%[ret])") HW_WORD_AT("%[w0], (%[sp])")
             HW_WORD_AT("%[w1], 8(%[sp])") HW_WORD_AT("%[w3], (%[ret])")
                 HW_WORD_AT("%[w4], 8(%[ret])") HW_WORD_AT("%[w5], 16(%[ret])")
                     HW_WORD_AT("%[w6], 24(%[ret])")
-                        HW_WORD_AT("%[w7], 32(%[ret])") HW_FRAME_DONE
-        : [bad] "+&r"(bad)
+                        HW_WORD_AT("%[w7], 32(%[ret])")
+        :
         : [sp] "r"(sp), [ret] "r"(ret), HW_STORED(0), HW_STORED(1),
           HW_STORED(2), HW_STORED(3), HW_STORED(4), HW_STORED(5), HW_STORED(6),
           HW_STORED(7)
-        : "memory");
-    return bad == 0;
+        : "memory"
+        : bad);
+    return true;
+bad:
+    return false;
 }
 
 /* ---- segment registers ----------------------------------------------------

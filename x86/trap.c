@@ -23,6 +23,8 @@
 #include "x86/panic.h"
 #include "x86/private.h"
 
+#define OPCODE_HLT 0xf4u
+
 u8 entry_smap;
 
 struct regs *guest_regs(void)
@@ -156,23 +158,23 @@ static void trap_machine_check(struct vcpu *v, const struct regs *r)
 
 void trap_from_guest(struct regs *r)
 {
-    /* Before anything can fault. */
-    const u64 address = r->vector == TRAP_PF ? hw_read_cr2() : 0;
     struct vcpu *v = this_cpu()->current;
     if (v == NULL) {
         panic_regs("a guest runs that nobody chose", r);
+    }
+    if (r->vector == TRAP_PF) {
+        fault_page(v, r, hw_read_cr2()); /* before anything can fault */
+        return;
+    }
+    if (r->vector == TRAP_GP) {
+        emul_protection(v, r);
+        return;
     }
     switch (r->vector) {
     case VECTOR_SYSCALL:
     case VECTOR_SYSCALL32:
     case VECTOR_SYSENTER:
         trap_syscall(v, r);
-        return;
-    case TRAP_PF:
-        fault_page(v, r, address);
-        return;
-    case TRAP_GP:
-        emul_protection(v, r);
         return;
     case TRAP_UD:
         emul_undefined(v, r);
@@ -220,13 +222,16 @@ void trap_from_host(struct regs *r)
     default:
         break;
     }
-    const u64 to = fixup_find(r->rip);
     if (r->vector >= TRAP_EXCEPTIONS) {
         (void)interrupt(r->vector);
-    } else if (to == 0) {
+        r->rip += *(const u8 *)r->rip == OPCODE_HLT ? 1 : 0; /* hw_sleep */
+        return;
+    }
+    const u64 to = fixup_find(r->rip);
+    if (to == 0) {
         panic_regs("exception in ring 0", r);
     }
-    r->rip = to != 0 ? to : r->rip; /* for an interrupt: hw_sleep */
+    r->rip = to;
 }
 
 /*
