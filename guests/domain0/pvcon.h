@@ -2,9 +2,9 @@
 /*
  * A tenant's console ring, the back end's side.
  *
- *   CLOSED -- console_open --> OPEN -- a ring that lies --> BROKEN
+ *   CLOSED -- pvcon_open --> OPEN -- a ring that lies --> BROKEN
  *     ^                          |                            |
- *     +------ console_close -----+----------------------------+
+ *     +------ pvcon_close -----+----------------------------+
  *
  * The page is the tenant's: indices are read once and their differences are
  * checked, bytes are copied once. Both indices are the ring's own, so a server
@@ -17,40 +17,40 @@
  *
  * Sources: [XEN io/console.h].
  */
-#ifndef GUESTS_DOMAIN0_CONSOLE_H
-#define GUESTS_DOMAIN0_CONSOLE_H
+#ifndef GUESTS_DOMAIN0_PVCON_H
+#define GUESTS_DOMAIN0_PVCON_H
 
 #include "core/xen.h"
 
-#define CONSOLE_RATE 1000000u /* bytes a second */
-#define CONSOLE_BURST 4096u   /* bytes that may go out at once */
+#define PVCON_RATE 1000000u /* bytes a second */
+#define PVCON_BURST 4096u   /* bytes that may go out at once */
 #define TYPED_MAX 1024u
 
-enum console_state { CONSOLE_CLOSED, CONSOLE_OPEN, CONSOLE_BROKEN };
+enum pvcon_state { PVCON_CLOSED, PVCON_OPEN, PVCON_BROKEN };
 
-struct console {
+struct pvcon {
     volatile struct console_ring *page;
-    u32 state; /* enum console_state */
+    u32 state; /* enum pvcon_state */
     u32 typed_bytes;
     u64 tokens, filled_ns;
     u64 out_bytes, in_bytes, lost_bytes;
     u8 typed[TYPED_MAX];
 };
 
-void console_open(struct console *c, volatile struct console_ring *page,
-                  u64 now_ns);
-void console_close(struct console *c);
+void pvcon_open(struct pvcon *c, volatile struct console_ring *page,
+                u64 now_ns);
+void pvcon_close(struct pvcon *c);
 
 /* Copy what may go out now, at most room bytes; it stays in the ring. */
-u32 console_look(struct console *c, u64 now_ns, u8 *to, u32 room);
+u32 pvcon_look(struct pvcon *c, u64 now_ns, u8 *to, u32 room);
 /* So many of these bytes went out. The tenant is to be notified. */
-void console_sent(struct console *c, u32 bytes);
+void pvcon_sent(struct pvcon *c, u32 bytes);
 /* When output waits for tokens: the time at which there are some; else 0. */
-u64 console_due_ns(const struct console *c);
+u64 pvcon_due_ns(const struct pvcon *c);
 
 /* Somebody typed; and what was typed goes into the ring as far as it has room.
  * True: the tenant is to be notified. */
-void console_type(struct console *c, const u8 *bytes, u32 count);
-bool console_flush(struct console *c);
+void pvcon_type(struct pvcon *c, const u8 *bytes, u32 count);
+bool pvcon_flush(struct pvcon *c);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Console rings: see console.h.
+ * Console rings: see pvcon.h.
  */
-#include "guests/domain0/console.h"
+#include "guests/domain0/pvcon.h"
 
 #define IN_BYTES 1024u
 #define OUT_BYTES 2048u
@@ -13,50 +13,49 @@ static void order(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-void console_open(struct console *c, volatile struct console_ring *page,
-                  u64 now_ns)
+void pvcon_open(struct pvcon *c, volatile struct console_ring *page, u64 now_ns)
 {
-    *c = (struct console){ .page = page,
-                           .state = CONSOLE_OPEN,
-                           .tokens = CONSOLE_BURST,
-                           .filled_ns = now_ns };
+    *c = (struct pvcon){ .page = page,
+                         .state = PVCON_OPEN,
+                         .tokens = PVCON_BURST,
+                         .filled_ns = now_ns };
 }
 
-void console_close(struct console *c)
+void pvcon_close(struct pvcon *c)
 {
     c->page = NULL;
-    c->state = CONSOLE_CLOSED;
+    c->state = PVCON_CLOSED;
 }
 
 /* Tokens of the time since they were last added. */
-static void refill(struct console *c, u64 now_ns)
+static void refill(struct pvcon *c, u64 now_ns)
 {
     if (now_ns <= c->filled_ns) {
         return;
     }
     const u64 passed = now_ns - c->filled_ns;
-    if (passed >= CONSOLE_BURST * NS_PER_S / CONSOLE_RATE) {
-        c->tokens = CONSOLE_BURST; /* enough to fill it from empty */
+    if (passed >= PVCON_BURST * NS_PER_S / PVCON_RATE) {
+        c->tokens = PVCON_BURST; /* enough to fill it from empty */
         c->filled_ns = now_ns;
         return;
     }
-    const u64 more = passed * CONSOLE_RATE / NS_PER_S;
+    const u64 more = passed * PVCON_RATE / NS_PER_S;
     const u64 sum = c->tokens + more;
-    c->tokens = sum < CONSOLE_BURST ? sum : CONSOLE_BURST;
+    c->tokens = sum < PVCON_BURST ? sum : PVCON_BURST;
     /* Only the time that made whole tokens is spent. */
-    c->filled_ns += more * NS_PER_S / CONSOLE_RATE;
+    c->filled_ns += more * NS_PER_S / PVCON_RATE;
 }
 
-u32 console_look(struct console *c, u64 now_ns, u8 *to, u32 room)
+u32 pvcon_look(struct pvcon *c, u64 now_ns, u8 *to, u32 room)
 {
-    if (c->state != CONSOLE_OPEN) {
+    if (c->state != PVCON_OPEN) {
         return 0;
     }
     const u32 cons = c->page->out_cons;
     const u32 there = c->page->out_prod - cons;
     order();
     if (there > OUT_BYTES) {
-        c->state = CONSOLE_BROKEN;
+        c->state = PVCON_BROKEN;
         return 0;
     }
     refill(c, now_ns);
@@ -70,7 +69,7 @@ u32 console_look(struct console *c, u64 now_ns, u8 *to, u32 room)
     return bytes;
 }
 
-void console_sent(struct console *c, u32 bytes)
+void pvcon_sent(struct pvcon *c, u32 bytes)
 {
     c->tokens -= bytes;
     c->out_bytes += bytes;
@@ -79,17 +78,17 @@ void console_sent(struct console *c, u32 bytes)
     order();
 }
 
-u64 console_due_ns(const struct console *c)
+u64 pvcon_due_ns(const struct pvcon *c)
 {
-    if (c->state != CONSOLE_OPEN || c->tokens != 0 ||
+    if (c->state != PVCON_OPEN || c->tokens != 0 ||
         c->page->out_prod == c->page->out_cons) {
         return 0;
     }
     /* Some hundred bytes at once, not one. */
-    return c->filled_ns + CONSOLE_BURST / 8 * NS_PER_S / CONSOLE_RATE;
+    return c->filled_ns + PVCON_BURST / 8 * NS_PER_S / PVCON_RATE;
 }
 
-void console_type(struct console *c, const u8 *bytes, u32 count)
+void pvcon_type(struct pvcon *c, const u8 *bytes, u32 count)
 {
     for (u32 i = 0; i < count; i++) {
         if (c->typed_bytes == TYPED_MAX) {
@@ -100,15 +99,15 @@ void console_type(struct console *c, const u8 *bytes, u32 count)
     }
 }
 
-bool console_flush(struct console *c)
+bool pvcon_flush(struct pvcon *c)
 {
-    if (c->state != CONSOLE_OPEN || c->typed_bytes == 0) {
+    if (c->state != PVCON_OPEN || c->typed_bytes == 0) {
         return false;
     }
     const u32 prod = c->page->in_prod;
     const u32 there = prod - c->page->in_cons;
     if (there > IN_BYTES) {
-        c->state = CONSOLE_BROKEN;
+        c->state = PVCON_BROKEN;
         return false;
     }
     const u32 room = IN_BYTES - there;
