@@ -14,6 +14,7 @@ struct start_info *start_info;
 struct shared_info *shared;
 struct room rooms[VCPUS];
 volatile u64 event_count;
+u64 port_events[PORT_WORDS];
 
 static u8 shared_page[PAGE_BYTES] __attribute__((aligned(4096)));
 static u32 console_taken; /* one line at a time */
@@ -130,7 +131,7 @@ static void report(const struct trap_frame *f)
     say("\n");
 }
 
-static void take_events(void)
+void events_take(void)
 {
     struct vcpu_info *v = my_info();
     event_count++;
@@ -138,8 +139,9 @@ static void take_events(void)
     u64 words = __atomic_exchange_n(&v->pending_sel, 0, __ATOMIC_SEQ_CST);
     for (u32 i = 0; i < 64; i++) {
         if ((words >> i & 1) != 0) {
-            (void)__atomic_exchange_n(&shared->evtchn_pending[i], 0,
-                                      __ATOMIC_SEQ_CST);
+            const u64 bits = __atomic_exchange_n(&shared->evtchn_pending[i], 0,
+                                                 __ATOMIC_SEQ_CST);
+            (void)__atomic_fetch_or(&port_events[i], bits, __ATOMIC_SEQ_CST);
         }
     }
 }
@@ -158,7 +160,7 @@ void trap_handle(struct trap_frame *f)
 {
     struct room *const own = room();
     if (f->vector == EVENT) {
-        take_events();
+        events_take();
         return;
     }
     if (f->vector == NMI) {

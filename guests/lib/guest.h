@@ -87,6 +87,8 @@ extern struct shared_info *shared;
 extern struct room rooms[VCPUS];
 extern const u64 trap_stubs[256];
 extern volatile u64 event_count;
+/* Ports whose events were taken since who looks here cleared their bits. */
+extern u64 port_events[PORT_WORDS];
 
 /* The guest's own beginning; it ends by guest_end. */
 void guest_main(void);
@@ -120,6 +122,9 @@ void event_entry(void);
 void syscall_entry(void);
 void failsafe_entry(void);
 void trap_handle(struct trap_frame *f);
+/* Take the events that are pending, as the handler does: for who keeps them
+ * masked. */
+void events_take(void);
 /* Register all handlers again, as at the start. */
 void traps_setup(void);
 

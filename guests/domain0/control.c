@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control channel: see control.h. What takes longer than a moment is a job
+ * that goes on with each round; there is one at a time.
+ */
+#include "guests/domain0/control.h"
+#include "guests/domain0/bytes.h"
+#include "guests/domain0/json.h"
+#include "guests/domain0/life.h"
+#include "guests/domain0/machine.h"
+#include "guests/domain0/rules.h"
+#include "guests/domain0/txn.h"
+#include "guests/domain0/watch.h"
+#include "guests/lib/guest.h"
+
+#define IN_BYTES 8192u
+#define LINE_MAX 3200u /* a path, or 1500 bytes in hex */
+#define SHOWN_BYTES 512u
+#define RESTART_NS 10000000000ull
+#define LEAVE_NS 2000000000ull
+
+enum job { NO_JOB, LIST, RESTART, RULES, STORE, LEAVE };
+
+static struct {
+    enum job job;
+    bool with_stats;
+    u32 next;  /* LIST: domain; STORE: child */
+    u32 domid; /* RESTART */
+    u64 served_before, until_ns;
+} now;
+
+static u8 in[IN_BYTES];
+static u32 in_bytes;
+static bool in_is_lost; /* the line being read has lost bytes */
+static char line[LINE_MAX + 1];
+static struct path path; /* STORE */
+
+void control_typed(const u8 *bytes, u32 count)
+{
+    for (u32 i = 0; i < count; i++) {
+        if (in_bytes < IN_BYTES) {
+            in[in_bytes++] = bytes[i];
+        } else {
+            in_is_lost = true;
+        }
+    }
+}
+
+/* The next whole line without its newline. False: there is none yet. */
+static bool take_line(u32 *bytes)
+{
+    u32 end = 0;
+    while (end < in_bytes && in[end] != '\n') {
+        end++;
+    }
+    if (end == in_bytes && in_bytes < IN_BYTES) {
+        return false;
+    }
+    const bool is_whole = end < in_bytes && end <= LINE_MAX && !in_is_lost;
+    *bytes = is_whole ? end : 0;
+    for (u32 i = 0; i < *bytes; i++) {
+        line[i] = (char)in[i];
+    }
+    line[*bytes] = '\0';
+    const u32 gone = end < in_bytes ? end + 1 : end;
+    for (u32 i = gone; i < in_bytes; i++) {
+        in[i - gone] = in[i];
+    }
+    in_bytes -= gone;
+    in_is_lost = end == gone; /* what follows is the rest of this line */
+    return true;
+}
+
+/* ---- answers --------------------------------------------------------------
+ */
+
+static void end_answer(void)
+{
+    json_empty_line();
+    now.job = NO_JOB;
+}
+
+static void answer_ok(void)
+{
+    json_begin();
+    json_bool("ok", true);
+    json_end();
+    end_answer();
+}
+
+static void answer_error(const char *text)
+{
+    json_begin();
+    json_name("error", text);
+    json_end();
+    end_answer();
+}
+
+static const char *error_text(s64 rc)
+{
+    switch (rc) {
+    case -1: /* EPERM */
+        return "not permitted";
+    case -3: /* ESRCH */
+        return "no such domain";
+    case -16: /* EBUSY */
+        return "not in a state to do that";
+    case -11: /* EAGAIN */
+        return "not now, try again";
+    default:
+        return "refused";
+    }
+}
+
+static void answer_rc(s64 rc)
+{
+    if (rc == 0) {
+        answer_ok();
+    } else {
+        answer_error(error_text(rc));
+    }
+}
+
+static void list_stats(u32 d)
+{
+    const struct tenant *const t = &tenant[d];
+    const struct client *const c = &client[d];
+    static const char *const rings[] = { "closed", "open", "broken" };
+    json_name("console", rings[t->console.state]);
+    json_number("console_out_bytes", t->console.out_bytes);
+    json_number("console_in_bytes", t->console.in_bytes);
+    json_number("console_lost_bytes", t->console.lost_bytes);
+    json_name("store", rings[t->wire.state]);
+    json_number("store_requests", c->requests);
+    json_number("store_errors", c->errors);
+    json_number("store_nodes", c->nodes);
+    json_number("store_bytes", (u64)c->blocks * BLOCK_BYTES);
+    json_number("store_watches", c->watches);
+    json_number("store_transactions", c->txns);
+}
+
+static void list_domain(u32 d)
+{
+    const struct tenant *const t = &tenant[d];
+    json_begin();
+    json_number("id", d);
+    json_name("name", t->name);
+    json_name("role", life_role_name(t->role));
+    json_name("state", life_state_name(t->state));
+    json_number("end_reason", t->end_reason);
+    json_number("incarnation", t->incarnation);
+    json_number("cpu_ns", t->cpu_ns);
+    json_number("refused", t->refused);
+    json_number("frames", t->frames);
+    json_number("frames_max", t->frames_max);
+    json_number("vcpus", t->vcpus);
+    if (now.with_stats) {
+        list_stats(d);
+    }
+    json_end();
+}
+
+/* ---- requests -------------------------------------------------------------
+ */
+
+/* What follows the word in the line, or NULL when it begins otherwise. */
+static const char *after(const char *word)
+{
+    u32 i = 0;
+    for (; word[i] != '\0'; i++) {
+        if (line[i] != word[i]) {
+            return NULL;
+        }
+    }
+    return line + i;
+}
+
+static void begin_list(bool with_stats)
+{
+    now.job = LIST;
+    now.with_stats = with_stats;
+    now.next = 0;
+}
+
+static void begin_restart(u32 d)
+{
+    struct arg_domain_of a = { (u16)d };
+    const bool runs =
+        tenant[d].state == LIFE_RUNNING || tenant[d].state == LIFE_PAUSED;
+    now.until_ns = time_ns() + RESTART_NS;
+    now.domid = d;
+    now.served_before = runs ? tenant[d].served : 0;
+    if (d == 0) { /* the answer goes out before we do */
+        answer_ok();
+        now.job = LEAVE;
+        now.until_ns = time_ns() + LEAVE_NS;
+        return;
+    }
+    const s64 rc = runs ? call_domain_destroy(0, &a) : call_domain_start(0, &a);
+    if (rc != 0) {
+        answer_rc(rc);
+    } else {
+        now.job = RESTART;
+    }
+}
+
+/* pause, unpause, destroy, start, restart. False: it is none of these. */
+static bool begin_act(void)
+{
+    static const char *const acts[] = { "pause ", "unpause ", "destroy ",
+                                        "start ", "restart " };
+    u32 act = 0;
+    while (act < ARRAY_COUNT(acts) && after(acts[act]) == NULL) {
+        act++;
+    }
+    if (act == ARRAY_COUNT(acts)) {
+        return false;
+    }
+    life_scan();
+    struct arg_domain_of a = { (u16)life_find(after(acts[act])) };
+    if (a.domid == CLIENTS_MAX) {
+        answer_error("no such domain");
+    } else if (act == 4) {
+        begin_restart(a.domid);
+    } else if (a.domid == 0) {
+        answer_error("Domain0 can only be restarted");
+    } else {
+        answer_rc(act == 0   ? call_domain_pause(0, &a)
+                  : act == 1 ? call_domain_unpause(0, &a)
+                  : act == 2 ? call_domain_destroy(0, &a)
+                             : call_domain_start(0, &a));
+    }
+    return true;
+}
+
+static void begin_rules(const char *text)
+{
+    u32 bytes = 0;
+    for (; *text >= '0' && *text <= '9' && bytes < RULES_BYTES_MAX; text++) {
+        bytes = bytes * 10 + (u32)(*text - '0');
+    }
+    if (!rules_begin(bytes, text)) {
+        answer_error("a size that no rule set has, or no digest");
+        return;
+    }
+    now.job = RULES;
+}
+
+static void begin_store(const char *text)
+{
+    u32 bytes = 0;
+    while (text[bytes] != '\0') {
+        bytes++;
+    }
+    if (path_make(&path, 0, (const u8 *)text, bytes, false) != XS_OK) {
+        answer_error("not a path of the store");
+        return;
+    }
+    now.job = STORE;
+    now.next = 0;
+}
+
+static void begin_request(void)
+{
+    if (text_equal(line, "ps")) {
+        begin_list(false);
+    } else if (text_equal(line, "stats")) {
+        begin_list(true);
+    } else if (after("rules ") != NULL) {
+        begin_rules(after("rules "));
+    } else if (after("store ls ") != NULL) {
+        begin_store(after("store ls "));
+    } else if (!begin_act()) {
+        answer_error("no such request");
+    }
+}
+
+/* ---- jobs -----------------------------------------------------------------
+ */
+
+static void go_on_list(void)
+{
+    if (now.next == 0) {
+        life_scan();
+    }
+    while (now.next < tenant_count && json_has_room()) {
+        if (tenant[now.next].state != LIFE_NONE) {
+            list_domain(now.next);
+        }
+        now.next++;
+    }
+    if (now.next >= tenant_count && json_has_room()) {
+        end_answer();
+    }
+}
+
+static void go_on_restart(void)
+{
+    struct arg_domain_of a = { (u16)now.domid };
+    const struct tenant *const t = &tenant[now.domid];
+    life_scan();
+    if (t->served != 0 && t->served != now.served_before) {
+        answer_ok();
+    } else if (time_ns() > now.until_ns) {
+        answer_error("it did not come back");
+    } else if (t->state == LIFE_ENDED) {
+        const s64 rc = call_domain_start(0, &a);
+        if (rc != 0 && rc != -16) {
+            answer_rc(rc);
+        }
+    }
+}
+
+static void go_on_rules(void)
+{
+    u32 bytes;
+    while (now.job == RULES && take_line(&bytes)) {
+        if (!rules_hex(line, bytes)) {
+            answer_error("not lines of hex digits of the size announced");
+        } else if (rules_are_whole()) {
+            u64 generation;
+            u8 digest[32];
+            const s64 rc = rules_commit(&generation, digest);
+            if (rc != 0) {
+                answer_rc(rc);
+                return;
+            }
+            json_begin();
+            json_bool("ok", true);
+            json_number("generation", generation);
+            json_digest("digest", digest);
+            json_end();
+            end_answer();
+        }
+    }
+}
+
+static void show_node(u32 n)
+{
+    static u8 text[PATH_MAX_ABS + 1];
+    u32 children = 0;
+    for (u32 i = node[n].first; i != NODE_NONE; i = node[i].next) {
+        children++;
+    }
+    bytes_copy(node[n].name, node[n].name_bytes, text);
+    json_begin();
+    json_text("name", text, node[n].name_bytes);
+    const u32 shown =
+        node[n].value_bytes < SHOWN_BYTES ? node[n].value_bytes : SHOWN_BYTES;
+    bytes_copy(node[n].value, shown, text);
+    json_text("value", text, shown);
+    json_number("bytes", node[n].value_bytes);
+    json_number("children", children);
+    json_number("owner", node[n].perm[0].domid);
+    json_end();
+}
+
+/* The node of the path now, or NODE_NONE. */
+static u32 shown_node(void)
+{
+    u32 n = NODE_ROOT;
+    u32 at = 0;
+    while (at < path.bytes && n != NODE_NONE) {
+        const u8 *name;
+        const u32 bytes = path_next(&path, &at, &name);
+        n = bytes == 0 ? n : node_child(n, name, bytes);
+    }
+    return n;
+}
+
+static void go_on_store(void)
+{
+    const u32 top = shown_node();
+    if (top == NODE_NONE) {
+        answer_error("no such node");
+        return;
+    }
+    u32 n = node[top].first;
+    for (u32 i = 0; i < now.next && n != NODE_NONE; i++) {
+        n = node[n].next;
+    }
+    for (; n != NODE_NONE && json_has_room(); n = node[n].next) {
+        show_node(n);
+        now.next++;
+    }
+    if (n == NODE_NONE && json_has_room()) {
+        end_answer();
+    }
+}
+
+static void leave(bool all_is_out)
+{
+    if (all_is_out || time_ns() > now.until_ns) {
+        struct arg_sched_shutdown a = { SHUTDOWN_REBOOT };
+        (void)call_sched_shutdown(0, &a);
+    }
+}
+
+/* ---- a round --------------------------------------------------------------
+ */
+
+/* True: all is out. */
+static bool write_out(void)
+{
+    u32 bytes;
+    for (;;) { /* each turn takes something */
+        const u8 *const from = json_waiting(&bytes);
+        const u32 taken = bytes != 0 ? line_write(0, from, bytes) : 0;
+        if (taken == 0) {
+            return bytes == 0;
+        }
+        json_gone(taken);
+    }
+}
+
+static void go_on(bool all_is_out)
+{
+    switch (now.job) {
+    case LIST:
+        go_on_list();
+        break;
+    case RESTART:
+        go_on_restart();
+        break;
+    case RULES:
+        go_on_rules();
+        break;
+    case STORE:
+        go_on_store();
+        break;
+    case LEAVE:
+        leave(all_is_out);
+        break;
+    case NO_JOB:
+    default:
+        break;
+    }
+}
+
+bool control_work(u64 *due_ns)
+{
+    u32 bytes;
+    bool began = false;
+    const bool all_is_out = write_out();
+    if (now.job == NO_JOB && json_has_room() && take_line(&bytes)) {
+        began = true;
+        begin_request();
+    }
+    if (json_has_room()) {
+        go_on(all_is_out);
+    }
+    (void)write_out();
+    const u64 soon = time_ns() + 20000000ull;
+    if ((now.job == RESTART || now.job == LEAVE) && soon < *due_ns) {
+        *due_ns = soon; /* their end is not always an event */
+    }
+    return began;
+}
+
+void control_first_rules(const u8 *rules, u32 bytes)
+{
+    if (!rules_first(rules, bytes)) {
+        log_line("domain0: the rules of the boot module were not taken");
+    }
+}

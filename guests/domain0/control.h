@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control channel: channel 0 of the console line.
+ *
+ * One request a line; the answer is lines of JSON, an object each, and an
+ * empty line. Requests:
+ *
+ *   ps                     an object for each domain
+ *   stats                  the same, with what Domain0 counts
+ *   pause NAME, unpause NAME, destroy NAME, start NAME, restart NAME
+ *   rules BYTES            then lines of hex digits: a new rule set
+ *   store ls PATH          names and values below a path of the store
+ *
+ * The last object of an answer that is not a list is {"ok":true, ...} or
+ * {"error":"..."}. A request that is longer than a line may be is answered by
+ * an error. While one is under way, further lines wait.
+ */
+#ifndef GUESTS_DOMAIN0_CONTROL_H
+#define GUESTS_DOMAIN0_CONTROL_H
+
+#include "core/base.h"
+
+/* Bytes that came in on the channel. */
+void control_typed(const u8 *bytes, u32 count);
+/* Go on with what is under way. True: there is more to do at once. */
+bool control_work(u64 *due_ns);
+
+/* A rule set was given with the boot module: put it in force if there is none
+ * yet. */
+void control_first_rules(const u8 *rules, u32 bytes);
+
+#endif
