@@ -192,9 +192,11 @@ static int run_machine(struct run *run, const char *module, u32 memory_mib)
 
     if (!log_open(run->options->serial_log, &run->serial_log, &fault) ||
         !log_open(run->options->audit_log, &run->audit_log, &fault) ||
+        !control_open(run, run->options->control, &fault) ||
         !machine_start(&run->machine, run->options, module, memory_mib,
                        &fault)) {
         fault_print(&fault);
+        control_close(run);
         return EXIT_ENVIRONMENT;
     }
     run->is_tty =
@@ -207,6 +209,7 @@ static int run_machine(struct run *run, const char *module, u32 memory_mib)
         plain_finish(run);
     }
     const int status = machine_stop(&run->machine);
+    control_close(run);
     if (run->serial_log != NULL) {
         fclose(run->serial_log);
     }
@@ -219,7 +222,8 @@ static int run_machine(struct run *run, const char *module, u32 memory_mib)
 static int run_set(const struct run_options *options,
                    const struct tenant_set *set)
 {
-    struct run run = { .options = options };
+    struct run run = { .options = options,
+                       .control = { .listen = -1, .client = -1 } };
     struct fault fault = { "", "" };
     char *module = NULL;
     int code = EXIT_ENVIRONMENT;

@@ -50,7 +50,8 @@ struct run_options {
     const char *serial_log;
     const char *audit_log;
     const char *hypervisor;
-    const char *module; /* boot this one, damaged or not, instead of packing */
+    const char *control; /* path of the control socket, or NULL: ours */
+    const char *module;  /* boot this one, damaged or not, instead of packing */
     char **files;
     size_t file_count;
 };
@@ -108,9 +109,22 @@ struct script {
     size_t pending_bytes;
 };
 
+/* The control socket and its present client. */
+struct control {
+    int listen;
+    int client; /* -1: none */
+    char path[108];
+    u8 *back; /* bytes for the client */
+    size_t back_bytes;
+    bool is_answering;  /* a request went out, its answer has not ended */
+    bool is_line_empty; /* of the answer, so far */
+    s64 deaf_until_ms;
+};
+
 struct run {
     const struct run_options *options;
     struct machine machine;
+    struct control control;
     struct channel *channel; /* 0: host; k: domain k */
     u32 channel_count;
     struct mux_decoder decoder;
@@ -133,6 +147,19 @@ s64 run_now_ms(void);
 int run_loop(struct run *run);
 /* Queue bytes for a tenant's console; too many are dropped, and false. */
 bool run_send(struct run *run, u32 channel, const u8 *bytes, size_t count);
+
+/* ---- run_control.c: the control socket ---- */
+
+bool control_open(struct run *run, const char *wanted,
+                  struct fault *fault) MUST_CHECK;
+void control_close(struct run *run);
+bool control_is_free(const struct run *run);
+bool control_has_room(const struct run *run);
+void control_accept(struct run *run);
+void control_read(struct run *run);
+void control_write(struct run *run);
+/* A byte of channel 0. */
+void control_byte(struct run *run, u8 byte);
 
 /* ---- run_plain.c ---- */
 

@@ -24,6 +24,8 @@ enum line {
     LINE_ERRORS,
     LINE_STDIN,
     LINE_KEYS,
+    LINE_LISTEN,
+    LINE_CLIENT,
     LINES
 };
 
@@ -55,6 +57,8 @@ s64 run_now_ms(void)
 
 bool run_send(struct run *run, u32 channel, const u8 *bytes, size_t count)
 {
+    /* Who reads may have begun after our last mark: each piece has its own. */
+    run->encoder.channel = MUX_CHANNELS;
     if (run->machine.mux < 0 ||
         run->out_bytes + count * MUX_BYTES_MAX > TYPED_BYTES_MAX) {
         return false;
@@ -105,9 +109,13 @@ static void take_mux(struct run *run, const u8 *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         u8 byte;
-        if (mux_decode(&run->decoder, bytes[i], &byte) &&
-            run->decoder.channel != 0) {
+        if (!mux_decode(&run->decoder, bytes[i], &byte)) {
+            continue;
+        }
+        if (run->decoder.channel != 0) {
             show_byte(run, run->decoder.channel, byte);
+        } else {
+            control_byte(run, byte);
         }
     }
 }
@@ -155,6 +163,8 @@ static void take(struct run *run, enum line line, const u8 *bytes, size_t count)
         break;
     case LINE_STDIN:
     case LINE_KEYS:
+    case LINE_LISTEN:
+    case LINE_CLIENT:
     case LINES:
     default:
         take_stdin(run, bytes, count);
@@ -185,6 +195,31 @@ static void read_line(struct run *run, enum line line, int *fd)
     }
 }
 
+/* What the control socket waits for. */
+static void poll_control(const struct run *run, struct pollfd *polls)
+{
+    if (!control_is_free(run)) {
+        polls[LINE_LISTEN].fd = -1;
+    }
+    polls[LINE_CLIENT].events =
+        (short)((control_has_room(run) ? POLLIN : 0) |
+                (run->control.back_bytes != 0 ? POLLOUT : 0));
+}
+
+static void serve_control(struct run *run, const struct pollfd *polls)
+{
+    if (polls[LINE_LISTEN].revents != 0) {
+        control_accept(run);
+    }
+    if ((polls[LINE_CLIENT].revents & POLLOUT) != 0) {
+        control_write(run);
+    }
+    if ((polls[LINE_CLIENT].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+        run->control.client >= 0) {
+        control_read(run);
+    }
+}
+
 /* One round: wait, read what is there, send what waits. */
 static void run_round(struct run *run, int wait_ms)
 {
@@ -194,7 +229,9 @@ static void run_round(struct run *run, int wait_ms)
                              &run->machine.audit,
                              &run->machine.errors,
                              &keys,
-                             &run->machine.keys };
+                             &run->machine.keys,
+                             &run->control.listen,
+                             &run->control.client };
     struct pollfd polls[LINES];
 
     for (int i = 0; i < LINES; i++) {
@@ -207,9 +244,11 @@ static void run_round(struct run *run, int wait_ms)
     if (run->out_bytes == 0) {
         polls[LINE_KEYS].fd = -1;
     }
+    poll_control(run, polls);
     if (poll(polls, LINES, wait_ms) <= 0) {
         return;
     }
+    serve_control(run, polls);
     for (int i = 0; i < LINE_KEYS; i++) {
         if ((polls[i].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0) {
             read_line(run, (enum line)i, fd[i]);

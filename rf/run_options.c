@@ -22,6 +22,7 @@ enum {
     OPTION_KVM,
     OPTION_SERIAL_LOG,
     OPTION_AUDIT_LOG,
+    OPTION_CONTROL,
     OPTION_CPU,
     OPTION_THREADS,
     OPTION_MACHINE,
@@ -49,6 +50,8 @@ static const struct argp_option run_argp_options[] = {
       "Keep the host's text in FILE", 0 },
     { "audit-log", OPTION_AUDIT_LOG, "FILE", 0,
       "Keep the audit records in FILE", 0 },
+    { "control", OPTION_CONTROL, "PATH", 0,
+      "Where the socket of rf ps and its kin is to be", 0 },
     { "cpu", OPTION_CPU, "MODEL", 0, "CPU model of QEMU (max)", 0 },
     { "machine", OPTION_MACHINE, "TYPE", 0, "Machine of QEMU (q35)", 0 },
     { "iso", OPTION_ISO, NULL, 0, "Boot an image of rf pack --iso by BIOS", 0 },
@@ -75,6 +78,9 @@ static error_t parse_text(int key, char *arg, struct run_options *options)
         return 0;
     case OPTION_AUDIT_LOG:
         options->audit_log = arg;
+        return 0;
+    case OPTION_CONTROL:
+        options->control = arg;
         return 0;
     case OPTION_CPU:
         options->cpu = arg;
