@@ -25,7 +25,7 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
 # In C, on guests/lib: a folder each.
-OWN_GUESTS := attack victim churn gauge fire
+OWN_GUESTS := attack victim churn gauge fire domain0
 
 guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
@@ -44,7 +44,10 @@ GUEST_FLAGS := -I. -std=gnu11 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
 	-ffile-prefix-map=$(CURDIR)=.
 guest_objects = $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
-	$(sort $(wildcard guests/lib/*.c guests/$(1)/*.c guests/$(1)/*.S)))
+	$(sort $(wildcard guests/lib/*.c guests/$(1)/*.c guests/$(1)/*.S) \
+	$(guest_also_$(1))))
+# Files of others that a guest takes in as they are.
+guest_also_domain0 := rf/mux.c
 
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)

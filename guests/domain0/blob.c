@@ -5,10 +5,9 @@
  */
 #include "guests/domain0/blob.h"
 
-#define MAGIC_BYTES 8u
-#define HEADER_BYTES 16u
+#define HEADER_BYTES (u32)sizeof(struct services_header)
 
-static const struct blob_domain *records;
+static const struct services_domain *records;
 static u32 record_count, rules_bytes;
 static const u8 *rules;
 
@@ -19,21 +18,22 @@ static u32 word(const u8 *at)
 
 bool blob_open(const u8 *at, u64 bytes)
 {
-    static const char magic[MAGIC_BYTES] = "RFSERV1";
+    static const char magic[] = SERVICES_MAGIC;
     records = NULL;
     rules = NULL;
     record_count = 0;
     rules_bytes = 0;
-    if (at == NULL || bytes < HEADER_BYTES || word(at + 8) != 1) {
+    if (at == NULL || bytes < HEADER_BYTES ||
+        word(at + 8) != SERVICES_VERSION) {
         return false;
     }
-    for (u32 i = 0; i < MAGIC_BYTES; i++) {
+    for (u32 i = 0; i < 8; i++) {
         if (at[i] != (u8)magic[i]) {
             return false;
         }
     }
     const u32 count = word(at + 12);
-    const u64 end = HEADER_BYTES + (u64)count * sizeof(struct blob_domain);
+    const u64 end = HEADER_BYTES + (u64)count * sizeof(struct services_domain);
     if (end > bytes) {
         return false;
     }
@@ -46,10 +46,10 @@ bool blob_open(const u8 *at, u64 bytes)
     return true;
 }
 
-const struct blob_domain *blob_domain(u32 domid)
+const struct services_domain *blob_domain(u32 domid)
 {
     for (u32 i = 0; i < record_count; i++) {
-        if (records[i].domid == domid && records[i].vifs <= BLOB_VIFS) {
+        if (records[i].domid == domid && records[i].vifs <= SERVICES_VIFS) {
             return &records[i];
         }
     }

@@ -44,7 +44,7 @@ static u32 router(void)
 
 static void connect(u32 d)
 {
-    const struct blob_domain *const b = blob_domain(d);
+    const struct services_domain *const b = blob_domain(d);
     const u32 r = router();
     if (b != NULL && r != NO_ROUTER && tenant[d].role == ROLE_TENANT) {
         nodes_connect(d, r, b);

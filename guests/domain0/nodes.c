@@ -189,7 +189,7 @@ static void put_bridge(const char bridge[12])
 
 /* The frontend comes last: it is what the domain waits for. */
 static void connect_vif(u32 domid, u32 router, u32 vif,
-                        const struct blob_vif *v)
+                        const struct services_vif *v)
 {
     at_frontend(domid, vif);
     const char *const frontend = path_text();
@@ -214,7 +214,7 @@ static void connect_vif(u32 domid, u32 router, u32 vif,
     put_number("state", STATE_INITIALISING);
 }
 
-void nodes_connect(u32 domid, u32 router, const struct blob_domain *b)
+void nodes_connect(u32 domid, u32 router, const struct services_domain *b)
 {
     for (u32 i = 0; i < b->vifs; i++) {
         connect_vif(domid, router, i, &b->vif[i]);

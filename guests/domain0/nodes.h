@@ -28,7 +28,7 @@ struct home {
 void nodes_make(const struct home *h);
 void nodes_remove(u32 domid);
 /* Both ends of a domain's interfaces, in their first state. */
-void nodes_connect(u32 domid, u32 router, const struct blob_domain *b);
+void nodes_connect(u32 domid, u32 router, const struct services_domain *b);
 /* Remove them: the domain sees its devices go. */
 void nodes_disconnect(u32 domid, u32 router);
 
