@@ -388,17 +388,6 @@ static void go_on_store(void)
     }
 }
 
-static void leave(bool all_is_out)
-{
-    if (all_is_out || time_ns() > now.until_ns) {
-        struct arg_sched_shutdown a = { SHUTDOWN_REBOOT };
-        (void)call_sched_shutdown(0, &a);
-    }
-}
-
-/* ---- a round --------------------------------------------------------------
- */
-
 /* True: all is out. */
 static bool write_out(void)
 {
@@ -413,7 +402,18 @@ static bool write_out(void)
     }
 }
 
-static void go_on(bool all_is_out)
+static void leave(void)
+{
+    if (write_out() || time_ns() > now.until_ns) {
+        struct arg_sched_shutdown a = { SHUTDOWN_REBOOT };
+        (void)call_sched_shutdown(0, &a);
+    }
+}
+
+/* ---- a round --------------------------------------------------------------
+ */
+
+static void go_on(void)
 {
     switch (now.job) {
     case LIST:
@@ -429,7 +429,7 @@ static void go_on(bool all_is_out)
         go_on_store();
         break;
     case LEAVE:
-        leave(all_is_out);
+        leave();
         break;
     case NO_JOB:
     default:
@@ -441,13 +441,13 @@ bool control_work(u64 *due_ns)
 {
     u32 bytes;
     bool began = false;
-    const bool all_is_out = write_out();
+    (void)write_out();
     if (now.job == NO_JOB && json_has_room() && take_line(&bytes)) {
         began = true;
         begin_request();
     }
     if (json_has_room()) {
-        go_on(all_is_out);
+        go_on();
     }
     (void)write_out();
     const u64 soon = time_ns() + 20000000ull;

@@ -16,6 +16,8 @@
 
 #define PIECE_BYTES 256u
 #define RECONNECT_NS 300000000ull
+#define LEAVE_LOOK_NS 5000000ull
+#define LAST_WORDS_NS 500000000ull
 
 struct tenant tenant[CLIENTS_MAX];
 u32 tenant_count;
@@ -70,6 +72,7 @@ static void unserve(u32 d)
     }
     const u32 r = router();
     t->served = 0;
+    t->leave_ns = 0;
     client_close(d);
     if (r == d) {
         for (u32 i = 1; i < tenant_count; i++) {
@@ -153,6 +156,17 @@ u32 life_count(void)
     return tenant_count;
 }
 
+/* A domain that is served and has ended: true once it can go. Another life of
+ * it has another page, so there is nothing to wait for. */
+static bool may_leave(struct tenant *t)
+{
+    if (t->leave_ns == 0) {
+        t->leave_ns = time_ns() + LAST_WORDS_NS;
+    }
+    return t->served != t->incarnation + 1 || !pvcon_waits(&t->console) ||
+           time_ns() >= t->leave_ns;
+}
+
 void life_scan(void)
 {
     u32 d = 0;
@@ -163,7 +177,7 @@ void life_scan(void)
         }
         tenant_count = d + 1 > tenant_count ? d + 1 : tenant_count;
         if (t->served != 0 &&
-            (!is_alive(t) || t->served != t->incarnation + 1)) {
+            (!is_alive(t) || t->served != t->incarnation + 1) && may_leave(t)) {
             unserve(d);
         }
         if (t->served == 0 && is_alive(t)) {
@@ -208,6 +222,9 @@ static bool serve_round(u32 d)
     if (t->served == 0) {
         return false;
     }
+    if (t->leave_ns != 0) { /* its last words only */
+        return bring_out(d);
+    }
     if (wire_turn(&t->wire, &again) && t->store_port != 0) {
         port_notify(t->store_port);
     }
@@ -226,7 +243,10 @@ bool life_serve(u64 *due_ns)
     for (u32 i = 0; i < tenant_count; i++) {
         const u32 d = (first_served + i) % tenant_count;
         again |= serve_round(d);
-        const u64 due = pvcon_due_ns(&tenant[d].console);
+        u64 due = pvcon_due_ns(&tenant[d].console);
+        if (tenant[d].leave_ns != 0) {
+            due = time_ns() + LEAVE_LOOK_NS;
+        }
         if (due != 0 && due < *due_ns) {
             *due_ns = due;
         }

@@ -2,14 +2,14 @@
 /*
  * The domains, as Domain0 sees them: who is there, and is served.
  *
- *   ABSENT -- it runs --> SERVED -- it ends, or is another one --> ABSENT
+ *   ABSENT -- it runs --> SERVED -- it ends, its last words are out --> ABSENT
  *
  * A domain's incarnation tells one life from the next. Everything known here
  * is asked of the hypervisor, so that a Domain0 that is started anew finds the
  * running domains and serves them on: their rings hold their own indices.
  *
- * What a domain offered is given back as soon as it has ended: its memory is
- * not freed before.
+ * What a domain offered is given back when it has ended and what it printed
+ * last is out, or after LAST_WORDS_NS: its memory is not freed before.
  */
 #ifndef GUESTS_DOMAIN0_LIFE_H
 #define GUESTS_DOMAIN0_LIFE_H
@@ -39,6 +39,7 @@ struct tenant {
     u32 remote_console, remote_store; /* the domain's ports */
     u64 incarnation, served; /* served: that life's incarnation + 1, or 0 */
     u64 cpu_ns, refused;
+    u64 leave_ns; /* ended while served: when to stop waiting; else 0 */
     u32 console_port, store_port; /* ours */
     u32 console_handle, store_handle;
     char name[33];

@@ -78,10 +78,14 @@ void pvcon_sent(struct pvcon *c, u32 bytes)
     order();
 }
 
+bool pvcon_waits(const struct pvcon *c)
+{
+    return c->state == PVCON_OPEN && c->page->out_prod != c->page->out_cons;
+}
+
 u64 pvcon_due_ns(const struct pvcon *c)
 {
-    if (c->state != PVCON_OPEN || c->tokens != 0 ||
-        c->page->out_prod == c->page->out_cons) {
+    if (c->tokens != 0 || !pvcon_waits(c)) {
         return 0;
     }
     /* Some hundred bytes at once, not one. */

@@ -45,6 +45,8 @@ void pvcon_close(struct pvcon *c);
 u32 pvcon_look(struct pvcon *c, u64 now_ns, u8 *to, u32 room);
 /* So many of these bytes went out. The tenant is to be notified. */
 void pvcon_sent(struct pvcon *c, u32 bytes);
+/* Is there output in the ring? */
+bool pvcon_waits(const struct pvcon *c);
 /* When output waits for tokens: the time at which there are some; else 0. */
 u64 pvcon_due_ns(const struct pvcon *c);
 
