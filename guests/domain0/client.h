@@ -23,6 +23,7 @@ enum xs_error {
 struct client {
     bool is_present;
     bool sees_domains; /* special events go to it */
+    bool is_changed;   /* watches or values, since somebody cleared it */
     u32 nodes, shadows, blocks, watches, events, txns;
     u32 watch_first;
     u32 event_first, event_last;

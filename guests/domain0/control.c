@@ -5,7 +5,7 @@
  */
 #include "guests/domain0/control.h"
 #include "guests/domain0/bytes.h"
-#include "guests/domain0/json.h"
+#include "guests/domain0/jsonline.h"
 #include "guests/domain0/life.h"
 #include "guests/domain0/machine.h"
 #include "guests/domain0/rules.h"
@@ -131,6 +131,8 @@ static void list_stats(u32 d)
     json_number("console_in_bytes", t->console.in_bytes);
     json_number("console_lost_bytes", t->console.lost_bytes);
     json_name("store", rings[t->wire.state]);
+    json_number("store_restored", t->restored);
+    json_bool("store_is_saved", t->is_saved);
     json_number("store_requests", c->requests);
     json_number("store_errors", c->errors);
     json_number("store_nodes", c->nodes);

@@ -11,6 +11,7 @@
 #include "guests/domain0/client.h"
 #include "guests/domain0/machine.h"
 #include "guests/domain0/nodes.h"
+#include "guests/domain0/save.h"
 #include "guests/domain0/watch.h"
 #include "guests/lib/guest.h"
 
@@ -85,9 +86,13 @@ static void unserve(u32 d)
     watch_fire_special("@releaseDomain");
 }
 
-/* Each of the two rings is served if it can be had; a domain that has taken
- * its offer back does without. */
-static void serve(u32 d)
+/* To serve is done in three steps, so that a Domain0 that comes after another
+ * can take each with all domains before the next: homes and interfaces; what
+ * the domains said to the one before; the rings.
+ *
+ * Each of the two rings is served if it can be had; a domain that has taken its
+ * offer back does without. */
+static void make_home(u32 d)
 {
     struct tenant *const t = &tenant[d];
     t->console_handle = page_map(d, GRANT_CONSOLE, console_page[d]);
@@ -97,20 +102,40 @@ static void serve(u32 d)
     t->served = t->incarnation + 1;
     const struct home h = { d, t->vcpus, t->remote_console, t->name };
     nodes_make(&h);
+}
+
+static void take_saved(u32 d)
+{
+    if (tenant[d].store_handle != NO_HANDLE) {
+        tenant[d].restored = save_read_values(d, store_page[d] + SAVE_AT);
+    }
+}
+
+static void open_rings(u32 d)
+{
+    struct tenant *const t = &tenant[d];
     if (t->console_handle != NO_HANDLE) {
         pvcon_open(&t->console, (void *)console_page[d], time_ns());
     }
     if (t->store_handle != NO_HANDLE) {
         client_open(d, t->role == ROLE_ROUTER);
         wire_open(&t->wire, d, (void *)store_page[d]);
-    }
-    if (t->role != ROLE_ROUTER) {
-        connect(d);
-    } else {
-        router_due = time_ns() + (had_router ? RECONNECT_NS : 0);
-        had_router = true;
+        t->restored += save_read_watches(d, store_page[d] + SAVE_AT);
     }
     watch_fire_special("@introduceDomain");
+}
+
+static void serve(u32 d)
+{
+    make_home(d);
+    if (tenant[d].role == ROLE_ROUTER) {
+        router_due = time_ns() + (had_router ? RECONNECT_NS : 0);
+        had_router = true;
+    } else {
+        connect(d);
+    }
+    take_saved(d);
+    open_rings(d);
 }
 
 /* ---- who is there ---------------------------------------------------------
@@ -165,6 +190,31 @@ static bool may_leave(struct tenant *t)
     }
     return t->served != t->incarnation + 1 || !pvcon_waits(&t->console) ||
            time_ns() >= t->leave_ns;
+}
+
+void life_begin(void)
+{
+    for (u32 d = 1; d < tenant_count; d++) {
+        if (is_alive(&tenant[d])) {
+            make_home(d);
+        }
+    }
+    had_router = router() != NO_ROUTER;
+    for (u32 d = 1; d < tenant_count; d++) {
+        if (tenant[d].served != 0) {
+            connect(d);
+        }
+    }
+    for (u32 d = 1; d < tenant_count; d++) {
+        if (tenant[d].served != 0) {
+            take_saved(d);
+        }
+    }
+    for (u32 d = 1; d < tenant_count; d++) {
+        if (tenant[d].served != 0) {
+            open_rings(d);
+        }
+    }
 }
 
 void life_scan(void)
@@ -227,6 +277,10 @@ static bool serve_round(u32 d)
     }
     if (wire_turn(&t->wire, &again) && t->store_port != 0) {
         port_notify(t->store_port);
+    }
+    if (client[d].is_changed && t->wire.state == WIRE_OPEN) {
+        client[d].is_changed = false;
+        t->is_saved = save_write(d, store_page[d] + SAVE_AT);
     }
     if (pvcon_flush(&t->console)) {
         port_notify(t->console_port);

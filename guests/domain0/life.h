@@ -42,6 +42,8 @@ struct tenant {
     u64 leave_ns; /* ended while served: when to stop waiting; else 0 */
     u32 console_port, store_port; /* ours */
     u32 console_handle, store_handle;
+    u32 restored;  /* records of an earlier Domain0 that were taken over */
+    bool is_saved; /* a later one would find everything */
     char name[33];
     struct pvcon console;
     struct wire wire;
@@ -52,6 +54,8 @@ extern u32 tenant_count; /* domains there are, with Domain0 */
 
 /* How many domains there are, with Domain0; how each fares is known then. */
 u32 life_count(void);
+/* Serve all that run: once, after life_count. */
+void life_begin(void);
 /* Ask how all domains fare; begin and end to serve. */
 void life_scan(void);
 /* One round of all rings. True: there is more to do at once. *due is lowered

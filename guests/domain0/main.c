@@ -58,7 +58,7 @@ static void start(void)
                     start_info->mod_len);
     store_reset(life_count() - 1);
     store_set_epoch((u32)tenant[0].incarnation);
-    life_scan();
+    life_begin();
     const u8 *const rules = blob_rules(&rules_bytes);
     if (rules != NULL && rules_bytes != 0) {
         control_first_rules(rules, rules_bytes);

@@ -235,6 +235,9 @@ enum xs_error store_write(const struct view *v, const struct path *p,
     }
     if (to.shadow != NODE_NONE) {
         node[to.shadow].flags |= SHADOW_VALUE;
+    } else {
+        node[to.base].writer = (u16)v->domid;
+        client[v->domid].is_changed = true;
     }
     changed(&to, p);
     return XS_OK;
@@ -317,6 +320,7 @@ enum xs_error store_remove(const struct view *v, const struct path *p)
     if (to.shadow == NODE_NONE) {
         watch_fire_removed(to.base);
         node_drop(to.base, false);
+        client[v->domid].is_changed = true;
         return XS_OK;
     }
     while (node[to.shadow].first != NODE_NONE) {

@@ -39,7 +39,8 @@ struct node {
     u32 parent, first, last, prev, next;
     u32 name, value, hash;
     u16 name_bytes, value_bytes;
-    u16 payer; /* the client that made it */
+    u16 payer;  /* the client that made it */
+    u16 writer; /* the client that wrote its value last */
     u8 perm_count, flags;
     struct perm perm[PERMS_MAX]; /* 0: the owner, and what all others may */
     u64 generation;

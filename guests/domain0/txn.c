@@ -147,6 +147,7 @@ static void apply_content(struct node *s)
         bytes_pass(s->payer, to->payer, s->value);
         to->value = s->value;
         to->value_bytes = s->value_bytes;
+        to->writer = s->payer;
         s->value = 0;
         s->value_bytes = 0;
     }
@@ -204,6 +205,7 @@ static enum xs_error commit(const struct txn *t)
     for (u32 i = t->root; i != NODE_NONE; i = node_after(i, t->root)) {
         apply(i);
     }
+    client[t->domid].is_changed = true;
     return XS_OK;
 }
 

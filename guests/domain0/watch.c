@@ -223,6 +223,7 @@ enum xs_error watch_add(u32 domid, struct text text, struct text token)
         client[domid].watch_first = w;
     }
     client[domid].watches++;
+    client[domid].is_changed = true;
     event_add(w, p.text, p.bytes);
     return XS_OK;
 }
@@ -237,6 +238,7 @@ static void remove_at(u32 domid, u32 w, u32 before)
         client[domid].watch_first = watch[w].next;
     }
     client[domid].watches--;
+    client[domid].is_changed = true;
     watch_give(domid, w);
 }
 

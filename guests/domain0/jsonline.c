@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines of JSON: see json.h and [RFC 8259 section 7]. Bytes that are not
+ * Lines of JSON: see jsonline.h and [RFC 8259 section 7]. Bytes that are not
  * printable ASCII become \u00XX: values of the store are a guest's.
  */
-#include "guests/domain0/json.h"
+#include "guests/domain0/jsonline.h"
 
 static u8 out[JSON_BYTES];
 static u32 used, first; /* end of the buffer, first member of the object */

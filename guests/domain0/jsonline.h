@@ -3,8 +3,8 @@
  * Lines of JSON on their way out: a buffer from which the line takes what it
  * has room for. An object that does not fit is left out whole.
  */
-#ifndef GUESTS_DOMAIN0_JSON_H
-#define GUESTS_DOMAIN0_JSON_H
+#ifndef GUESTS_DOMAIN0_JSONLINE_H
+#define GUESTS_DOMAIN0_JSONLINE_H
 
 #include "core/base.h"
 
