@@ -147,7 +147,7 @@ static void apply_content(struct node *s)
         bytes_pass(s->payer, to->payer, s->value);
         to->value = s->value;
         to->value_bytes = s->value_bytes;
-        to->writer = s->payer;
+        to->writer = (s->flags & SHADOW_FIRE) != 0 ? s->payer : to->writer;
         s->value = 0;
         s->value_bytes = 0;
     }
