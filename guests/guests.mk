@@ -52,7 +52,7 @@ guest_also_domain0 := rf/mux.c
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
-	@$(CC) $(GUEST_FLAGS) $(WARN) -MMD -c $< -o $@
+	@$(CC) $(GUEST_FLAGS) $(WARN) -MMD -MP -c $< -o $@
 
 $(B)/g/%.S.o: %.S
 	@mkdir -p $(@D)

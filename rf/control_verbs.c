@@ -275,6 +275,11 @@ int cmd_pause(int argc, char **argv)
     return act(argc, argv, "pause");
 }
 
+int cmd_shutdown(int argc, char **argv)
+{
+    return act(argc, argv, "shutdown");
+}
+
 int cmd_unpause(int argc, char **argv)
 {
     return act(argc, argv, "unpause");

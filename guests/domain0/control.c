@@ -8,6 +8,7 @@
 #include "guests/domain0/jsonline.h"
 #include "guests/domain0/life.h"
 #include "guests/domain0/machine.h"
+#include "guests/domain0/nodes.h"
 #include "guests/domain0/rules.h"
 #include "guests/domain0/txn.h"
 #include "guests/domain0/watch.h"
@@ -206,11 +207,22 @@ static void begin_restart(u32 d)
     }
 }
 
-/* pause, unpause, destroy, start, restart. False: it is none of these. */
+static void begin_shutdown(u32 d)
+{
+    if (tenant[d].served == 0 || tenant[d].wire.state != WIRE_OPEN) {
+        answer_error("it does not use the store");
+        return;
+    }
+    nodes_ask_shutdown(d, "poweroff");
+    answer_ok();
+}
+
+/* pause, unpause, destroy, start, restart, shutdown. False: it is none of
+ * these. */
 static bool begin_act(void)
 {
     static const char *const acts[] = { "pause ", "unpause ", "destroy ",
-                                        "start ", "restart " };
+                                        "start ", "restart ", "shutdown " };
     u32 act = 0;
     while (act < ARRAY_COUNT(acts) && after(acts[act]) == NULL) {
         act++;
@@ -226,6 +238,8 @@ static bool begin_act(void)
         begin_restart(a.domid);
     } else if (a.domid == 0) {
         answer_error("Domain0 can only be restarted");
+    } else if (act == 5) {
+        begin_shutdown(a.domid);
     } else {
         answer_rc(act == 0   ? call_domain_pause(0, &a)
                   : act == 1 ? call_domain_unpause(0, &a)

@@ -8,6 +8,7 @@
  *   ps                     an object for each domain
  *   stats                  the same, with what Domain0 counts
  *   pause NAME, unpause NAME, destroy NAME, start NAME, restart NAME
+ *   shutdown NAME          ask it, through the store, to power off
  *   rules BYTES            then lines of hex digits: a new rule set
  *   store ls PATH          names and values below a path of the store
  *

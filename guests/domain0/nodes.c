@@ -107,6 +107,16 @@ static void put_cpus(u32 count)
 
 void nodes_make(const struct home *h)
 {
+    static const char *const own[] = { "control/shutdown",
+                                       "control/sysrq",
+                                       "control/feature-poweroff",
+                                       "control/feature-reboot",
+                                       "control/feature-suspend",
+                                       "data",
+                                       "drivers",
+                                       "feature",
+                                       "attr",
+                                       "error" };
     nodes_remove(h->domid);
     at_home(h->domid);
     (void)store_mkdir(&self, &path);
@@ -120,12 +130,15 @@ void nodes_make(const struct home *h)
     put("control/platform-feature-xs_reset_watches", "1");
     put("device", "");
     put_cpus(h->vcpus);
-    put_own(h->domid, "control/shutdown");
-    put_own(h->domid, "data");
-    put_own(h->domid, "drivers");
-    put_own(h->domid, "feature");
-    put_own(h->domid, "attr");
-    put_own(h->domid, "error");
+    for (u32 i = 0; i < ARRAY_COUNT(own); i++) {
+        put_own(h->domid, own[i]);
+    }
+}
+
+void nodes_ask_shutdown(u32 domid, const char *how)
+{
+    at_home(domid);
+    put("control/shutdown", how);
 }
 
 void nodes_remove(u32 domid)

@@ -6,7 +6,8 @@
  *   /local/domain/N            N may read; Domain0's
  *     name domid               console/{type,limit,port,ring-ref}
  *     cpu/I/availability       control/platform-feature-xs_reset_watches
- *     control/shutdown data drivers feature attr error     N's own
+ *     control/{shutdown,sysrq,feature-...} data drivers feature attr error
+ *                              N's own
  *     device/vif/I             N's own, the router may read
  *   /local/domain/R/backend/vif/N/I     the router's own, N may read
  *
@@ -26,6 +27,8 @@ struct home {
 
 /* Make the home of a domain; what was there is removed. */
 void nodes_make(const struct home *h);
+/* Ask the domain to end by itself: "poweroff" or "reboot". */
+void nodes_ask_shutdown(u32 domid, const char *how);
 void nodes_remove(u32 domid);
 /* Both ends of a domain's interfaces, in their first state. */
 void nodes_connect(u32 domid, u32 router, const struct services_domain *b);
