@@ -81,7 +81,7 @@ static u64 heard[PORT_WORDS];
 void ports_take(void)
 {
     __atomic_store_n(&my_info()->upcall_mask, 1, __ATOMIC_SEQ_CST);
-    events_take();
+    pending_take();
     for (u32 i = 0; i < PORT_WORDS; i++) {
         heard[i] = __atomic_exchange_n(&port_events[i], 0, __ATOMIC_SEQ_CST);
     }

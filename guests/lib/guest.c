@@ -131,7 +131,7 @@ static void report(const struct trap_frame *f)
     say("\n");
 }
 
-void events_take(void)
+void pending_take(void)
 {
     struct vcpu_info *v = my_info();
     event_count++;
@@ -160,7 +160,7 @@ void trap_handle(struct trap_frame *f)
 {
     struct room *const own = room();
     if (f->vector == EVENT) {
-        events_take();
+        pending_take();
         return;
     }
     if (f->vector == NMI) {

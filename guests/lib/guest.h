@@ -124,7 +124,7 @@ void failsafe_entry(void);
 void trap_handle(struct trap_frame *f);
 /* Take the events that are pending, as the handler does: for who keeps them
  * masked. */
-void events_take(void);
+void pending_take(void);
 /* Register all handlers again, as at the start. */
 void traps_setup(void);
 
