@@ -19,7 +19,7 @@
 #include "guests/domain0/txn.h"
 #include "guests/domain0/wire.h"
 
-#define OPS_MAX 32u
+#define OPS_MAX 24u
 #define HOSTILE 1u
 #define HONEST 2u
 #define RING 1024u
@@ -91,6 +91,14 @@ static void put(u32 d, const u8 *from, u32 count)
     }
 }
 
+static bool has_room(u32 d, u32 bytes)
+{
+    const struct store_ring *const r = ring_of(d);
+
+    turn(d);
+    return RING - (r->req_prod - r->req_cons) >= bytes;
+}
+
 /* A path of few: what is made is found again. */
 static u32 take_path(u8 *to)
 {
@@ -139,6 +147,9 @@ static void ask(u32 d)
         bytes += count;
     }
     const u32 header[4] = { type, 7, (c & 1) != 0 ? tx_of[d] : 0, bytes };
+    if ((!may_lie || d == HONEST) && !has_room(d, bytes + HEADER_BYTES)) {
+        return; /* half a request is worse than none */
+    }
     put(d, (const u8 *)header, sizeof(header));
     put(d, payload, bytes);
 }
@@ -265,6 +276,13 @@ static void check_counts(void)
     }
 }
 
+/* Nothing of a long message is under way: a server may end here. */
+static bool at_border(u32 d)
+{
+    return wire[d].in_eaten == 0 &&
+           (wire[d].out_bytes == 0 || wire[d].out_sent == 0);
+}
+
 static void store_op(bool hostile)
 {
     const u8 c = take8(&in);
@@ -290,7 +308,7 @@ static void store_op(bool hostile)
         if ((c & 0x40) != 0) {
             (void)save_write(d, pages[d] + SAVE_AT);
         }
-        if ((c & 0x20) != 0 && wire[d].in_eaten == 0 && wire[d].out_sent == 0) {
+        if ((c & 0x20) != 0 && at_border(HONEST) && at_border(HOSTILE)) {
             server_begin();
         }
         break;

@@ -9,6 +9,7 @@
 
 struct quota quota;
 struct client client[CLIENTS_MAX];
+u32 client_end;
 
 /* A part of three quarters of what there is, but not more than most. */
 static u32 part(u32 all, u32 tenants, u32 most)
@@ -30,9 +31,10 @@ void quota_set(u32 tenants)
 
 void store_reset(u32 tenants)
 {
-    for (u32 d = 0; d < CLIENTS_MAX; d++) {
+    for (u32 d = 0; d < client_end; d++) {
         client[d] = (struct client){ 0 };
     }
+    client_end = 0;
     quota_set(tenants);
     bytes_reset();
     tree_reset();
@@ -43,6 +45,7 @@ void store_reset(u32 tenants)
 
 void client_open(u32 domid, bool sees_domains)
 {
+    client_end = domid >= client_end ? domid + 1 : client_end;
     client[domid].is_present = true;
     client[domid].sees_domains = sees_domains;
 }

@@ -32,6 +32,7 @@ struct client {
 };
 
 extern struct client client[CLIENTS_MAX];
+extern u32 client_end; /* no client from this number on was ever here */
 
 /* Forget everything: an empty store, nobody present. */
 void store_reset(u32 tenants);

@@ -294,7 +294,7 @@ static bool matches(u32 w, const struct path *p, bool exact)
 
 void watch_fire(const struct path *p, u32 n, bool exact)
 {
-    for (u32 d = 0; d < CLIENTS_MAX; d++) {
+    for (u32 d = 0; d < client_end; d++) {
         u32 w = client[d].watch_first;
         if (w == 0 || !node_allows(n, d, ACCESS_READ)) {
             continue;
@@ -349,7 +349,7 @@ void watch_fire_special(const char *name)
     for (; name[p.bytes] != '\0'; p.bytes++) {
         p.text[p.bytes] = (u8)name[p.bytes];
     }
-    for (u32 d = 0; d < CLIENTS_MAX; d++) {
+    for (u32 d = 0; d < client_end; d++) {
         if (d != 0 && !client[d].sees_domains) {
             continue;
         }

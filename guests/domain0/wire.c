@@ -93,6 +93,11 @@ static void reconnect(struct wire *w)
     w->page->connection = 0;
 }
 
+static u32 piece(u32 a, u32 b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- in -------------------------------------------------------------------
  */
 
@@ -101,9 +106,14 @@ static void copy_in(struct wire *w, const struct indices *x, u32 upto)
 {
     u8 *const to = (u8 *)&w->in;
     const u32 there = x->req_prod - x->req_cons + w->in_eaten;
-    for (; w->in_have < upto && w->in_have < there; w->in_have++) {
-        const u32 at = x->req_cons + (w->in_have - w->in_eaten);
-        to[w->in_have] = w->page->req[at % RING_BYTES];
+    const u32 end = upto < there ? upto : there;
+    while (w->in_have < end) { /* twice at most: up to the ring's end */
+        const u32 at = (x->req_cons + (w->in_have - w->in_eaten)) % RING_BYTES;
+        const u32 n = piece(end - w->in_have, RING_BYTES - at);
+        for (u32 i = 0; i < n; i++) {
+            to[w->in_have + i] = w->page->req[at + i];
+        }
+        w->in_have += n;
     }
 }
 
@@ -139,9 +149,15 @@ static bool write_message(struct wire *w, struct indices *x)
     if (w->out_bytes <= RING_BYTES && room < w->out_bytes) {
         return false;
     }
-    for (u32 i = 0; i < room && w->out_sent < w->out_bytes; i++) {
-        w->page->rsp[x->rsp_prod % RING_BYTES] = from[w->out_sent++];
-        x->rsp_prod++;
+    const u32 end = w->out_sent + piece(w->out_bytes - w->out_sent, room);
+    while (w->out_sent < end) { /* twice at most */
+        const u32 at = x->rsp_prod % RING_BYTES;
+        const u32 n = piece(end - w->out_sent, RING_BYTES - at);
+        for (u32 i = 0; i < n; i++) {
+            w->page->rsp[at + i] = from[w->out_sent + i];
+        }
+        w->out_sent += n;
+        x->rsp_prod += n;
     }
     if (w->out_sent < w->out_bytes) {
         return false;
