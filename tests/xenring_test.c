@@ -154,6 +154,7 @@ static void test_reconnect(void **state)
     assert_int_equal(ring[1].connection, 0);
     assert_int_equal(ring[1].req_prod, 0);
     ask(1, READ, tx, "a|", "ENOENT|");
+    assert_int_equal(client[1].nodes, 1); /* what it made is still its own */
     ask(1, WRITE, 0, "a|2", "OK|");
     assert_false(message_get(1)); /* the watch is gone */
 }

@@ -151,6 +151,8 @@ static void test_homes(void **state)
     ask(1, READ, 0, "cpu/1/availability|", "online");
     ask(1, READ, 0, "console/port|", "5");
     ask(1, WRITE, 0, "name|other", "EACCES|");
+    ask(1, WRITE, 0, "console/port|9", "EACCES|");
+    ask(1, WRITE, 0, "console/tty|/dev/sda", "EACCES|");
     ask(1, WRITE, 0, "new|", "EACCES|");
     ask(1, RM, 0, "control|", "EACCES|");
     ask(1, WRITE, 0, "control/shutdown|", "OK|");

@@ -113,6 +113,10 @@ static void test_permissions(void **state)
         { 2, SET_PERMS, "/local/domain/1/a|b2|", "EACCES|" },
         { 1, WRITE, "/local/domain/9/x|", "EACCES|" },
         { 1, WRITE, "/mine|", "EACCES|" },
+        { 1, SET_PERMS, "/|b1|", "EACCES|" },
+        { 1, WRITE, "/|x", "EACCES|" },
+        { 1, RM, "/local|", "EACCES|" },
+        { 1, SET_PERMS, "/local/domain/1|n2|", "EPERM|" },
         /* one other may read; a third may not */
         { 1, SET_PERMS, "a/x|n1|r2|", "OK|" },
         { 2, READ, "/local/domain/1/a/x|", "1" },
@@ -268,6 +272,101 @@ static void test_watch_that_is_late(void **state)
     expect_event(2, "/local/domain/1/a/n1|t|");
 }
 
+/* The longest path below the longest watch with the longest token. */
+static void test_longest_event(void **state)
+{
+    static u8 payload[PAYLOAD_MAX];
+    (void)state;
+    const u32 path = payload_make("/local/domain/1/", payload);
+    memset(payload + path, 'p', PATH_MAX_ABS - path);
+    payload[PATH_MAX_ABS] = 0;
+    memset(payload + PATH_MAX_ABS + 1, 't', TOKEN_MAX);
+    payload[PATH_MAX_ABS + 1 + TOKEN_MAX] = 0;
+    request(1, WATCH, 0, payload, WATCH_PAYLOAD_MAX);
+    assert_string_equal(payload_text(&got), "OK|");
+    assert_true(message_get(1));
+    assert_int_equal(got.bytes, WATCH_PAYLOAD_MAX);
+    assert_memory_equal(got.payload, payload, WATCH_PAYLOAD_MAX);
+    request(1, WRITE, 0, payload, PATH_MAX_ABS + 1);
+    assert_string_equal(payload_text(&got), "OK|");
+    assert_true(message_get(1));
+    assert_int_equal(got.bytes, WATCH_PAYLOAD_MAX);
+    payload[PATH_MAX_ABS + 1 + TOKEN_MAX] = 't';
+    payload[PATH_MAX_ABS + 2 + TOKEN_MAX] = 0;
+    request(1, WATCH, 0, payload, WATCH_PAYLOAD_MAX + 1);
+    assert_string_equal(payload_text(&got), "EINVAL|");
+}
+
+static void test_paths_of_every_length(void **state)
+{
+    static u8 payload[PAYLOAD_MAX];
+    (void)state;
+    for (u32 absolute = 0; absolute < 2; absolute++) {
+        const u32 most = absolute != 0 ? PATH_MAX_ABS : PATH_MAX_REL;
+        for (u32 bytes = 1; bytes < PAYLOAD_MAX; bytes++) {
+            const u32 home = payload_make("/local/domain/1/", payload);
+            memset(payload, 'p', absolute != 0 ? 0 : home);
+            memset(payload + home, 'p', sizeof(payload) - home);
+            payload[bytes] = 0;
+            if (absolute != 0 && bytes <= home) {
+                continue;
+            }
+            request(1, READ, 0, payload, bytes + 1);
+            assert_string_equal(payload_text(&got),
+                                bytes <= most ? "ENOENT|" : "EINVAL|");
+        }
+    }
+}
+
+/* As deep as a path can be, there and gone: in steps, not by recursion. */
+static void test_deepest_tree(void **state)
+{
+    static u8 payload[PAYLOAD_MAX];
+    u32 bytes = 0;
+    (void)state;
+    while (bytes < PATH_MAX_REL - 2 && bytes / 2 + 1 < quota.nodes) {
+        payload[bytes++] = 'd';
+        payload[bytes++] = '/';
+    }
+    payload[bytes - 1] = 0;
+    request(1, MKDIR, 0, payload, bytes);
+    assert_string_equal(payload_text(&got), "OK|");
+    assert_int_equal(client[1].nodes, bytes / 2);
+    ask(1, WATCH, 0, "d/d/d|t|", "OK|");
+    expect_event(1, "d/d/d|t|");
+    ask(1, RM, 0, "d|", "OK|");
+    expect_event(1, "d/d/d|t|");
+    assert_int_equal(client[1].nodes, 0);
+}
+
+static void test_reset_in_a_transaction(void **state)
+{
+    (void)state;
+    const u32 tx = begin(1);
+    ask(1, WRITE, tx, "a|1", "OK|");
+    ask(1, WATCH, tx, "a|t|", "OK|");
+    expect_event(1, "a|t|");
+    ask(1, RESET_WATCHES, tx, "|", "OK|");
+    ask(1, TX_END, tx, "T|", "ENOENT|");
+    ask(1, READ, 0, "a|", "ENOENT|");
+    assert_int_equal(client[1].txns + client[1].shadows + client[1].watches, 0);
+}
+
+/* A client that goes twice, and comes again. */
+static void test_gone_twice(void **state)
+{
+    (void)state;
+    ask(1, WATCH, 0, "a|t|", "OK|");
+    expect_event(1, "a|t|");
+    (void)begin(1);
+    client_close(1);
+    client_close(1);
+    ask(2, IS_INTRODUCED, 0, "1|", "F|");
+    client_open(1, false);
+    ask(1, WRITE, 0, "a|1", "OK|");
+    assert_false(message_get(1));
+}
+
 static void test_reset_watches(void **state)
 {
     (void)state;
@@ -293,6 +392,11 @@ int main(void)
         cmocka_unit_test_setup(test_watch_of_what_is_removed, store_setup),
         cmocka_unit_test_setup(test_watch_hears_what_it_may_read, store_setup),
         cmocka_unit_test_setup(test_watch_that_is_late, store_setup),
+        cmocka_unit_test_setup(test_longest_event, store_setup),
+        cmocka_unit_test_setup(test_paths_of_every_length, store_setup),
+        cmocka_unit_test_setup(test_deepest_tree, store_setup),
+        cmocka_unit_test_setup(test_reset_in_a_transaction, store_setup),
+        cmocka_unit_test_setup(test_gone_twice, store_setup),
         cmocka_unit_test_setup(test_reset_watches, store_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
