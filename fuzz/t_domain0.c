@@ -403,7 +403,7 @@ static void con_op(u64 *now, bool honest)
     default:
         *now += take16(&in) * 1000ull;
         if (c >= 0xf0) {
-            pvcon_open(&con, &con_page, *now); /* another server */
+            pvcon_open(&con, &con_page, 0, *now); /* another server */
         }
         break;
     }
@@ -418,7 +418,7 @@ void target_pvcon(const u8 *data, size_t bytes)
     memset(&con_page, 0, sizeof(con_page));
     sent_next = 0;
     heard_next = 0;
-    pvcon_open(&con, &con_page, now);
+    pvcon_open(&con, &con_page, 0, now);
     for (u32 i = 0; i < OPS_MAX && left(&in) != 0; i++) {
         con_op(&now, honest);
         if (honest && con.state != PVCON_OPEN) {

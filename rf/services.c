@@ -29,6 +29,7 @@ struct blob services_blob(const struct tenant_set *set)
     for (size_t i = 0; i < set->count; i++) {
         domain[i].domid = (u16)(tenant_set_first(set) + i);
         domain[i].role = (u16)set->tenant[i].role;
+        domain[i].console_rate = set->tenant[i].console_rate;
         memcpy(domain[i].name, set->tenant[i].name, sizeof(domain[i].name));
     }
     return blob;

@@ -22,7 +22,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&ring, 0, sizeof(ring));
-    pvcon_open(&con, &ring, S);
+    pvcon_open(&con, &ring, 0, S);
     return 0;
 }
 
@@ -71,6 +71,21 @@ static void test_output_is_limited(void **state)
                         S + ms * 1000000ull + 2000000);
     }
     assert_in_range(sent, PVCON_RATE - 2000, PVCON_RATE + PVCON_BURST);
+}
+
+static void test_each_has_its_rate(void **state)
+{
+    u8 piece[256];
+    u32 sent = 0;
+    (void)state;
+    pvcon_open(&con, &ring, 1000, S);
+    for (u32 ms = 0; ms < 10000; ms += 10) {
+        print(0, 2048 - (ring.out_prod - ring.out_cons));
+        const u32 n = pvcon_look(&con, S + ms * 1000000ull, piece, 256);
+        pvcon_sent(&con, n);
+        sent += n;
+    }
+    assert_in_range(sent, 10000 + PVCON_BURST - 300, 10000 + PVCON_BURST);
 }
 
 static void test_typed_waits_for_room(void **state)
@@ -124,7 +139,7 @@ static void test_server_that_ends(void **state)
     (void)state;
     print(7, 100);
     pvcon_sent(&con, pvcon_look(&con, S, piece, 60));
-    pvcon_open(&con, &ring, S);
+    pvcon_open(&con, &ring, 0, S);
     assert_int_equal(pvcon_look(&con, S, piece, sizeof(piece)), 40);
     assert_int_equal(piece[0], 67);
     pvcon_close(&con);
@@ -137,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_output_in_order, setup),
         cmocka_unit_test_setup(test_output_is_limited, setup),
+        cmocka_unit_test_setup(test_each_has_its_rate, setup),
         cmocka_unit_test_setup(test_typed_waits_for_room, setup),
         cmocka_unit_test_setup(test_rings_that_lie, setup),
         cmocka_unit_test_setup(test_server_that_ends, setup),

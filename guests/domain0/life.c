@@ -115,7 +115,9 @@ static void open_rings(u32 d)
 {
     struct tenant *const t = &tenant[d];
     if (t->console_handle != NO_HANDLE) {
-        pvcon_open(&t->console, (void *)console_page[d], time_ns());
+        const struct services_domain *const b = blob_domain(d);
+        pvcon_open(&t->console, (void *)console_page[d],
+                   b != NULL ? b->console_rate : 0, time_ns());
     }
     if (t->store_handle != NO_HANDLE) {
         client_open(d, t->role == ROLE_ROUTER);

@@ -13,10 +13,12 @@ static void order(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-void pvcon_open(struct pvcon *c, volatile struct console_ring *page, u64 now_ns)
+void pvcon_open(struct pvcon *c, volatile struct console_ring *page, u32 rate,
+                u64 now_ns)
 {
     *c = (struct pvcon){ .page = page,
                          .state = PVCON_OPEN,
+                         .rate = rate != 0 ? rate : PVCON_RATE,
                          .tokens = PVCON_BURST,
                          .filled_ns = now_ns };
 }
@@ -34,16 +36,16 @@ static void refill(struct pvcon *c, u64 now_ns)
         return;
     }
     const u64 passed = now_ns - c->filled_ns;
-    if (passed >= PVCON_BURST * NS_PER_S / PVCON_RATE) {
+    if (passed >= PVCON_BURST * NS_PER_S / c->rate) {
         c->tokens = PVCON_BURST; /* enough to fill it from empty */
         c->filled_ns = now_ns;
         return;
     }
-    const u64 more = passed * PVCON_RATE / NS_PER_S;
+    const u64 more = passed * c->rate / NS_PER_S;
     const u64 sum = c->tokens + more;
     c->tokens = sum < PVCON_BURST ? sum : PVCON_BURST;
     /* Only the time that made whole tokens is spent. */
-    c->filled_ns += more * NS_PER_S / PVCON_RATE;
+    c->filled_ns += more * NS_PER_S / c->rate;
 }
 
 u32 pvcon_look(struct pvcon *c, u64 now_ns, u8 *to, u32 room)
@@ -89,7 +91,7 @@ u64 pvcon_due_ns(const struct pvcon *c)
         return 0;
     }
     /* Some hundred bytes at once, not one. */
-    return c->filled_ns + PVCON_BURST / 8 * NS_PER_S / PVCON_RATE;
+    return c->filled_ns + PVCON_BURST / 8 * NS_PER_S / c->rate;
 }
 
 void pvcon_type(struct pvcon *c, const u8 *bytes, u32 count)

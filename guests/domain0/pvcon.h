@@ -32,12 +32,13 @@ struct pvcon {
     volatile struct console_ring *page;
     u32 state; /* enum pvcon_state */
     u32 typed_bytes;
-    u64 tokens, filled_ns;
+    u64 rate, tokens, filled_ns;
     u64 out_bytes, in_bytes, lost_bytes;
     u8 typed[TYPED_MAX];
 };
 
-void pvcon_open(struct pvcon *c, volatile struct console_ring *page,
+/* rate: bytes a second, 0 for PVCON_RATE. */
+void pvcon_open(struct pvcon *c, volatile struct console_ring *page, u32 rate,
                 u64 now_ns);
 void pvcon_close(struct pvcon *c);
 

@@ -42,7 +42,8 @@ struct services_domain {
     u16 zero;
     char name[32];
     struct services_vif vif[SERVICES_VIFS];
-    u8 pad[24];
+    u32 console_rate; /* bytes a second; 0: the default */
+    u8 pad[20];
 };
 
 struct services_rules {
