@@ -22,24 +22,19 @@ enum {
     OPTION_DELAY
 };
 
-#define COMMON_OPTIONS                                                            \
-    { "control",                                                                  \
-      OPTION_CONTROL,                                                             \
-      "PATH",                                                                     \
-      0,                                                                          \
-      "The run's control socket (that of the only run there is)",                 \
-      0 },                                                                        \
-        { "json", OPTION_JSON, NULL, 0, "Print JSON, with its schema named", 0 }, \
-        { "timeout", OPTION_TIMEOUT, "S", 0, "Wait so long for an answer (15)",   \
-          0 }
-
 static const struct argp_option options[] = {
-    COMMON_OPTIONS,
+    { "control", OPTION_CONTROL, "PATH", 0,
+      "The run's control socket (that of the only run there is)", 0 },
+    { "json", OPTION_JSON, NULL, 0, "Print JSON, with its schema named", 0 },
+    { "timeout", OPTION_TIMEOUT, "S", 0, "Wait so long for an answer (15)", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
 
 static const struct argp_option top_options[] = {
-    COMMON_OPTIONS,
+    { "control", OPTION_CONTROL, "PATH", 0,
+      "The run's control socket (that of the only run there is)", 0 },
+    { "json", OPTION_JSON, NULL, 0, "Print JSON, with its schema named", 0 },
+    { "timeout", OPTION_TIMEOUT, "S", 0, "Wait so long for an answer (15)", 0 },
     { "count", OPTION_ROUNDS, "N", 0, "End after so many rounds", 0 },
     { "delay", OPTION_DELAY, "S", 0, "Seconds between two rounds (1)", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
