@@ -283,6 +283,29 @@ static bool at_border(u32 d)
            (wire[d].out_bytes == 0 || wire[d].out_sent == 0);
 }
 
+static u32 blocks_of(u32 bytes)
+{
+    return (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+}
+
+/* Nobody has watches, events or transactions: blocks are those of nodes. */
+static void check_blocks(void)
+{
+    u32 blocks[3] = { 0 };
+
+    for (u32 n = node_after(NODE_ROOT, NODE_ROOT); n != NODE_NONE;
+         n = node_after(n, NODE_ROOT)) {
+        blocks[node[n].payer] +=
+            blocks_of(node[n].name_bytes) + blocks_of(node[n].value_bytes);
+    }
+    for (u32 d = 0; d <= 2; d++) {
+        if (blocks[d] != client[d].blocks) {
+            fuzz_fail("client %u has %u blocks, %u counted", d, blocks[d],
+                      client[d].blocks);
+        }
+    }
+}
+
 static void store_op(bool hostile)
 {
     const u8 c = take8(&in);
@@ -341,8 +364,74 @@ void target_xenstore(const u8 *data, size_t bytes)
     check_honest();
     client_close(HOSTILE);
     client_close(HONEST);
+    check_blocks();
     if (client[1].shadows + client[1].watches + client[1].events != 0) {
         fuzz_fail("a client that is gone still has something");
+    }
+}
+
+/* ---- one ring alone, byte by byte -----------------------------------------
+ */
+
+static void stream(u8 byte)
+{
+    struct store_ring *const r = ring_of(1);
+
+    r->req[r->req_prod++ % RING] = byte;
+}
+
+static void wire_op(void)
+{
+    struct store_ring *const r = ring_of(1);
+    const u8 c = take8(&in);
+
+    if (c < 0xb0) { /* a stream of requests */
+        for (u32 i = 0; i <= c % 64u; i++) {
+            stream(take8(&in));
+        }
+    } else if (c < 0xd0) { /* the header of a long one */
+        const u32 header[4] = { c % 32u, 1, 0, take16(&in) % 8192u };
+        for (u32 i = 0; i < sizeof(header); i++) {
+            stream(((const u8 *)header)[i]);
+        }
+    } else if (c < 0xe0) { /* as much as there is room for */
+        while (r->req_prod - r->req_cons < RING) {
+            stream('x');
+        }
+    } else if (c < 0xf0) {
+        r->rsp_cons = r->rsp_prod;
+    } else if (c < 0xfc) {
+        u32 *const index = &r->req_cons + c % 4;
+        *index += take16(&in);
+    } else {
+        r->connection = c % 4;
+    }
+}
+
+void target_xswire(const u8 *data, size_t bytes)
+{
+    bool again;
+
+    in = (struct input){ data, bytes, 0 };
+    memset(pages[1], 0, sizeof(struct store_ring));
+    store_reset(1);
+    client_open(1, false);
+    wire_open(&wire[1], 1, ring_of(1));
+    for (u32 i = 0; i < OPS_MAX && left(&in) != 0; i++) {
+        const struct store_ring *const r = ring_of(1);
+        wire_op();
+        (void)wire_turn(&wire[1], &again);
+        if (wire[1].state == WIRE_BROKEN) {
+            if (r->error != 2 && r->error != 3) {
+                fuzz_fail("closed, and the client is not told why");
+            }
+            return;
+        }
+        if (r->rsp_prod - r->rsp_cons > RING ||
+            r->req_prod - r->req_cons > RING ||
+            wire[1].in_have > sizeof(struct message)) {
+            fuzz_fail("a ring that lies is open");
+        }
     }
 }
 
