@@ -134,6 +134,7 @@ help:
 	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make bench     against native Linux and Xen; BENCH=full BASE=REV FRESH=1"
 	@echo "make bench-profile   one row by function; ROW=null SYSTEM=ringfence LINES=1"
+	@echo "make bench-memory    what tenants, vCPUs and GiB cost the host"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
@@ -161,7 +162,7 @@ prove:
 	@proofs/run $(U)
 
 # ---- the benchmark (tests/bench) ---------------------------------------------
-.PHONY: bench bench-profile
+.PHONY: bench bench-profile bench-memory
 $(B)/bench/layers.so: tests/bench/layers.c tests/bounds/qemu_plugin.h \
 		guests/bench/bench.h
 	@mkdir -p $(@D)
@@ -176,6 +177,10 @@ BENCH_NEEDS := $(B)/bench/layers.so $(GUESTS)/bench.cpio.gz \
 bench: all $(BENCH_NEEDS) $(GUESTS)/xen-4.17-amd64
 	@tests/bench/run $(if $(filter full,$(BENCH)),--full) \
 		$(if $(FRESH),--fresh) $(if $(BASE),--base $(BASE))
+
+# What a tenant, a vCPU and a GiB cost the host in memory, against limits
+bench-memory: all $(B)/rf $(GUESTS)/gauge.elf
+	@tests/bench/memory $(B)
 
 # ROW=null: in which functions, of SYSTEM=ringfence|native|xen; LINES=1: by line
 bench-profile: all $(BENCH_NEEDS)
