@@ -134,6 +134,7 @@ help:
 	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make bench     against native Linux and Xen; BENCH=full BASE=REV FRESH=1"
 	@echo "make bench-profile   one row by function; ROW=null SYSTEM=ringfence LINES=1"
+	@echo "make bench-check   Ringfence alone, against its budgets; bench-accept sets them"
 	@echo "make bench-memory    what tenants, vCPUs and GiB cost the host"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
@@ -162,7 +163,7 @@ prove:
 	@proofs/run $(U)
 
 # ---- the benchmark (tests/bench) ---------------------------------------------
-.PHONY: bench bench-profile bench-memory
+.PHONY: bench bench-check bench-accept bench-profile bench-memory
 $(B)/bench/layers.so: tests/bench/layers.c tests/bounds/qemu_plugin.h \
 		guests/bench/bench.h
 	@mkdir -p $(@D)
@@ -173,10 +174,18 @@ BENCH_NEEDS := $(B)/bench/layers.so $(GUESTS)/bench.cpio.gz \
 	$(GUESTS)/vmlinuz-amd64 $(B)/rf
 
 # BENCH=full for all rows, measured twice; BASE=rev to compare with a revision;
-# FRESH=1 measures native and Xen again
+# FRESH=1 measures native and Xen again; DOCS=1 for docs/performance.md
 bench: all $(BENCH_NEEDS) $(GUESTS)/xen-4.17-amd64
 	@tests/bench/run $(if $(filter full,$(BENCH)),--full) \
-		$(if $(FRESH),--fresh) $(if $(BASE),--base $(BASE))
+		$(if $(FRESH),--fresh) $(if $(BASE),--base $(BASE)) \
+		$(if $(DOCS),--docs)
+
+# Ringfence alone, against the budgets of tests/bench/figures.tsv
+bench-check: all $(BENCH_NEEDS)
+	@tests/bench/run --check
+
+bench-accept: all $(BENCH_NEEDS)
+	@tests/bench/run --accept
 
 # What a tenant, a vCPU and a GiB cost the host in memory, against limits
 bench-memory: all $(B)/rf $(GUESTS)/gauge.elf

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures as lines of text: the table, what is missed, the sum."""
+import math
+import re
+import statistics
+
+import rows as R
+import systems
+
+SPREAD = 0.005
+DOCS = "docs/performance.md"
+
+def values(measured):
+    """Row to counts of one operation, derived rows and estimate included."""
+    raw = {name: row["counts"] for name, row in measured.items()}
+    result = {}
+    for key, _, _ in R.ROWS:
+        counts = R.combine(key, raw)
+        if counts is not None:
+            counts["cycles"] = R.cycles(counts)
+            result[key] = counts
+    return result
+
+
+def middle(runs):
+    """The median of each count over runs, and each row's spread: how far its
+    instructions lie apart, as a part of the median."""
+    v = {key: {what: statistics.median(run[key].get(what, 0) for run in runs)
+               for what in {w for run in runs for w in run[key]}}
+         for key in runs[0]}
+    spread = {key: (max(run[key]["instructions"] for run in runs) -
+                    min(run[key]["instructions"] for run in runs)) /
+              v[key]["instructions"] for key in v}
+    return v, spread
+
+
+def number(n):
+    if abs(n) >= 1e6:
+        return f"{n / 1e6:.2f} M"
+    return f"{n:,.0f}"
+
+
+def mean(numbers):
+    numbers = list(numbers)
+    return math.exp(sum(math.log(n) for n in numbers) / len(numbers))
+
+
+def goal(key, native, ringfence, xen):
+    """What a row misses, as text; empty if nothing. None without a goal."""
+    missed = []
+    mine = ringfence["instructions"]
+    base = native["instructions"]
+    if key in R.OVER_NATIVE and mine - base > R.OVER_NATIVE[key]:
+        missed.append(f"over native {mine - base:.0f} > {R.OVER_NATIVE[key]}")
+    if key in R.TIMES_NATIVE and mine / base > R.TIMES_NATIVE[key]:
+        missed.append(f"{mine / base:.2f} > {R.TIMES_NATIVE[key]} times native")
+    if xen["instructions"] > base * 1.005:
+        if mine >= xen["instructions"]:
+            missed.append("not below Xen")
+        if ringfence.get("hv", 0) > xen.get("hv", 0) / 2:
+            missed.append("hypervisor above half of Xen's")
+    return ", ".join(missed)
+
+
+HEAD = ["", "native", "Ringfence", "Xen", "R/n", "X/n", "R hv", "X hv",
+        "hv R/X", "cycles R/n", "X/n", "misses"]
+
+
+def line(key, v):
+    n, r, x = (v[name].get(key) for name in systems.NAMES)
+    base = n["instructions"]
+    hv_x = x.get("hv", 0)
+    hv_r = r.get("hv", 0)
+    part = f"{hv_r / hv_x:.2f}" if hv_x > 0.005 * x["instructions"] else "-"
+    return [R.TITLE[key], number(base), number(r["instructions"]),
+            number(x["instructions"]), f"{r['instructions'] / base:.2f}",
+            f"{x['instructions'] / base:.2f}", number(hv_r), number(hv_x),
+            part, f"{r['cycles'] / n['cycles']:.2f}",
+            f"{x['cycles'] / n['cycles']:.2f}", goal(key, n, r, x)]
+
+
+def table(v):
+    """Lines of cells; a line of one cell opens a group."""
+    lines = []
+    group = None
+    for key, _, row_group in R.ROWS:
+        if all(key in v[name] for name in systems.NAMES):
+            if row_group != group:
+                group = row_group
+                lines.append([group])
+            lines.append(line(key, v))
+    return lines
+
+
+def print_table(head, lines):
+    wide = [max(len(cells[i]) for cells in [head, *lines] if len(cells) > 1)
+            for i in range(len(head))]
+    for cells in [head, *lines]:
+        if len(cells) == 1:
+            print(f"\n{cells[0]}")
+            continue
+        text = "  ".join(
+            c.ljust(w) if i in (0, len(head) - 1) else c.rjust(w)
+            for i, (c, w) in enumerate(zip(cells, wide)))
+        print(text.rstrip())
+
+
+def markdown(head, lines):
+    yield "| " + " | ".join(head) + " |"
+    yield "|---|" + "---:|" * (len(head) - 2) + "---|"
+    for cells in lines:
+        if len(cells) == 1:
+            cells = [f"**{cells[0]}**"] + [""] * (len(head) - 1)
+        yield "| " + " | ".join(cells) + " |"
+
+
+def summary(v, spread):
+    """The goals over all rows: pairs of text and whether it is met."""
+    keys = [k for k, _, group in R.ROWS
+            if all(k in v[name] for name in systems.NAMES)]
+    ratio = {name: mean(v[name][k]["instructions"] /
+                        v["native"][k]["instructions"] for k in keys)
+             for name in ("ringfence", "xen")}
+    parts = sorted(v["ringfence"][k].get("hv", 0) / v["xen"][k]["hv"]
+                   for k in keys
+                   if v["xen"][k].get("hv", 0) >
+                   0.005 * v["xen"][k]["instructions"])
+    median = parts[len(parts) // 2]
+    yield (f"geometric mean over {len(keys)} rows, times native: Ringfence "
+           f"{ratio['ringfence']:.3f}, Xen {ratio['xen']:.3f}; "
+           f"goal {R.MEAN_TIMES_NATIVE}",
+           ratio["ringfence"] <= R.MEAN_TIMES_NATIVE)
+    yield (f"instructions in the hypervisor, of Xen's: median {median:.2f} "
+           f"(goal 0.33), worst {parts[-1]:.2f} (goal 0.50), best "
+           f"{parts[0]:.2f}", median <= 1 / 3 and parts[-1] <= 0.5)
+    differ = [k for k in keys if v["xen"][k]["instructions"] >
+              1.005 * v["native"][k]["instructions"]]
+    below = sum(v["ringfence"][k]["instructions"] <
+                v["xen"][k]["instructions"] for k in differ)
+    yield (f"fewer instructions than Xen on {below} of the {len(differ)} rows "
+           "where Xen differs from native", below == len(differ))
+    for name in spread or ():
+        wide = sorted((part, key) for key, part in spread[name].items()
+                      if part > SPREAD)
+        rows = ", ".join(f"{R.TITLE[key]} {100 * part:.1f} %"
+                         for part, key in reversed(wide))
+        yield (f"{name}: over three seeds {len(keys) - len(wide)} of "
+               f"{len(keys)} rows keep within {100 * SPREAD} %" +
+               (f"; not {rows}" if rows else ""), not wide)
+
+
+# ---- docs/performance.md -----------------------------------------------------
+
+
+def where_spent(v, measured):
+    """A line for each row that misses something: its functions in ring 0."""
+    for key in v["ringfence"]:
+        missed = goal(key, *(v[name][key] for name in systems.NAMES))
+        if not missed:
+            continue
+        name = R.source(key)[0]
+        per = R.members(name) if name.startswith("ring_") else 1
+        top = [f for f in measured[name]["functions"] if f[0] == "hv"][:6]
+        yield (f"| {R.TITLE[key]} | {missed} | " +
+               ", ".join(f"`{f[1]}` {f[2] / per:,.0f}" for f in top) + " |")
+
+
+def write_docs(v, goals, measured):
+    """Replaces what stands between the marks of docs/performance.md."""
+    parts = {
+        "table": "\n".join(markdown(HEAD, table(v))),
+        "summary": "\n".join(f"* {'reached' if good else 'missed'}: {text}"
+                             for text, good in goals),
+        "missed": "\n".join(["| row | misses | ring 0, by function |",
+                             "|---|---|---|", *where_spent(v, measured)]),
+    }
+    with open(DOCS) as f:
+        text = f.read()
+    for name, part in parts.items():
+        text = re.sub(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
+                      lambda m: m.group(1) + part + "\n" + m.group(2), text,
+                      flags=re.S)
+    with open(DOCS, "w") as f:
+        f.write(text)
