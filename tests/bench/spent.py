@@ -37,8 +37,12 @@ def print_lines(addresses, per, top):
 
 
 def profile(key, name, top, has_lines):
-    names = R.source(key)
-    measured = systems.measure(name, rows=names, has_lines=has_lines)
+    if key.startswith("path."):
+        name, names = "paths", [key.removeprefix("path.")]
+        measured = systems.measure(name, has_lines=has_lines)
+    else:
+        names = R.source(key)
+        measured = systems.measure(name, rows=names, has_lines=has_lines)
     if names[0] not in measured:
         raise SystemExit(f"bench: there is no row '{key}'")
     row = measured[names[0]]

@@ -18,6 +18,7 @@ OUT = "build/bench"
 LAYOUT = "nokaslr norandmaps"  # the same addresses each time
 KERNEL = "build/guests/vmlinuz-amd64"
 RAMDISK = "build/guests/bench.cpio.gz"
+PATHS = "build/guests/paths.elf"
 XEN = "build/guests/xen-4.17-amd64"
 PLUGIN = "build/bench/layers.so"
 CPU = "max,-la57,-pks,-smap,-erms,-fsrm"
@@ -95,18 +96,27 @@ def run_xen(extra, scratch, plugin, seed, _build):
 
 def run_ringfence(extra, scratch, plugin, seed, build):
     """Through rf and the module it makes, as a user would."""
+    return run_tenant(f'kernel = "{os.getcwd()}/{KERNEL}"\n'
+                      f'ramdisk = "{os.getcwd()}/{RAMDISK}"\n'
+                      f'extra = "console=hvc0 {extra}"\nmemory = {MEMORY}\n',
+                      scratch, plugin, seed, build)
+
+
+def run_paths(_extra, scratch, plugin, seed, build):
+    """A guest of ours in the place of Linux."""
+    return run_tenant(f'kernel = "{os.getcwd()}/{PATHS}"\nmemory = 6\n',
+                      scratch, plugin, seed, build)
+
+
+def run_tenant(settings, scratch, plugin, seed, build):
     real = shutil.which("qemu-system-x86_64")
     os.mkdir(f"{scratch}/bin")
     with open(f"{scratch}/bin/qemu-system-x86_64", "w") as f:
         f.write('#!/bin/sh\nexec %s "$@" %s -plugin "%s"\n' %
                 (real, " ".join(exact(seed)), plugin))
     os.chmod(f"{scratch}/bin/qemu-system-x86_64", 0o755)
-    here = os.getcwd()
     with open(f"{scratch}/bench.cfg", "w") as f:
-        f.write(f'name = "bench"\ntype = "pv"\nkernel = "{here}/{KERNEL}"\n'
-                f'ramdisk = "{here}/{RAMDISK}"\n'
-                f'extra = "console=hvc0 {extra}"\n'
-                f"memory = {MEMORY}\nvcpus = 1\n")
+        f.write(f'name = "bench"\ntype = "pv"\nvcpus = 1\n{settings}')
     log = f"{scratch}/console"
     path = f"{scratch}/bin:{os.environ['PATH']}"
     with open(log, "w") as f:
@@ -118,7 +128,8 @@ def run_ringfence(extra, scratch, plugin, seed, build):
     return log
 
 
-RUN = {"native": run_native, "ringfence": run_ringfence, "xen": run_xen}
+RUN = {"native": run_native, "ringfence": run_ringfence, "xen": run_xen,
+       "paths": run_paths}
 
 
 def read_console(log):
@@ -180,16 +191,16 @@ def combine(consoles, layers):
 def measure(name, rows=(), is_full=False, build="build", has_lines=False,
             seed=1):
     """Boots system `name`; rows: these only. Returns what combine() does."""
-    symbols = kernel_symbols()
     extra = f"{LAYOUT} rf.script=bench"
     extra += " bench.full" if is_full else ""
     extra += " bench.rows=" + ",".join(rows) if rows else ""
     scratch = tempfile.mkdtemp(prefix="bench.")
     try:
-        plugin = (f"{os.getcwd()}/{PLUGIN},out={scratch}/layers,"
-                  f"symbols={os.getcwd()}/{symbols}")
+        plugin = f"{os.getcwd()}/{PLUGIN},out={scratch}/layers"
+        if name != "paths":
+            plugin += f",symbols={os.getcwd()}/{kernel_symbols()}"
         plugin += ",lines=on" if has_lines else ""
-        if name == "ringfence":
+        if name in ("ringfence", "paths"):
             plugin += ",symbols=" + image_symbols(f"{build}/ringfence.elf",
                                                   scratch)
         log = RUN[name](extra, scratch, plugin, seed, build)
