@@ -73,7 +73,7 @@ $(GUESTS)/bench: $(BENCH_SRC) guests/bench/bench.h
 	@echo "  LD  $@"
 	@$(CC) -I. -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARN) -o $@ $(BENCH_SRC)
 
-$(GUESTS)/bench.cpio.gz: $(GUESTS)/bench guests/bench/script \
+$(GUESTS)/bench.cpio.gz: $(GUESTS)/bench guests/bench/script guests/bench/bomb \
 		guests/bench/make-initramfs $(GUESTS)/busybox.cpio.gz
 	@guests/bench/make-initramfs $(GUESTS)
 

@@ -198,7 +198,8 @@ bench-memory: all $(B)/rf $(GUESTS)/gauge.elf
 	@tests/bench/memory $(if $(DOCS),--docs) $(B)
 
 # How the scheduler shares a CPU out; CASE="weights scale"
-bench-shares: all $(B)/rf $(GUESTS)/gauge.elf
+bench-shares: all $(B)/rf $(GUESTS)/gauge.elf $(GUESTS)/bench.cpio.gz \
+		$(GUESTS)/vmlinuz-cloud-amd64
 	@tests/bench/shares $(if $(DOCS),--docs) $(CASE)
 
 # ROW=null, ROW=path.exception: in which functions, of SYSTEM=ringfence|native|xen; LINES=1: by line

@@ -110,6 +110,34 @@ def table(v):
     return lines
 
 
+# What stands beside the instructions: heading, and the sum of which counts.
+EVENTS = [
+    ("exits", ["hv.iret", "hv.sysret"]),
+    ("hypercalls", ["kernel.syscall"]),
+    ("CR3 loads", ["hv.cr3_load"]),
+    ("INVLPG", ["hv.invlpg"]),
+    ("WRMSR", ["hv.wrmsr"]),
+    ("RDMSR", ["hv.rdmsr"]),
+    ("locked", ["hv.locked"]),
+]
+
+
+def event_table(v):
+    """Head and lines: what ring 0 does of the costly things, Ringfence and
+    Xen."""
+    head = ["", *(f"{name} {who}" for name, _ in EVENTS for who in "RX")]
+    lines = []
+    for key, title, _ in R.ROWS:
+        if all(key in v[name] for name in systems.NAMES):
+            cells = [title]
+            for _, counts in EVENTS:
+                for name in ("ringfence", "xen"):
+                    n = sum(v[name][key].get(what, 0) for what in counts)
+                    cells.append(f"{n:,.0f}" if n >= 100 else f"{n:.1f}")
+            lines.append(cells)
+    return head, lines
+
+
 def print_table(head, lines):
     wide = [max(len(cells[i]) for cells in [head, *lines] if len(cells) > 1)
             for i in range(len(head))]
@@ -202,6 +230,7 @@ def path_table(paths):
 def write_docs(v, goals, measured):
     put_docs({
         "table": "\n".join(markdown(HEAD, table(v))),
+        "events": "\n".join(markdown(*event_table(v))),
         "summary": "\n".join(f"* {'reached' if good else 'missed'}: {text}"
                              for text, good in goals),
         "missed": "\n".join(["| row | misses | ring 0, by function |",
