@@ -134,6 +134,28 @@ static void do_msr(void)
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0xc0000102u));
 }
 
+/* Between frames of ours: what a grant adds is its reference. */
+static void copy_bytes(u16 bytes)
+{
+    struct arg_gnttab_copy a = { .src_ref = frame_of_page(pages[0]),
+                                 .src_dom = SELF,
+                                 .dst_ref = frame_of_page(pages[1]),
+                                 .dst_dom = SELF,
+                                 .len = bytes };
+    must("copy", call_grant_copy(&a, 1, NULL));
+    must("copy", a.status);
+}
+
+static void do_copy_64(void)
+{
+    copy_bytes(64);
+}
+
+static void do_copy_4k(void)
+{
+    copy_bytes(PAGE_BYTES);
+}
+
 /* ---- what they need ----------------------------------------------------- */
 
 static void empty_l1(void)
@@ -220,6 +242,8 @@ static const struct {
     { "send_upcall", 1, events_on, do_send, events_off },
     { "exception", 1, exceptions_pass, do_exception, NULL },
     { "rdmsr", 1, NULL, do_msr, NULL },
+    { "grant_copy_64", 1, NULL, do_copy_64, NULL },
+    { "grant_copy_4k", 1, NULL, do_copy_4k, NULL },
 };
 
 #define MARK(value)                                                            \

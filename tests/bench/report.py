@@ -25,6 +25,8 @@ PATHS = {
     "send_upcall": "send an event, its upcall and return",
     "exception": "INT3, its handler's return",
     "rdmsr": "RDMSR of the other GS base",
+    "grant_copy_64": "grant copy between own frames, 64 bytes",
+    "grant_copy_4k": "the same, 4 KiB",
 }
 DOCS = "docs/performance.md"
 

@@ -104,7 +104,8 @@ def run_ringfence(extra, scratch, plugin, seed, build):
 
 def run_paths(_extra, scratch, plugin, seed, build):
     """A guest of ours in the place of Linux."""
-    return run_tenant(f'kernel = "{os.getcwd()}/{PATHS}"\nmemory = 6\n',
+    return run_tenant(f'kernel = "{os.getcwd()}/{PATHS}"\nmemory = 6\n'
+                      'privileges = ["connect"]\n',
                       scratch, plugin, seed, build)
 
 
