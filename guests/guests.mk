@@ -25,7 +25,7 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
 # In C, on guests/lib: a folder each.
-OWN_GUESTS := attack victim churn gauge fire domain0
+OWN_GUESTS := attack victim churn gauge fire domain0 paths
 
 guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
@@ -76,7 +76,7 @@ $(GUESTS)/bench: $(BENCH_SRC) guests/bench/bench.h
 	@echo "  LD  $@"
 	@$(CC) -I. -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARN) -o $@ $(BENCH_SRC)
 
-$(GUESTS)/bench.cpio.gz: $(GUESTS)/bench guests/bench/script \
+$(GUESTS)/bench.cpio.gz: $(GUESTS)/bench guests/bench/script guests/bench/bomb \
 		guests/bench/make-initramfs $(GUESTS)/busybox.cpio.gz
 	@guests/bench/make-initramfs $(GUESTS)
 

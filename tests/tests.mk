@@ -139,6 +139,10 @@ help:
 	@echo "make bench     against native Linux and Xen; BENCH=full BASE=REV FRESH=1"
 	@echo "make bench-profile   one row by function; ROW=null SYSTEM=ringfence LINES=1"
 	@echo "make paths     instructions of each way through ring 0; PROFILE=1 for functions"
+	@echo "make bench-check   Ringfence alone, against its budgets; bench-accept sets them"
+	@echo "make bench-paths     single paths through ring 0, exactly"
+	@echo "make bench-memory    what tenants, vCPUs and GiB cost the host"
+	@echo "make bench-shares    how the scheduler shares a CPU out, 1 to 128 tenants"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
@@ -189,7 +193,7 @@ prove:
 	@proofs/run $(U)
 
 # ---- the benchmark (tests/bench) ---------------------------------------------
-.PHONY: bench bench-profile
+.PHONY: bench bench-paths bench-check bench-accept bench-profile bench-memory bench-shares
 $(B)/bench/layers.so: tests/bench/layers.c tests/bounds/qemu_plugin.h \
 		guests/bench/bench.h
 	@mkdir -p $(@D)
@@ -197,15 +201,36 @@ $(B)/bench/layers.so: tests/bench/layers.c tests/bounds/qemu_plugin.h \
 	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
 
 BENCH_NEEDS := $(B)/bench/layers.so $(GUESTS)/bench.cpio.gz \
-	$(GUESTS)/vmlinuz-amd64 $(B)/rf
+	$(GUESTS)/vmlinuz-amd64 $(GUESTS)/paths.elf $(B)/rf
 
 # BENCH=full for all rows, measured twice; BASE=rev to compare with a revision;
-# FRESH=1 measures native and Xen again
+# FRESH=1 measures native and Xen again; DOCS=1 for docs/performance.md
 bench: all $(BENCH_NEEDS) $(GUESTS)/xen-4.17-amd64
 	@tests/bench/run $(if $(filter full,$(BENCH)),--full) \
-		$(if $(FRESH),--fresh) $(if $(BASE),--base $(BASE))
+		$(if $(FRESH),--fresh) $(if $(BASE),--base $(BASE)) \
+		$(if $(DOCS),--docs)
 
-# ROW=null: in which functions, of SYSTEM=ringfence|native|xen; LINES=1: by line
+# Single paths through ring 0
+bench-paths: all $(BENCH_NEEDS)
+	@tests/bench/run --paths $(if $(DOCS),--docs)
+
+# Ringfence alone, against the budgets of tests/bench/figures.tsv
+bench-check: all $(BENCH_NEEDS)
+	@tests/bench/run --check
+
+bench-accept: all $(BENCH_NEEDS)
+	@tests/bench/run --accept
+
+# What a tenant, a vCPU and a GiB cost the host in memory, against limits
+bench-memory: all $(B)/rf $(GUESTS)/gauge.elf
+	@tests/bench/memory $(if $(DOCS),--docs) $(B)
+
+# How the scheduler shares a CPU out; CASE="weights scale"
+bench-shares: all $(B)/rf $(GUESTS)/gauge.elf $(GUESTS)/bench.cpio.gz \
+		$(GUESTS)/vmlinuz-cloud-amd64
+	@tests/bench/shares $(if $(DOCS),--docs) $(CASE)
+
+# ROW=null, ROW=path.exception: in which functions, of SYSTEM=ringfence|native|xen; LINES=1: by line
 bench-profile: all $(BENCH_NEEDS)
 	@tests/bench/run --profile $(or $(ROW),null) \
 		--system $(or $(SYSTEM),ringfence) $(if $(LINES),--lines)

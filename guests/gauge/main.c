@@ -10,7 +10,9 @@
  *                 GAUGE ran=NS of=NS ticks=N p50=NS p999=NS max=NS bad=N
  *   mode=storm    both vCPUs make calls that cost the host most, or wake
  *                 somebody, without end
+ *   mode=share    how much of a CPU one vCPU gets: share.c
  */
+#include "guests/gauge/share.h"
 #include "guests/lib/guest.h"
 #include "guests/lib/smp.h"
 
@@ -167,6 +169,10 @@ void guest_main(void)
 {
     if (text_equal(option("mode"), "victim")) {
         victim();
+        return;
+    }
+    if (text_equal(option("mode"), "share")) {
+        share();
         return;
     }
     if (second_start() == 0) {

@@ -239,7 +239,7 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *const insn = qemu_plugin_tb_get_insn(tb, i);
         struct symbol *const s = symbol_of(at);
 
-        if (layer == USER) {
+        if (layer != HYPERVISOR) {
             watch_mark(insn);
         }
         watch_event(insn, layer);

@@ -15,14 +15,16 @@ import sys
 import tempfile
 
 OUT = "build/bench"
+LAYOUT = "nokaslr norandmaps"  # the same addresses each time
 KERNEL = "build/guests/vmlinuz-amd64"
 RAMDISK = "build/guests/bench.cpio.gz"
+PATHS = "build/guests/paths.elf"
 XEN = "build/guests/xen-4.17-amd64"
 PLUGIN = "build/bench/layers.so"
 CPU = "max,-la57,-pks,-smap,-erms,-fsrm"
 MEMORY = 256  # MiB of the guest
 LIMIT = 1800  # seconds; other work may load the machine
-EXACT = ["-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]
+CLOCK = "base=2026-01-01T00:00:00,clock=vm"
 NAMES = ["native", "ringfence", "xen"]
 
 
@@ -38,11 +40,15 @@ def digest(*files):
     return total.hexdigest()[:16]
 
 
-def qemu(log, memory):
+def exact(seed):
+    return ["-rtc", CLOCK, "-seed", str(seed)]
+
+
+def qemu(log, memory, seed=1):
     return ["qemu-system-x86_64", "-nodefaults", "-no-user-config",
             "-no-reboot", "-machine", "q35", "-display", "none",
             "-m", f"{memory}M", "-accel", "tcg", "-cpu", CPU,
-            "-icount", "shift=0,sleep=off", *EXACT,
+            "-icount", "shift=0,sleep=off", *exact(seed),
             "-serial", f"file:{log}"]
 
 
@@ -68,18 +74,18 @@ def image_symbols(image, scratch):
     return path
 
 
-def run_native(extra, scratch, plugin, _build):
+def run_native(extra, scratch, plugin, seed, _build):
     log = f"{scratch}/console"
-    line = qemu(log, MEMORY) + [
+    line = qemu(log, MEMORY, seed) + [
         "-plugin", plugin, "-kernel", KERNEL, "-initrd", RAMDISK,
         "-append", f"console=ttyS0 {extra}"]
     subprocess.run(line, check=True, timeout=LIMIT)
     return log
 
 
-def run_xen(extra, scratch, plugin, _build):
+def run_xen(extra, scratch, plugin, seed, _build):
     log = f"{scratch}/console"
-    line = qemu(log, MEMORY + 256) + [
+    line = qemu(log, MEMORY + 256, seed) + [
         "-plugin", plugin, "-kernel", XEN, "-append",
         f"console=com1 com1=115200 dom0_mem={MEMORY}M,max:{MEMORY}M "
         "dom0_max_vcpus=1",
@@ -88,20 +94,30 @@ def run_xen(extra, scratch, plugin, _build):
     return log
 
 
-def run_ringfence(extra, scratch, plugin, build):
+def run_ringfence(extra, scratch, plugin, seed, build):
     """Through rf and the module it makes, as a user would."""
+    return run_tenant(f'kernel = "{os.getcwd()}/{KERNEL}"\n'
+                      f'ramdisk = "{os.getcwd()}/{RAMDISK}"\n'
+                      f'extra = "console=hvc0 {extra}"\nmemory = {MEMORY}\n',
+                      scratch, plugin, seed, build)
+
+
+def run_paths(_extra, scratch, plugin, seed, build):
+    """A guest of ours in the place of Linux."""
+    return run_tenant(f'kernel = "{os.getcwd()}/{PATHS}"\nmemory = 6\n'
+                      'privileges = ["connect"]\n',
+                      scratch, plugin, seed, build)
+
+
+def run_tenant(settings, scratch, plugin, seed, build):
     real = shutil.which("qemu-system-x86_64")
     os.mkdir(f"{scratch}/bin")
     with open(f"{scratch}/bin/qemu-system-x86_64", "w") as f:
         f.write('#!/bin/sh\nexec %s "$@" %s -plugin "%s"\n' %
-                (real, " ".join(EXACT), plugin))
+                (real, " ".join(exact(seed)), plugin))
     os.chmod(f"{scratch}/bin/qemu-system-x86_64", 0o755)
-    here = os.getcwd()
     with open(f"{scratch}/bench.cfg", "w") as f:
-        f.write(f'name = "bench"\ntype = "pv"\nkernel = "{here}/{KERNEL}"\n'
-                f'ramdisk = "{here}/{RAMDISK}"\n'
-                f'extra = "console=hvc0 {extra}"\n'
-                f"memory = {MEMORY}\nvcpus = 1\n")
+        f.write(f'name = "bench"\ntype = "pv"\nvcpus = 1\n{settings}')
     log = f"{scratch}/console"
     path = f"{scratch}/bin:{os.environ['PATH']}"
     with open(log, "w") as f:
@@ -113,7 +129,8 @@ def run_ringfence(extra, scratch, plugin, build):
     return log
 
 
-RUN = {"native": run_native, "ringfence": run_ringfence, "xen": run_xen}
+RUN = {"native": run_native, "ringfence": run_ringfence, "xen": run_xen,
+       "paths": run_paths}
 
 
 def read_console(log):
@@ -172,39 +189,41 @@ def combine(consoles, layers):
     return result
 
 
-def measure(name, rows=(), is_full=False, build="build", has_lines=False):
+def measure(name, rows=(), is_full=False, build="build", has_lines=False,
+            seed=1):
     """Boots system `name`; rows: these only. Returns what combine() does."""
-    symbols = kernel_symbols()
-    extra = "nokaslr rf.script=bench"
+    extra = f"{LAYOUT} rf.script=bench"
     extra += " bench.full" if is_full else ""
     extra += " bench.rows=" + ",".join(rows) if rows else ""
     scratch = tempfile.mkdtemp(prefix="bench.")
     try:
-        plugin = (f"{os.getcwd()}/{PLUGIN},out={scratch}/layers,"
-                  f"symbols={os.getcwd()}/{symbols}")
+        plugin = f"{os.getcwd()}/{PLUGIN},out={scratch}/layers"
+        if name != "paths":
+            plugin += f",symbols={os.getcwd()}/{kernel_symbols()}"
         plugin += ",lines=on" if has_lines else ""
-        if name == "ringfence":
+        if name in ("ringfence", "paths"):
             plugin += ",symbols=" + image_symbols(f"{build}/ringfence.elf",
                                                   scratch)
-        log = RUN[name](extra, scratch, plugin, build)
+        log = RUN[name](extra, scratch, plugin, seed, build)
         shutil.copy(log, f"{OUT}/{name}.log")
         return combine(read_console(log), read_layers(f"{scratch}/layers"))
     finally:
         shutil.rmtree(scratch)
 
 
-def measure_or_keep(name, is_full, is_fresh):
+def measure_or_keep(name, is_full, is_fresh, seed):
     """What does not change with Ringfence is kept beside its inputs."""
     inputs = [KERNEL, RAMDISK, PLUGIN] + ([XEN] if name == "xen" else [])
-    path = f"{OUT}/kept-{name}-{'full' if is_full else 'quick'}.json"
-    key = digest(*inputs)
+    path = f"{OUT}/kept-{name}-"
+    path += f"{'full' if is_full else 'quick'}-{seed}.json"
+    key = digest(*inputs) + LAYOUT + CPU
     if not is_fresh and os.path.exists(path):
         with open(path) as f:
             kept = json.load(f)
         if kept["key"] == key:
             say(f"bench: {name}: as measured before (FRESH=1 measures again)")
             return kept["rows"]
-    rows = measure(name, is_full=is_full)
+    rows = measure(name, is_full=is_full, seed=seed)
     with open(path, "w") as f:
         json.dump({"key": key, "rows": rows}, f)
     return rows
