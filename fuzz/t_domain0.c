@@ -346,6 +346,55 @@ void target_xenstore(const u8 *data, size_t bytes)
     }
 }
 
+/* ---- one ring alone, byte by byte -----------------------------------------
+ */
+
+static void wire_op(void)
+{
+    struct store_ring *const r = ring_of(1);
+    const u8 c = take8(&in);
+
+    if (c < 0xe0) { /* a stream of requests */
+        for (u32 i = 0; i <= c % 64u; i++) {
+            r->req[r->req_prod++ % RING] = take8(&in);
+        }
+    } else if (c < 0xf0) {
+        r->rsp_cons = r->rsp_prod;
+    } else if (c < 0xfc) {
+        u32 *const index = &r->req_cons + c % 4;
+        *index += take16(&in);
+    } else {
+        r->connection = c % 4;
+    }
+}
+
+void target_xswire(const u8 *data, size_t bytes)
+{
+    bool again;
+
+    in = (struct input){ data, bytes, 0 };
+    memset(pages[1], 0, sizeof(struct store_ring));
+    store_reset(1);
+    client_open(1, false);
+    wire_open(&wire[1], 1, ring_of(1));
+    for (u32 i = 0; i < OPS_MAX && left(&in) != 0; i++) {
+        const struct store_ring *const r = ring_of(1);
+        wire_op();
+        (void)wire_turn(&wire[1], &again);
+        if (wire[1].state == WIRE_BROKEN) {
+            if (r->error != 2 && r->error != 3) {
+                fuzz_fail("closed, and the client is not told why");
+            }
+            return;
+        }
+        if (r->rsp_prod - r->rsp_cons > RING ||
+            r->req_prod - r->req_cons > RING ||
+            wire[1].in_have > sizeof(struct message)) {
+            fuzz_fail("a ring that lies is open");
+        }
+    }
+}
+
 /* ---- consoles -------------------------------------------------------------
  */
 

@@ -5,6 +5,7 @@
  */
 #include "guests/domain0/bytes.h"
 #include "guests/domain0/client.h"
+#include "guests/domain0/copy.h"
 
 struct block {
     u32 next;
@@ -29,6 +30,11 @@ u32 bytes_free_blocks(void)
 static u32 blocks_of(u32 count)
 {
     return (count + BLOCK_BYTES - 1) / BLOCK_BYTES;
+}
+
+static u32 piece(u32 left)
+{
+    return left < BLOCK_BYTES ? left : BLOCK_BYTES;
 }
 
 static u32 block_take(void)
@@ -56,9 +62,7 @@ bool bytes_new(u32 payer, const u8 *from, u32 count, u32 *chain)
     u32 last = 0;
     for (u32 at = 0; at < count; at += BLOCK_BYTES) {
         const u32 b = block_take();
-        for (u32 i = 0; i < BLOCK_BYTES && at + i < count; i++) {
-            block[b].data[i] = from[at + i];
-        }
+        copy_bytes(block[b].data, from + at, piece(count - at));
         if (last == 0) {
             *chain = b;
         } else {
@@ -92,9 +96,7 @@ void bytes_pass(u32 from, u32 to, u32 chain)
 void bytes_copy(u32 chain, u32 count, u8 *to)
 {
     for (u32 at = 0; at < count && chain != 0; at += BLOCK_BYTES) {
-        for (u32 i = 0; i < BLOCK_BYTES && at + i < count; i++) {
-            to[at + i] = block[chain].data[i];
-        }
+        copy_bytes(to + at, block[chain].data, piece(count - at));
         chain = block[chain].next;
     }
 }

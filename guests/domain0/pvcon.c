@@ -3,6 +3,7 @@
  * Console rings: see pvcon.h.
  */
 #include "guests/domain0/pvcon.h"
+#include "guests/domain0/copy.h"
 
 #define IN_BYTES 1024u
 #define OUT_BYTES 2048u
@@ -65,9 +66,10 @@ u32 pvcon_look(struct pvcon *c, u64 now_ns, u8 *to, u32 room)
     if (bytes > c->tokens) {
         bytes = (u32)c->tokens;
     }
-    for (u32 i = 0; i < bytes; i++) {
-        to[i] = c->page->out[(cons + i) % OUT_BYTES];
-    }
+    const u32 at = cons % OUT_BYTES;
+    const u32 first = bytes < OUT_BYTES - at ? bytes : OUT_BYTES - at;
+    copy_from_ring(to, &c->page->out[at], first);
+    copy_from_ring(to + first, &c->page->out[0], bytes - first);
     return bytes;
 }
 
@@ -118,9 +120,10 @@ bool pvcon_flush(struct pvcon *c)
     }
     const u32 room = IN_BYTES - there;
     const u32 bytes = c->typed_bytes < room ? c->typed_bytes : room;
-    for (u32 i = 0; i < bytes; i++) {
-        c->page->in[(prod + i) % IN_BYTES] = c->typed[i];
-    }
+    const u32 at = prod % IN_BYTES;
+    const u32 first = bytes < IN_BYTES - at ? bytes : IN_BYTES - at;
+    copy_to_ring(&c->page->in[at], c->typed, first);
+    copy_to_ring(&c->page->in[0], c->typed + first, bytes - first);
     for (u32 i = bytes; i < c->typed_bytes; i++) {
         c->typed[i - bytes] = c->typed[i];
     }

@@ -6,6 +6,7 @@
 #include "guests/domain0/save.h"
 #include "core/xen.h"
 #include "guests/domain0/bytes.h"
+#include "guests/domain0/copy.h"
 #include "guests/domain0/txn.h"
 #include "guests/domain0/watch.h"
 
@@ -157,9 +158,7 @@ bool save_write(u32 domid, volatile u8 *area)
     put_values(domid);
     h->magic = 0; /* until all is there */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (u32 i = 0; i < used; i++) {
-        area[HEADER_BYTES + i] = data[i];
-    }
+    copy_to_ring(area + HEADER_BYTES, data, used);
     h->bytes = used;
     h->sum = sum_of(used);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -182,9 +181,7 @@ static bool open(const volatile u8 *area)
     if (h->magic != MAGIC || used > DATA_BYTES) {
         return false;
     }
-    for (u32 i = 0; i < used; i++) {
-        data[i] = area[HEADER_BYTES + i];
-    }
+    copy_from_ring(data, area + HEADER_BYTES, used);
     return sum_of(used) == sum;
 }
 

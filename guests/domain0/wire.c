@@ -5,6 +5,7 @@
  */
 #include "guests/domain0/wire.h"
 #include "guests/domain0/client.h"
+#include "guests/domain0/copy.h"
 #include "guests/domain0/watch.h"
 
 #define RING_BYTES 1024u
@@ -110,9 +111,7 @@ static void copy_in(struct wire *w, const struct indices *x, u32 upto)
     while (w->in_have < end) { /* twice at most: up to the ring's end */
         const u32 at = (x->req_cons + (w->in_have - w->in_eaten)) % RING_BYTES;
         const u32 n = piece(end - w->in_have, RING_BYTES - at);
-        for (u32 i = 0; i < n; i++) {
-            to[w->in_have + i] = w->page->req[at + i];
-        }
+        copy_from_ring(to + w->in_have, &w->page->req[at], n);
         w->in_have += n;
     }
 }
@@ -153,9 +152,7 @@ static bool write_message(struct wire *w, struct indices *x)
     while (w->out_sent < end) { /* twice at most */
         const u32 at = x->rsp_prod % RING_BYTES;
         const u32 n = piece(end - w->out_sent, RING_BYTES - at);
-        for (u32 i = 0; i < n; i++) {
-            w->page->rsp[at + i] = from[w->out_sent + i];
-        }
+        copy_to_ring(&w->page->rsp[at], from + w->out_sent, n);
         w->out_sent += n;
         x->rsp_prod += n;
     }
