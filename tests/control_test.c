@@ -111,10 +111,10 @@ static void fill_log(enum audit_event event)
     struct record_act one = { .event = AUDIT_RIGHT_USED, .v = v };
 
     host.audit_stuck = true;
-    while (record_act_begin(&two) == RC_OK) {
+    for (u32 i = 0; i < 2000 && record_act_begin(&two) == RC_OK; i++) {
         record_act_end(&two, 0);
     }
-    while (record_act_begin(&one) == RC_OK) {
+    for (u32 i = 0; i < 2000 && record_act_begin(&one) == RC_OK; i++) {
         d->rights_used = 0;
     }
     d->rights_used = 0;
