@@ -119,14 +119,20 @@ void filter_attach(struct filter *f, u32 vif, struct states *states);
  * rules_find does not find in the new). */
 void filter_take_over(struct filter *f, const struct filter *old);
 
+/* A tenant has begun anew, or is gone: its flows are gone on both sides. */
+void filter_forget(struct filter *f, u16 domid);
+
+/* Count a drop that was not found here: by packet_parse, or by the caller. */
+void filter_count(struct filter *f, u32 from, enum drop drop);
+
 /* May this interface send this frame? DROP_NONE, or why not; counted. */
 enum drop filter_source(struct filter *f, u32 from,
                         const struct packet *p) MUST_CHECK;
 
 /* Is this frame for this interface: its MAC, broadcast, or a group that its
- * addresses are in? Same bridge is for the caller to see. ARP requests are
- * only for the interface that has the address asked for, and neighbour
- * solicitations likewise. */
+ * addresses are in? Same bridge is for the caller to see. Questions for an
+ * address (ARP, neighbour discovery) are only for the interface that has it;
+ * unasked answers to a group, and calls for routers, are for nobody. */
 bool filter_accepts(const struct filter *f, u32 to,
                     const struct packet *p) MUST_CHECK;
 
@@ -142,6 +148,22 @@ bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
  * FILTER_NO_RULE. */
 u16 filter_decide(const struct filter *f, u32 vif, bool is_out,
                   const struct packet *p);
+
+/* Why a rule does not match a packet: the first field that differs. */
+enum rule_miss {
+    MISS_NONE,
+    MISS_FAMILY,
+    MISS_PROTO,
+    MISS_FROM,
+    MISS_FROM_PORT,
+    MISS_TO,
+    MISS_TO_PORT,
+    MISS_FLAGS,
+    MISS_TYPE
+};
+
+enum rule_miss rule_compare(const struct rules *r, const struct rules_rule *u,
+                            const struct packet *p);
 
 /* The same by reading the rules one after the other: the oracle of the tests,
  * and how rf explains. */

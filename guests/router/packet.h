@@ -76,6 +76,7 @@ struct packet {
     u8 from_mac[6];
     u16 type;      /* ETH_ARP, ETH_IP4, ETH_IP6 */
     bool is_group; /* to_mac is multicast or broadcast */
+    bool is_broadcast;
     u32 frame_bytes;
     struct flow flow; /* IP; zero for ARP */
     /* fragments: offset in bytes, of the part that can be cut */

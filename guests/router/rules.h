@@ -5,8 +5,8 @@
  *
  *   struct rules_header
  *   struct rules_vif    [vif_count]     by (domid, handle), ascending
- *   struct rules_rule   [rule_count]    first match wins
  *   struct rules_range6 [range6_count]
+ *   struct rules_rule   [rule_count]    first match wins
  *   struct rules_range4 [range4_count]
  *   struct rules_ports  [ports_count]
  *   text                [text_bytes]    strings, each with its NUL
@@ -19,8 +19,9 @@
  * A virtual interface has two lists of rules: `out` for what its tenant sends,
  * `in` for what it is sent. rf has put each list into an order in which the
  * first rule that matches decides, so that there is no `quick` any more; when
- * none matches the packet is blocked and logged. In a rule, a span of ranges
- * with count 0 is "any".
+ * none matches the packet is blocked and logged. The lists stand one after the
+ * other, each interface's out and in, so a rule is of one list. In a rule, a
+ * span of ranges with count 0 is "any"; others are ascending and disjoint.
  *
  * rules_check() accepts a blob or says what is wrong; whoever holds an accepted
  * one may follow every index in it.
