@@ -12,6 +12,7 @@
 
 #include "audit/sha256.h"
 #include "rf/cfg.h"
+#include "rf/pf.h"
 
 /* What the hypervisor keeps for itself of the machine's memory, for the check
  * against --memory; it says the exact figure when it boots. */
@@ -277,6 +278,25 @@ static void memory_compare(struct tenant_set *set, u64 host_mib)
     }
 }
 
+/* Would the router take the rules? They are packed again when it is known how
+ * domains are numbered; here they only have to fit. */
+static void rules_compile(struct tenant_set *set)
+{
+    const struct place nowhere = { NULL, 0, 0, 0 };
+    struct blob blob = { NULL, 0 };
+    struct fault fault;
+
+    if (set->diags.count != 0) {
+        return;
+    }
+    u16 *const domid = pf_domids(set);
+    if (!pf_blob(set, domid, &blob, &fault)) {
+        diag_add(&set->diags, nowhere, "%s", fault.text);
+    }
+    free(blob.data);
+    free(domid);
+}
+
 static void policy_digest(struct tenant_set *set)
 {
     struct sha256 hash;
@@ -293,9 +313,8 @@ bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
                      u64 host_mib)
 {
     const struct place nowhere = { NULL, 0, 0, 0 };
-    const bool is_quiet = set->is_quiet;
-
-    *set = (struct tenant_set){ .is_quiet = is_quiet };
+    *set = (struct tenant_set){ .is_quiet = set->is_quiet,
+                                .is_rules_only = set->is_rules_only };
     if (count == 0 || count > MF_DOMAINS_MAX) {
         diag_add(&set->diags, nowhere, "%zu tenant files; 1 to %u are possible",
                  count, MF_DOMAINS_MAX);
@@ -308,13 +327,30 @@ bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
         if (tenant_read(tenant, paths[i], &set->diags)) {
             tenant_parse(tenant, &set->diags);
         }
-        tenant_kernel(set, tenant);
-        tenant_ramdisk(set, tenant);
+        if (!set->is_rules_only) {
+            tenant_kernel(set, tenant);
+            tenant_ramdisk(set, tenant);
+        }
     }
     names_compare(set);
+    vif_compare(set);
+    pf_parse_set(set);
+    rules_compile(set);
     memory_compare(set, host_mib);
     policy_digest(set);
     return set->diags.count == 0;
+}
+
+static void tenant_free_network(struct tenant *tenant)
+{
+    for (size_t i = 0; i < tenant->firewall_count; i++) {
+        free(tenant->firewall[i].text);
+    }
+    if (tenant->pf != NULL) {
+        pf_free(tenant->pf);
+    }
+    free(tenant->firewall);
+    free(tenant->vif);
 }
 
 void tenant_set_free(struct tenant_set *set)
@@ -325,6 +361,7 @@ void tenant_set_free(struct tenant_set *set)
         free(tenant->source.text);
         free(tenant->kernel_path);
         free(tenant->ramdisk_path);
+        tenant_free_network(tenant);
     }
     for (size_t i = 0; i < set->image_count; i++) {
         free(set->image[i].data.data);

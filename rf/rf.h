@@ -169,6 +169,12 @@ struct image {
     u8 digest[32];
 };
 
+struct vif;
+struct pf;
+struct scalar;
+
+#define TENANT_VIFS 4u /* interfaces of a tenant */
+
 struct tenant {
     struct source source;
     char name[MF_NAME_BYTES];
@@ -188,6 +194,12 @@ struct tenant {
     bool is_sealed;
     u64 rights; /* what its role is given, and its privileges */
     u32 console_rate;
+    struct vif *vif; /* pf.h */
+    u32 vif_count;
+    struct scalar *firewall; /* lines, as they are in the file */
+    size_t firewall_count;
+    struct place firewall_at;
+    struct pf *pf; /* what the lines say */
     struct place name_at;
     struct place memory_at;
     struct place kernel_at;
@@ -213,6 +225,7 @@ struct tenant_set {
     u8 policy_digest[32]; /* of the files' text, one after the other */
     struct diags diags;
     bool is_quiet;
+    bool is_rules_only; /* kernels and ramdisks are not looked at */
 };
 
 /*

@@ -21,7 +21,8 @@
  * first rule that matches decides, so that there is no `quick` any more; when
  * none matches the packet is blocked and logged. The lists stand one after the
  * other, each interface's out and in, so a rule is of one list. In a rule, a
- * span of ranges with count 0 is "any"; others are ascending and disjoint.
+ * span of ranges with count 0 is "any"; others are ascending and disjoint. Of
+ * TCP a rule that keeps state matches the beginning only: SYN without ACK.
  *
  * rules_check() accepts a blob or says what is wrong; whoever holds an accepted
  * one may follow every index in it.

@@ -71,10 +71,10 @@ enum rule_miss rule_compare(const struct rules *r, const struct rules_rule *u,
     if (!in_ports(r, u->to_port, p->flow.to_port)) {
         return MISS_TO_PORT;
     }
-    if ((p->tcp_flags & u->tcp_mask) != u->tcp_flags) {
-        return MISS_FLAGS;
+    if (tables_rest_ok(u, p)) {
+        return MISS_NONE;
     }
-    return tables_rest_ok(u, p) ? MISS_NONE : MISS_TYPE;
+    return p->flow.proto == IP_TCP ? MISS_FLAGS : MISS_TYPE;
 }
 
 u16 filter_decide_slowly(const struct rules *rules, u32 vif, bool is_out,

@@ -323,6 +323,10 @@ bool tables_build(struct filter *f, struct filter_list *list, u32 first,
 
 bool tables_rest_ok(const struct rules_rule *u, const struct packet *p)
 {
+    if ((u->flags & RULE_STATE) != 0 && p->flow.proto == IP_TCP &&
+        (p->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN) {
+        return false;
+    }
     if ((p->tcp_flags & u->tcp_mask) != u->tcp_flags) {
         return false;
     }
