@@ -25,7 +25,8 @@ UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 UNIT_HOST := $(sort $(wildcard tests/host_*.c))
 UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
 	rf/filter.c rf/logreader.c rf/policytext.c x86/decode.c x86/rmw.c x86/cpuid.c \
-	x86/acpi.c x86/bootinfo.c x86/model.c $(PF_ROUTER_C))
+	x86/acpi.c x86/bootinfo.c x86/model.c $(PF_ROUTER_C) \
+	$(PF_RF_C))
 
 # $(1) name of the compiler's folder, $(2) the compiler
 define unit_rules

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tables of flows: see state.h. Entries are chained by hash; free ones are a
- * list; a hand goes round and frees what has expired, an entry with each
- * packet and more when the table is full.
+ * list; a hand goes round and frees what has expired, an entry with each new
+ * flow, and all of them now and then when there is no room.
  *
  * TCP is followed as van Rooij describes it ("Real stateful TCP packet
  * filtering in IP Filter", 2001): of each side the highest sequence number
@@ -21,7 +21,7 @@
 #define UDP_NS (60 * SECOND_NS)
 #define ICMP_NS (10 * SECOND_NS)
 #define ACK_BEHIND 67000u /* an old acknowledgement: a window and a packet */
-#define SWEEP_FULL 64u
+#define SWEEP_NS (SECOND_NS / 10)
 
 /* ---- the table ---- */
 
@@ -53,6 +53,7 @@ void states_init(struct states *states, u64 secret)
     states->count = 0;
     states->free = 0;
     states->hand = 0;
+    states->sweep_ns = 0;
     for (u32 i = 0; i < STATES_MAX; i++) {
         states->head[i] = STATE_NONE;
         states->state[i].is_used = false;
@@ -132,6 +133,15 @@ static void sweep(struct states *states, u32 steps, bool is_full, u64 now_ns)
         if (st->is_used && is_over) {
             states_remove(states, st);
         }
+    }
+}
+
+/* The whole table, at most ten times a second: it takes a while. */
+static void make_room(struct states *states, u64 now_ns)
+{
+    if (now_ns >= states->sweep_ns) {
+        states->sweep_ns = now_ns + SWEEP_NS;
+        sweep(states, STATES_MAX, true, now_ns);
     }
 }
 
@@ -396,19 +406,19 @@ enum drop states_room(struct states *states, const struct packet *p,
     }
     sweep(states, 1, false, now_ns);
     if (max != 0 && states->rule_count[rule] >= max) {
-        sweep(states, SWEEP_FULL, true, now_ns);
+        make_room(states, now_ns);
         if (states->rule_count[rule] >= max) {
             return DROP_STATE_MAX;
         }
     }
     if (!is_out && states->peer_count[peer % STATE_PEERS] >= STATES_MAX / 2) {
-        sweep(states, SWEEP_FULL, true, now_ns);
+        make_room(states, now_ns);
         if (states->peer_count[peer % STATE_PEERS] >= STATES_MAX / 2) {
             return DROP_STATE_PEER;
         }
     }
     if (states->free == STATE_NONE) {
-        sweep(states, SWEEP_FULL, true, now_ns);
+        make_room(states, now_ns);
     }
     return states->free == STATE_NONE ? DROP_STATE_FULL : DROP_NONE;
 }

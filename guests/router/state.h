@@ -62,6 +62,7 @@ struct states {
     u32 count;
     u16 free;                    /* list, STATE_NONE: empty */
     u16 hand;                    /* where the sweep goes on */
+    u64 sweep_ns;                /* when all may be swept again */
     u16 peer_count[STATE_PEERS]; /* begun from outside, by domid % 256 */
     u16 rule_count[RULES_MAX];   /* by rule, of this generation */
     u16 head[STATES_MAX];
