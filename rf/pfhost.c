@@ -298,7 +298,8 @@ bool pf_read_host(struct pf *pf, struct pf_host *host, u32 *families)
     host->ip6 = all.ip6;
     *families = (all.ip4.count != 0 ? RULE_IP4 : 0u) |
                 (all.ip6.count != 0 ? RULE_IP6 : 0u);
-    return good && (*families != 0 || pf_fail(pf, at, "this is no address"));
+    return good &&
+           (*families != 0 || pf_fail(pf, at, "no address is left of this"));
 }
 
 /* ---- tables ---- */
