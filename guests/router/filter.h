@@ -170,8 +170,9 @@ enum rule_miss rule_compare(const struct rules *r, const struct rules_rule *u,
 u16 filter_decide_slowly(const struct rules *rules, u32 vif, bool is_out,
                          const struct packet *p);
 
-/* "tcp 10.0.0.2:40112 -> 10.0.0.3:22 web.cfg:14" or with the drop's word;
- * NUL-terminated, at most `room`; returns the length. */
+/* "tcp 10.0.0.2:40112 -> 10.0.0.3:22 web.cfg:14", the drop's word before the
+ * place when it is none of a rule; NUL-terminated, at most `room`; returns the
+ * length. */
 u32 filter_text(const struct filter *f, const struct packet *p,
                 const struct filter_answer *a, char *text, u32 room);
 

@@ -176,16 +176,13 @@ u32 filter_text(const struct filter *f, const struct packet *p,
 
     text_begin(&t, text, room);
     put_packet(&t, p);
-    put_char(&t, ' ');
-    if (a->rule == FILTER_NO_RULE ||
-        (a->drop != DROP_RULE && a->drop != DROP_NONE)) {
+    if (a->drop != DROP_NONE && a->drop != DROP_RULE) {
+        put_char(&t, ' ');
         text_put(&t, drop_word(a->drop));
     }
     if (a->rule != FILTER_NO_RULE) {
         const struct rules_rule *const u = &f->rules.rule[a->rule];
-        if (a->drop != DROP_RULE && a->drop != DROP_NONE) {
-            put_char(&t, ' ');
-        }
+        put_char(&t, ' ');
         text_put(&t, &f->rules.text[u->file]);
         put_char(&t, ':');
         text_number(&t, u->line);
