@@ -161,65 +161,82 @@ static void put_ports(struct ports *ports, u64 low, u64 high)
     }
 }
 
+enum port_op { OP_IS, OP_NOT, OP_LESS, OP_MOST, OP_MORE, OP_LEAST, OP_NONE };
+
+static const char *const port_ops[OP_NONE] = {
+    "=", "!=", "<", "<=", ">", ">="
+};
+
+static void put_op(struct ports *ports, enum port_op op, u64 port)
+{
+    if (op == OP_NOT || op == OP_LESS) {
+        put_ports(ports, 0, port - 1);
+    }
+    if (op == OP_NOT || op == OP_MORE) {
+        put_ports(ports, port + 1, 65535);
+    }
+    if (op == OP_IS || op == OP_MOST) {
+        put_ports(ports, op == OP_IS ? port : 0, port);
+    }
+    if (op == OP_LEAST) {
+        put_ports(ports, port, 65535);
+    }
+}
+
+/* Behind a port: `><` PORT is between, `<>` PORT is outside. */
+static bool port_between(struct pf *pf, struct ports *ports, u64 low)
+{
+    const bool is_outside = pf_take(pf, "<>");
+    u64 high;
+
+    pf->next += is_outside ? 0 : 1;
+    if (!one_port(pf, pf_now(pf)->text, strlen(pf_now(pf)->text), &high)) {
+        return false;
+    }
+    pf->next++;
+    if (is_outside) {
+        put_ports(ports, 0, low - 1);
+        put_ports(ports, high + 1, 65535);
+    } else {
+        put_ports(ports, low + 1, high - 1);
+    }
+    return true;
+}
+
 /* `op` PORT, or PORT, PORT:PORT, PORT >< PORT, PORT <> PORT. */
 static bool port_element(struct pf *pf, struct ports *ports)
 {
-    static const char *const ops[] = { "=", "!=", "<", "<=", ">", ">=" };
-    unsigned op = 0;
+    enum port_op op = OP_IS;
     u64 low;
     u64 high;
 
-    while (op < ARRAY_COUNT(ops) && !pf_take(pf, ops[op])) {
+    while (op < OP_NONE && !pf_take(pf, port_ops[op])) {
         op++;
     }
     const char *const word = pf_now(pf)->text;
     const size_t bytes = strcspn(word, ":");
+    const bool is_range = word[bytes] == ':';
     if (!one_port(pf, word, bytes, &low)) {
         return false;
     }
     high = low;
-    if (word[bytes] == ':' &&
+    if (is_range &&
         !one_port(pf, word + bytes + 1, strlen(word + bytes + 1), &high)) {
         return false;
     }
-    if (op < ARRAY_COUNT(ops) && word[bytes] == ':') {
-        return pf_fail(pf, pf_place(pf), "a range behind '%s'", ops[op]);
+    if (op < OP_NONE && is_range) {
+        return pf_fail(pf, pf_place(pf), "a range behind '%s'", port_ops[op]);
     }
     if (high < low) {
         return pf_fail(pf, pf_place(pf), "a range that ends before it begins");
     }
     pf->next++;
-    if (op == ARRAY_COUNT(ops) && (pf_is(pf, "><") || pf_is(pf, "<>"))) {
-        const bool is_outside = pf_take(pf, "<>");
-        pf->next += is_outside ? 0 : 1;
-        if (!one_port(pf, pf_now(pf)->text, strlen(pf_now(pf)->text), &high)) {
-            return false;
-        }
-        pf->next++;
-        if (is_outside) {
-            put_ports(ports, 0, low - 1);
-            put_ports(ports, high + 1, 65535);
-        } else {
-            put_ports(ports, low + 1, high - 1);
-        }
-        return true;
-    }
-    switch (op) {
-    case 1:
-        put_ports(ports, 0, low - 1);
-        put_ports(ports, low + 1, 65535);
-        break;
-    case 2:
-    case 3:
-        put_ports(ports, 0, op == 2 ? low - 1 : low);
-        break;
-    case 4:
-    case 5:
-        put_ports(ports, op == 4 ? low + 1 : low, 65535);
-        break;
-    default:
+    if (op < OP_NONE) {
+        put_op(ports, op, low);
+    } else if (pf_is(pf, "><") || pf_is(pf, "<>")) {
+        return port_between(pf, ports, low);
+    } else {
         put_ports(ports, low, high);
-        break;
     }
     return true;
 }

@@ -179,7 +179,8 @@ enum drop filter_source(struct filter *f, u32 from, const struct packet *p)
     return drop;
 }
 
-/* ff02::1:ffXX:XXXX, and no address of the interface ends in XX:XXXX. */
+/* A solicited-node group [RFC 4291 2.7.1], and no address of the interface
+ * ends in its last three bytes. */
 static bool is_others_group(const struct rules_vif *v, struct addr to)
 {
     const u32 tail = (u32)to.low & 0xffffffu;
