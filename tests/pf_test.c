@@ -261,6 +261,62 @@ static void test_tables_and_macros(void **state)
     fix_end(&x);
 }
 
+/* What forms of ports, addresses and flags come to, in their plain form. */
+static void test_forms(void **state)
+{
+    static const char *const forms[][2] = {
+        { "port 22", "port { 22 }" },
+        { "port = 22", "port { 22 }" },
+        { "port != 22", "port { <= 21 23:65535 }" },
+        { "port < 22", "port { <= 21 }" },
+        { "port <= 22", "port { <= 22 }" },
+        { "port > 22", "port { 23:65535 }" },
+        { "port >= 22", "port { 22:65535 }" },
+        { "port 22 >< 25", "port { 23:24 }" },
+        { "port 22 <> 25", "port { <= 21 26:65535 }" },
+        { "port 22:25", "port { 22:25 }" },
+        { "port { ssh, 23 https 23:24 }", "port { 22:24 443 }" },
+    };
+    static const char *const hosts[][2] = {
+        { "to 10.0.0.0/8", "inet to { 10.0.0.0/8 }" },
+        { "to ! 10.0.0.0/8", "inet to { 0.0.0.0 - 9.255.255.255 11.0.0.0 - "
+                             "255.255.255.255 }" },
+        { "to { 10.0.0.1 10.0.0.2, 10.0.0.3 }",
+          "inet to { 10.0.0.1 - 10.0.0.3 }" },
+        { "from 2001:db8::/33 to any", "inet6 from { 2001:db8::/33 }" },
+        { "from self", "from { 10.0.0.2 2001:db8::2 }" },
+        { "inet from (vif0)", "inet from { 10.0.0.2 }" },
+        { "all", "" },
+        { "from any to any", "" },
+        { "proto tcp flags S/SAFR", "proto tcp flags S/FSRA" },
+        { "inet6 proto ipv6-icmp icmp6-type echoreq",
+          "inet6 proto icmp6 icmp6-type { 128 }" },
+    };
+    struct fixture x = { .f = NULL };
+
+    (void)state;
+    fix_tenant(&x, "web", "bridge=b,ip=10.0.0.2 2001:db8::2", "");
+    pf_parse_set(&x.set);
+    const struct pf *const pf = x.tenant[0].pf;
+    for (size_t i = 0; i < ARRAY_COUNT(forms) + ARRAY_COUNT(hosts); i++) {
+        const bool is_port = i < ARRAY_COUNT(forms);
+        const char *const *const form =
+            is_port ? forms[i] : hosts[i - ARRAY_COUNT(forms)];
+        char *const text =
+            text_format(is_port ? "pass proto tcp to %s" : "pass %s", form[0]);
+        const char *const blank = form[1][0] != '\0' ? " " : "";
+        char *const want = text_format(
+            "pass%s%s%s", is_port ? " proto tcp to any" : "", blank, form[1]);
+        parse(&x, text);
+        char *const got = print(&pf->rule[pf->rule_count - 1]);
+        assert_string_equal(got, want);
+        free(text);
+        free(want);
+        free(got);
+    }
+    fix_free_set(&x);
+}
+
 /* ---- hostile blobs ---- */
 
 /* One byte wrong: refused, or every decision stays within the blob. */
@@ -310,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_print_is_read_back),
         cmocka_unit_test(test_tables_decide_as_pf),
         cmocka_unit_test(test_tables_and_macros),
+        cmocka_unit_test(test_forms),
         cmocka_unit_test(test_damaged_blobs),
     };
 
