@@ -29,11 +29,11 @@ const char *filter_load(struct filter *f, const void *blob, u32 bytes)
     }
     f->used_words = 0;
     f->generation = 1;
-    for (u32 i = 0; i < RULES_MAX; i++) {
+    for (u32 i = 0; i < f->rules.header->rule_count; i++) {
         f->rule_packets[i] = 0;
         f->rule_bytes[i] = 0;
     }
-    for (u32 i = 0; i < RULES_VIFS_MAX; i++) {
+    for (u32 i = 0; i < f->rules.header->vif_count; i++) {
         f->states[i] = NULL;
         for (u32 k = 0; k < FILTER_FRAGMENTS; k++) {
             f->fragment[i][k].is_used = false;
