@@ -2,9 +2,10 @@
 # The packet filter against libpcap and nftables, and how long it takes.
 #
 #   make filter-diff     20 seconds; FULL=1: 10^7 pairs; SEED=N
+#   make filter-nft      in a network namespace; ROUNDS=N SEED=N
 #   make filter-bench    nanoseconds a packet, by number of rules
 
-.PHONY: filter-diff filter-bench
+.PHONY: filter-diff filter-nft filter-bench
 
 FILTER_C := $(PF_ROUTER_C) $(PF_RF_C) rf/policytext.c \
 	$(sort $(wildcard policy/*.c audit/sha256.c))
@@ -19,6 +20,9 @@ $(B)/filter/%: tests/filter/%.c $(FILTER_O)
 filter-diff: $(B)/filter/differ
 	@$< $(if $(FULL),--pairs 10000000,--seconds 20) \
 		$(if $(SEED),--seed $(SEED))
+
+filter-nft: $(B)/filter/emit $(B)/rf
+	@B=$(B) tests/filter/nft $(or $(ROUNDS),10) $(or $(SEED),1)
 
 filter-bench: $(B)/filter/bench
 	@$<
