@@ -125,6 +125,8 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
 	@echo "make golden    what rf answers, against stored text"
+	@echo "make filter-diff   the packet filter against libpcap; FULL=1: 10^7 pairs"
+	@echo "make filter-nft    the same against nftables; make filter-bench: its time"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
 	@echo "make fire      events at instructions of entry and exit: a sample; FULL=1 SEED=7"
 	@echo "make spec      the promises by their figures; LEVEL=nightly for more"
