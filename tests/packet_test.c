@@ -223,7 +223,7 @@ static void test_each_reason_has_a_frame(void **state)
     is_met[DROP_FRAG_ORDER] = true; /* verdict_test.c */
     is_met[DROP_FRAG_UNKNOWN] = true;
     is_met[DROP_BIND_DEST] = true; /* the router's */
-    for (u32 i = 0; i < DROP_TCP_WINDOW; i++) {
+    for (u32 i = 0; i < DROP_ISOLATED; i++) {
         if (!is_met[i]) {
             fail_msg("no frame for %s", drop_word((enum drop)i));
         }

@@ -98,6 +98,30 @@ static void test_who_is_asked(void **state)
     fix_end(&net);
 }
 
+/* Questions pass between those who may begin something with each other, in
+ * either direction, and between nobody else. */
+static void test_isolated_pairs(void **state)
+{
+    (void)state;
+    begin("'pass out proto tcp to db'", "'pass in proto tcp from web'",
+          "'pass out', 'block in'");
+    assert_int_equal(arp(0, 1, IP(1), true), DROP_NONE);
+    assert_int_equal(arp(1, 0, IP(0), false), DROP_NONE);
+    assert_int_equal(arp(1, 0, IP(0), true), DROP_NONE);
+    assert_int_equal(arp(2, 1, IP(1), true), DROP_ISOLATED);
+    assert_int_equal(arp(0, 2, IP(2), true), DROP_ISOLATED);
+    fix_end(&net);
+    /* A gateway: for addresses that nobody here has. */
+    begin("'pass out proto tcp to 192.0.2.0/24'", "'pass in from web'",
+          "'pass in from 10.0.0.9'");
+    assert_int_equal(arp(0, 1, IP(1), true), DROP_NONE);
+    assert_int_equal(arp(0, 2, IP(2), true), DROP_ISOLATED);
+    fix_end(&net);
+    begin("", "", "");
+    assert_int_equal(arp(0, 1, IP(1), true), DROP_ISOLATED);
+    fix_end(&net);
+}
+
 /* ---- change ---- */
 
 static void change(const char *web, const char *db)
@@ -153,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_both_ends_decide),
         cmocka_unit_test(test_no_state),
         cmocka_unit_test(test_who_is_asked),
+        cmocka_unit_test(test_isolated_pairs),
         cmocka_unit_test(test_change_of_rules),
         cmocka_unit_test(test_forget),
     };

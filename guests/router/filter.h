@@ -73,11 +73,17 @@ struct filter_fragment {
     bool is_used;
 };
 
+/* Bit b of open[a]: either may begin something with the other. */
+struct filter_pairs {
+    u64 open[RULES_VIFS_MAX][RULES_VIFS_MAX / 64];
+};
+
 struct filter {
     struct rules rules; /* into blob */
     u32 generation;     /* grows with each change of rules */
     struct filter_list out[RULES_VIFS_MAX];
     struct filter_list in[RULES_VIFS_MAX];
+    struct filter_pairs pairs;
     struct states *states[RULES_VIFS_MAX]; /* or NULL: keeps no flows */
     struct filter_fragment fragment[RULES_VIFS_MAX][FILTER_FRAGMENTS];
     u64 rule_packets[RULES_MAX]; /* decided by this rule */

@@ -6,6 +6,7 @@
 #include "guests/router/filter.h"
 
 #include "guests/router/bytes.h"
+#include "guests/router/pairs.h"
 #include "guests/router/tables.h"
 
 #define FRAGMENT_NS 30000000000ull
@@ -49,6 +50,7 @@ const char *filter_load(struct filter *f, const void *blob, u32 bytes)
             return "the tables of these rules take too much memory";
         }
     }
+    pairs_build(&f->rules, &f->pairs);
     return NULL;
 }
 
@@ -462,7 +464,10 @@ bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
     *a = (struct filter_answer){ .rule = FILTER_NO_RULE };
     /* Bound to their addresses, and delivered to who is asked only. */
     if (p->type == ETH_ARP || p->is_nd) {
-        return true;
+        a->drop = (f->pairs.open[from][to / 64] >> to % 64 & 1) != 0
+                      ? DROP_NONE
+                      : DROP_ISOLATED;
+        return answer(f, from, a);
     }
     if (p->is_fragment && p->fragment_offset != 0) {
         a->drop = fragment_next(f, from, to, p, now_ns);
