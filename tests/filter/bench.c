@@ -104,13 +104,21 @@ int main(void)
 
     for (u32 i = 0; i < ARRAY_COUNT(sizes); i++) {
         struct fixture x = { .f = NULL };
-        const double start = now();
         begin(&x, sizes[i]);
+        struct filter *const again = calloc(1, sizeof(*again));
+        double start = 0;
+        for (u32 k = 0; k < 2; k++) { /* the first time takes the pages */
+            start = now();
+            if (filter_load(again, x.f->blob, x.f->rules.header->bytes) !=
+                NULL) {
+                return 1;
+            }
+        }
         const double built = now() - start;
+        free(again);
         fill(p, sizes[i]);
         printf("%4u rules: %6.1f ns a packet without flows, %6.1f ns with a "
-               "known flow on one side; tables %u KiB, read and built in %.1f "
-               "ms\n",
+               "known flow on one side; tables %u KiB, loaded in %.2f ms\n",
                sizes[i], time_rules(x.f, p), time_flows(&x, p),
                x.f->used_words / 128, built / 1e6);
         fix_end(&x);
