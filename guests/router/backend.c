@@ -288,8 +288,8 @@ static enum xs_result look_at(struct router *r, struct vif *v)
     const struct line front = front_path(v, "state");
     enum xs_result result = xs_read(&r->xs, front.chars, value);
     u32 state = 0;
-    if (result == XS_MISSING) {
-        without_front(v);
+    if (result == XS_MISSING || result == XS_REFUSED) {
+        without_front(v); /* what is not there may be nobody's to know */
         return XS_OK;
     }
     if (result != XS_OK || !number_of(value, &state)) {
