@@ -82,6 +82,27 @@ static void say_of(const struct vif *v, const char *what, const char *why)
     machine_say(t.chars);
 }
 
+/* What went over an interface in its life. */
+static void say_counts(const struct vif *v)
+{
+    const struct {
+        const char *what;
+        u64 n;
+    } counts[] = { { " sent ", v->tx_packets },
+                   { " (", v->tx_bytes },
+                   { " bytes), received ", v->rx_packets },
+                   { " (", v->rx_bytes },
+                   { " bytes), errors ", v->tx_errors },
+                   { ", denied ", v->denied },
+                   { ", no room ", v->no_room } };
+    struct line t = { 0 };
+    for (u32 i = 0; i < ARRAY_COUNT(counts); i++) {
+        line_add(&t, counts[i].what);
+        line_add_number(&t, counts[i].n);
+    }
+    say_of(v, "gone:", t.chars);
+}
+
 /* ---- connect and disconnect ------------------------------------------------
  */
 
@@ -190,7 +211,7 @@ bool backend_reap(struct router *r)
         if (v->state == VIF_CONNECTED &&
             !machine_is_alive(v->domid, v->tx_ref)) {
             vif_disconnect(v);
-            say_of(v, "gone", "");
+            say_counts(v);
             v->told = BUS_UNKNOWN;
             some = true;
         }

@@ -5,7 +5,7 @@
 
 #include "core/base.h"
 
-#define LINE_CHARS 128u
+#define LINE_CHARS 160u
 
 struct line {
     u32 used;
