@@ -26,7 +26,7 @@ FUZZ_BASE := -I. -std=gnu11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer
 # Of rf: what reads. Its verbs and its main are not fuzzed.
 FUZZ_RF := diag elfload elfnote features json kernel keys lex near parse progress \
 	unpack util values
-FUZZ_SHIP := $(sort $(UNIT_SHIP) $(FUZZ_RF:%=rf/%.c))
+FUZZ_SHIP := $(sort $(UNIT_SHIP) $(PF_RF_C) $(FUZZ_RF:%=rf/%.c))
 # The log's port, the machine, the table of calls; not the simulated CPUs,
 # which are of the unit tests.
 FUZZ_HOST := $(filter-out tests/host_sim.c,$(UNIT_HOST))

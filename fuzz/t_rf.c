@@ -80,6 +80,11 @@ void target_cfg(const u8 *data, size_t bytes)
         diag_print(&diags, nowhere());
         diag_print_json(&diags, nowhere());
     }
+    for (size_t i = 0; i < tenant.firewall_count; i++) {
+        free(tenant.firewall[i].text);
+    }
+    free(tenant.firewall);
+    free(tenant.vif);
     diag_free(&diags);
     free(tenant.source.path);
     free(tenant.source.text);

@@ -13,8 +13,13 @@ kernels: $(GUESTS)/vmlinuz-cloud-amd64 $(GUESTS)/vmlinuz-amd64
 $(GUESTS)/vmlinuz-%:
 	@guests/fetch-kernels $(GUESTS) $*
 
+# The ramdisk has the drivers of the kernels; they come with these.
+$(GUESTS)/xen-netfront-%.ko:
+	@guests/fetch-kernels $(GUESTS) $*
+
 $(GUESTS)/busybox.cpio.gz: guests/make-initramfs $(wildcard guests/initramfs/*) \
-		$(wildcard guests/initramfs/scripts/*)
+		$(wildcard guests/initramfs/scripts/*) \
+		$(GUESTS)/xen-netfront-cloud-amd64.ko
 	@guests/make-initramfs $@
 
 # A guest of ours that does nothing but hold a CPU (guests/spin).
@@ -25,7 +30,7 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
 # In C, on guests/lib: a folder each.
-OWN_GUESTS := attack victim churn gauge fire domain0 paths
+OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths
 
 guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
@@ -48,6 +53,7 @@ guest_objects = $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
 	$(guest_also_$(1))))
 # Files of others that a guest takes in as they are.
 guest_also_domain0 := rf/mux.c
+guest_also_netfront := guests/router/xsclient.c
 
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)

@@ -90,6 +90,10 @@ bool value_audit(const struct setting *setting, u32 *out,
                  struct diags *diags) MUST_CHECK;
 bool value_cpus(const struct setting *setting, u64 *out,
                 struct diags *diags) MUST_CHECK;
+/* Place of `bytes` characters at `offset` in a string. Exact as long as the
+ * string has no escapes before it. */
+struct place value_place(const struct scalar *item, size_t offset,
+                         size_t bytes);
 bool value_name(const struct setting *setting, char *out,
                 struct diags *diags) MUST_CHECK;
 

@@ -9,6 +9,7 @@
 
 #include "policy/policy.h"
 #include "rf/cfg.h"
+#include "rf/pf.h"
 #include "rf/policytext.h"
 
 enum key {
@@ -55,9 +56,10 @@ static void unknown_key(const struct setting *setting, struct diags *diags)
 
     for (size_t i = 0; i < ARRAY_COUNT(router_keys); i++) {
         if (strcmp(setting->key, router_keys[i]) == 0) {
-            diag_add(diags, setting->key_at,
-                     "'%s' needs the router, which this version does not have",
-                     setting->key);
+            diag_add(
+                diags, setting->key_at,
+                "'%s' needs virtual disks, which this version does not have",
+                setting->key);
             diag_help(diags, "remove it; it is not ignored, because the "
                              "tenant would run without what it says");
             return;
@@ -253,6 +255,34 @@ static void finish_role(struct reader *r)
     }
 }
 
+/* Lines are kept as they are: they may name tenants of files to come. */
+static void read_firewall(struct reader *r, const struct setting *setting)
+{
+    struct tenant *const tenant = r->tenant;
+
+    tenant->firewall_at = setting->key_at;
+    if (setting->is_bad) {
+        return;
+    }
+    if (setting->kind != VALUE_LIST) {
+        diag_add(r->diags, setting->value_at, "'firewall' takes a list");
+        diag_help(r->diags, "like: firewall = [ \"block log all\" ]");
+        return;
+    }
+    tenant->firewall = mem_alloc(setting->count * sizeof(*tenant->firewall));
+    for (size_t i = 0; i < setting->count; i++) {
+        const struct scalar *const item = &setting->item[i];
+        if (item->kind != VALUE_STRING) {
+            diag_add(r->diags, item->at, "a line of 'firewall' is a string");
+            continue;
+        }
+        struct scalar *const line = &tenant->firewall[tenant->firewall_count];
+        *line = *item;
+        line->text = text_copy(item->text, strlen(item->text));
+        tenant->firewall_count++;
+    }
+}
+
 static void apply_machine(struct reader *r, enum key key,
                           const struct setting *setting)
 {
@@ -337,6 +367,12 @@ static void apply_key(struct reader *r, enum key key,
         break;
     case KEY_ROLE:
         read_role(r, setting);
+        break;
+    case KEY_VIF:
+        vif_read(tenant, setting, r->diags);
+        break;
+    case KEY_FIREWALL:
+        read_firewall(r, setting);
         break;
     default:
         apply_machine(r, key, setting);
@@ -452,4 +488,8 @@ void cfg_apply(const struct settings *settings, struct tenant *tenant,
     finish_role(&r);
     finish_maxmem(&r);
     finish_cmdline(&r);
+    if (r.seen[KEY_RATE] != NULL) {
+        vif_read_rates(tenant, r.seen[KEY_RATE], diags);
+    }
+    vif_finish(tenant, diags);
 }

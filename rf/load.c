@@ -12,6 +12,7 @@
 
 #include "audit/sha256.h"
 #include "rf/cfg.h"
+#include "rf/pf.h"
 
 /* What the hypervisor keeps for itself of the machine's memory, for the check
  * against --memory; it says the exact figure when it boots. */
@@ -281,28 +282,44 @@ static void memory_compare(struct tenant_set *set, u64 host_mib)
     }
 }
 
-static void roles_compare(struct tenant_set *set)
+/* Would the router take the rules? They are packed again when it is known how
+ * domains are numbered; here they only have to fit. */
+static void rules_compile(struct tenant_set *set)
 {
-    const struct tenant *holder[MF_ROLE_COUNT] = { NULL };
+    const struct place nowhere = { NULL, 0, 0, 0 };
+    struct blob blob = { NULL, 0 };
+    struct fault fault;
 
-    for (size_t i = 0; i < set->count; i++) {
-        const struct tenant *const tenant = &set->tenant[i];
-        if (tenant->role == MF_ROLE_TENANT) {
-            continue;
-        }
-        if (holder[tenant->role] != NULL) {
-            diag_add(&set->diags, tenant->name_at, "a second %s",
-                     role_name(tenant->role));
-            diag_help(&set->diags, "the first is in %s",
-                      holder[tenant->role]->source.path);
-        }
-        holder[tenant->role] = tenant;
+    if (set->diags.count != 0) {
+        return;
     }
+    u16 *const domid = pf_domids(set);
+    if (!pf_blob(set, domid, &blob, &fault)) {
+        diag_add(&set->diags, nowhere, "%s", fault.text);
+    }
+    free(blob.data);
+    free(domid);
 }
 
-u32 tenant_set_first(const struct tenant_set *set)
+/* Domain0's ramdisk, unless its file names one, is what it has to know of the
+ * others. */
+static void domain0_tell(struct tenant_set *set)
 {
-    return set->count != 0 && set->tenant[0].role == MF_ROLE_DOMAIN0 ? 0 : 1;
+    const struct place nowhere = { NULL, 0, 0, 0 };
+    struct blob blob = { NULL, 0 };
+    struct fault fault;
+
+    if (set->diags.count != 0 || tenant_set_first(set) != 0 ||
+        set->tenant[0].ramdisk_path != NULL) {
+        return;
+    }
+    u16 *const domid = pf_domids(set);
+    if (pf_services(set, domid, &blob, &fault)) {
+        set->tenant[0].ramdisk_idx = image_add(set, blob);
+    } else {
+        diag_add(&set->diags, nowhere, "%s", fault.text);
+    }
+    free(domid);
 }
 
 static void policy_digest(struct tenant_set *set)
@@ -331,8 +348,22 @@ static void tenant_text(struct tenant *tenant, const char *path,
 static void tenant_add(struct tenant_set *set, struct tenant *tenant)
 {
     tenant_parse(tenant, &set->diags);
-    tenant_kernel(set, tenant);
-    tenant_ramdisk(set, tenant);
+    if (!set->is_rules_only) {
+        tenant_kernel(set, tenant);
+        tenant_ramdisk(set, tenant);
+    }
+}
+
+static void tenant_free_network(struct tenant *tenant)
+{
+    for (size_t i = 0; i < tenant->firewall_count; i++) {
+        free(tenant->firewall[i].text);
+    }
+    if (tenant->pf != NULL) {
+        pf_free(tenant->pf);
+    }
+    free(tenant->firewall);
+    free(tenant->vif);
 }
 
 void tenant_set_free(struct tenant_set *set)
@@ -343,6 +374,7 @@ void tenant_set_free(struct tenant_set *set)
         free(tenant->source.text);
         free(tenant->kernel_path);
         free(tenant->ramdisk_path);
+        tenant_free_network(tenant);
     }
     for (size_t i = 0; i < set->image_count; i++) {
         free(set->image[i].data.data);
@@ -352,6 +384,7 @@ void tenant_set_free(struct tenant_set *set)
     free(set->kernels);
     diag_free(&set->diags);
     *set = (struct tenant_set){ .is_quiet = set->is_quiet,
+                                .is_rules_only = set->is_rules_only,
                                 .has_services = set->has_services,
                                 .no_domain0 = set->no_domain0 };
 }
@@ -405,6 +438,29 @@ static void set_load_in_order(struct tenant_set *set, char *const *paths,
     free(sorted);
 }
 
+/* The router that comes with Ringfence, behind Domain0, if somebody has an
+ * interface and no file is it. */
+static void router_add(struct tenant_set *set)
+{
+    bool has_vif = false;
+
+    for (size_t i = 0; i < set->count; i++) {
+        has_vif = has_vif || set->tenant[i].vif_count != 0;
+        if (set->tenant[i].role == MF_ROLE_ROUTER) {
+            return;
+        }
+    }
+    if (!has_vif || tenant_set_first(set) != 0 || !set->has_services) {
+        return;
+    }
+    memmove(set->tenant + 2, set->tenant + 1,
+            (set->count - 1) * sizeof(*set->tenant));
+    set->tenant[1] = (struct tenant){ .name = "" };
+    set->count++;
+    tenant_text(&set->tenant[1], "router", services_router_text);
+    tenant_add(set, &set->tenant[1]);
+}
+
 bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
                      u64 host_mib)
 {
@@ -417,11 +473,13 @@ bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
         return false;
     }
     set_load_in_order(set, paths, count);
+    router_add(set);
     names_compare(set);
     roles_compare(set);
-    if (tenant_set_first(set) == 0 && set->tenant[0].ramdisk_path == NULL) {
-        set->tenant[0].ramdisk_idx = image_add(set, services_blob(set));
-    }
+    vif_compare(set);
+    pf_parse_set(set);
+    rules_compile(set);
+    domain0_tell(set);
     memory_compare(set, host_mib);
     policy_digest(set);
     return set->diags.count == 0;

@@ -169,6 +169,12 @@ struct image {
     u8 digest[32];
 };
 
+struct vif;
+struct pf;
+struct scalar;
+
+#define TENANT_VIFS 4u /* interfaces of a tenant */
+
 struct tenant {
     struct source source;
     char name[MF_NAME_BYTES];
@@ -191,6 +197,12 @@ struct tenant {
     u64 rights;       /* what its role is given, or its privileges instead */
     u64 permits;      /* what it lets others do to it */
     u32 console_rate;
+    struct vif *vif; /* pf.h */
+    u32 vif_count;
+    struct scalar *firewall; /* lines, as they are in the file */
+    size_t firewall_count;
+    struct place firewall_at;
+    struct pf *pf; /* what the lines say */
     struct place name_at;
     struct place memory_at;
     struct place kernel_at;
@@ -218,8 +230,9 @@ struct tenant_set {
     u8 policy_digest[32]; /* of the files' text, one after the other */
     struct diags diags;
     bool is_quiet;
-    bool has_services; /* to pack or run: Domain0 is added if no file is it */
-    bool no_domain0;   /* but not that */
+    bool has_services;  /* to pack or run: Domain0 is added if no file is it */
+    bool no_domain0;    /* but not that */
+    bool is_rules_only; /* kernels and ramdisks are not looked at */
 };
 
 /*
@@ -239,10 +252,11 @@ int tenant_set_report(struct tenant_set *set, bool as_json);
 
 /* ---- services.c ---- */
 
-/* The file of the Domain0 that comes with Ringfence. */
+/* The files of the Domain0 and the router that come with Ringfence. */
 extern const char services_domain0_text[];
-/* What Domain0 is told of the set [guests/router/services.h]. */
-struct blob services_blob(const struct tenant_set *set);
+extern const char services_router_text[];
+/* There is at most one of each role but tenants. */
+void roles_compare(struct tenant_set *set);
 
 /* ---- pack.c, modcheck.c, iso.c ---- */
 
@@ -264,6 +278,8 @@ int cmd_check(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_ps(int argc, char **argv);

@@ -2,8 +2,15 @@
 # The host tool. It shares audit/ and policy/ with the kernel: the same files,
 # compiled for the host, so that both sides read and write one format.
 
+# The packet filter of the router: rf checks, explains and compares by it.
+PF_ROUTER_C := $(addprefix guests/router/,blobcheck.c packet.c pairs.c slow.c \
+	state.c tables.c text.c transport.c verdict.c)
+# What reads tenant files and rules, for the tests and the fuzz targets.
+PF_RF_C := $(addprefix rf/,diag.c json.c keys.c lex.c near.c parse.c pfblob.c \
+	pfhost.c pflex.c pflines.c pfparse.c pfport.c pfprint.c pfset.c \
+	services.c util.c values.c vif.c)
 RF_C := $(sort $(wildcard rf/*.c))
-RF_SHARED_C := $(sort $(wildcard audit/*.c policy/*.c))
+RF_SHARED_C := $(sort $(wildcard audit/*.c policy/*.c) $(PF_ROUTER_C))
 RF_O := $(RF_C:%.c=$(B)/host/%.o)
 RF_SHARED_O := $(RF_SHARED_C:%.c=$(B)/host/%.o)
 RF_FLAGS := -I. -O2 -g -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \

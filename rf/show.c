@@ -8,6 +8,7 @@
 
 #include "policy/policy.h"
 #include "rf/policytext.h"
+#include "rf/shownet.h"
 #include "rf/verbs.h"
 
 static const char *const action_names[MF_ACTIONS] = { "destroy", "restart",
@@ -152,6 +153,7 @@ static void show_table(const struct tenant_set *set)
     for (size_t i = 0; i < set->count; i++) {
         show_tenant(set, &set->tenant[i]);
     }
+    show_network(set, NET_TABLE);
 }
 
 static void json_field(const char *name, const char *value)
@@ -231,45 +233,76 @@ static void show_json(const struct tenant_set *set)
         fputs(i == 0 ? "\n" : ",\n", stdout);
         json_tenant(&set->tenant[i]);
     }
-    fputs("]}\n", stdout);
+    putchar(']');
+    show_network(set, NET_JSON);
+    fputs("}\n", stdout);
 }
+
+struct show {
+    struct common common;
+    enum net_form form; /* NET_TABLE: the whole, else the network alone */
+};
+
+enum { OPTION_DOT = 0x200, OPTION_NFT };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
+    struct show *const show = state->input;
+
     (void)arg;
-    if (key == ARGP_KEY_INIT) {
-        state->child_inputs[0] = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &show->common;
         return 0;
+    case OPTION_DOT:
+        show->form = NET_DOT;
+        return 0;
+    case OPTION_NFT:
+        show->form = NET_NFT;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
-    return ARGP_ERR_UNKNOWN;
 }
 
 int cmd_show(int argc, char **argv)
 {
+    static const struct argp_option options[] = {
+        { "dot", OPTION_DOT, NULL, 0,
+          "Who may begin what with whom, as a graph for dot(1)", 0 },
+        { "nft", OPTION_NFT, NULL, 0, "The rules as an nftables table", 0 },
+        { NULL, 0, NULL, 0, NULL, 0 },
+    };
     static const struct argp_child children[] = {
         { &common_argp, 0, NULL, 0 },
         { NULL, 0, NULL, 0 },
     };
     static const struct argp argp = {
+        .options = options,
         .parser = parse_option,
         .children = children,
         .doc = "Show what tenant files come to: names, memory, CPUs, kernels "
-               "and their notes, rights.",
+               "and their notes, rights; who may begin what with whom.",
     };
-    struct common common = { 0 };
+    struct show show = { .form = NET_TABLE };
     struct tenant_set set = { 0 };
     int code = EXIT_OK;
 
-    argp_parse(&argp, argc, argv, 0, NULL, &common);
-    set.is_quiet = common.is_quiet;
-    if (!tenant_set_load(&set, common.paths, common.count, common.host_mib)) {
-        code = tenant_set_report(&set, common.is_json);
-    } else if (common.is_json) {
+    argp_parse(&argp, argc, argv, 0, NULL, &show);
+    const struct common *const common = &show.common;
+    set.is_quiet = common->is_quiet;
+    set.is_rules_only = show.form != NET_TABLE;
+    if (!tenant_set_load(&set, common->paths, common->count,
+                         common->host_mib)) {
+        code = tenant_set_report(&set, common->is_json);
+    } else if (show.form != NET_TABLE) {
+        show_network(&set, show.form);
+    } else if (common->is_json) {
         show_json(&set);
     } else {
         show_table(&set);
     }
     tenant_set_free(&set);
-    free(common.paths);
+    free(common->paths);
     return code;
 }

@@ -102,10 +102,7 @@ bool value_action(const struct setting *setting, u32 *out, struct diags *diags)
     return false;
 }
 
-/* Place of `bytes` characters at `offset` in a string. Exact as long as the
- * string has no escapes before it, which is so for all the words we split. */
-static struct place place_inside(const struct scalar *item, size_t offset,
-                                 size_t bytes)
+struct place value_place(const struct scalar *item, size_t offset, size_t bytes)
 {
     struct place at = item->at;
 
@@ -164,7 +161,7 @@ bool value_audit(const struct setting *setting, u32 *out, struct diags *diags)
         } else if (word_is(text + start, bytes, "deny")) {
             mask |= MF_AUDIT_DENY;
         } else {
-            diag_add(diags, place_inside(&setting->item[0], start, bytes),
+            diag_add(diags, value_place(&setting->item[0], start, bytes),
                      "unknown audit class '%.*s'", (int)bytes, text + start);
             diag_help(diags, "use \"lifecycle,deny\", one of the two, \"all\" "
                              "or \"none\"");
@@ -242,7 +239,7 @@ static bool cpus_string(const struct scalar *item, u64 *out,
                               is_not ? &without : &with);
         }
         if (wrong != NULL) {
-            diag_add(diags, place_inside(item, start, bytes), "'%.*s' %s",
+            diag_add(diags, value_place(item, start, bytes), "'%.*s' %s",
                      (int)bytes, word, wrong);
             diag_help(diags, "write CPUs like \"0-3,5,^1\" or \"all\"");
             return false;
@@ -309,10 +306,10 @@ bool value_name(const struct setting *setting, char *out, struct diags *diags)
     if (bytes == 0) {
         diag_add(diags, setting->value_at, "the name is empty");
     } else if (text[0] < 'a' || text[0] > 'z') {
-        diag_add(diags, place_inside(&setting->item[0], 0, 1),
+        diag_add(diags, value_place(&setting->item[0], 0, 1),
                  "a name begins with a small letter");
     } else if (good != bytes) {
-        diag_add(diags, place_inside(&setting->item[0], good, 1),
+        diag_add(diags, value_place(&setting->item[0], good, 1),
                  "a character that a name cannot have");
     } else if (bytes >= MF_NAME_BYTES) {
         diag_add(diags, setting->value_at,

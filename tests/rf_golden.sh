@@ -32,7 +32,7 @@ result() { # 0 or not, name
 "${CC:-gcc}" -o "$work/mkkernel" "$golden/mkkernel.c" || exit 3
 mkdir "$work/t"
 cd "$work/t" || exit 3
-cp "$golden"/*.cfg .
+cp "$golden"/*.cfg "$golden"/*.pcap .
 for kind in good nonotes pvh elf32 phoff overlap outside wrap noteout arm \
     nothing hole base entry page feature symtab twice version; do
     "$work/mkkernel" elf $kind > $kind.elf
@@ -55,12 +55,23 @@ cp xz.bz flipped.bz
 printf '\125' | dd of=flipped.bz bs=1 seek=20000 conv=notrunc 2>/dev/null
 : > empty
 
+# An argument @NAME stands for the lines of NAME.args, an argument each.
 while read -r name arguments; do
     case $name in
     '' | '#'*) continue ;;
     esac
-    # shellcheck disable=SC2086
-    "$rf" $arguments > "$work/out" 2>&1 < /dev/null
+    set --
+    for argument in $arguments; do
+        case $argument in
+        @*)
+            while read -r line; do
+                set -- "$@" "$line"
+            done < "$golden/${argument#@}.args"
+            ;;
+        *) set -- "$@" "$argument" ;;
+        esac
+    done
+    "$rf" "$@" > "$work/out" 2>&1 < /dev/null
     echo "exit $?" >> "$work/out"
     if [ "$accept" = --accept ]; then
         cp "$work/out" "$golden/$name.out"
@@ -171,7 +182,7 @@ for base in good.elf xz.bz lz4.bz zstd.bz gzip.bz bzip2.bz lzma.bz; do
 done
 result $bad "damaged kernels are answered with 0 or 1"
 
-mandoc -Tlint -W warning "$top"/docs/man/rf.1 "$top"/docs/man/ringfence.cfg.5
+mandoc -Tlint -W warning "$top"/docs/man/*.[1-9]
 result $? "the manual pages are clean"
 
 # Every key has a paragraph in its manual page.

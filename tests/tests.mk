@@ -26,10 +26,14 @@ UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 # Of Domain0: what does not ask for a machine.
 DOMAIN0_PURE := $(addprefix guests/domain0/,bytes.c tree.c client.c watch.c \
 	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c)
+# Of the router: the same.
+ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c \
+	ruleset.c checksum.c segment.c)
 UNIT_HOST := $(sort $(wildcard tests/host_*.c))
 UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
 	rf/filter.c rf/logreader.c rf/policytext.c x86/decode.c x86/rmw.c x86/cpuid.c \
-	x86/acpi.c x86/bootinfo.c x86/model.c $(DOMAIN0_PURE))
+	x86/acpi.c x86/bootinfo.c x86/model.c $(DOMAIN0_PURE) $(PF_ROUTER_C) \
+	$(PF_RF_C) $(ROUTER_PURE))
 
 # $(1) name of the compiler's folder, $(2) the compiler
 define unit_rules
@@ -128,6 +132,8 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
 	@echo "make golden    what rf answers, against stored text"
+	@echo "make filter-diff   the packet filter against libpcap; FULL=1: 10^7 pairs"
+	@echo "make filter-nft    the same against nftables; make filter-bench: its time"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
 	@echo "make fire      events at instructions of entry and exit: a sample; FULL=1 SEED=7"
 	@echo "make spec      the promises by their figures; LEVEL=nightly for more"

@@ -212,7 +212,7 @@ s64 attack_virq_vcpu(void)
 /* ---- what the guest may write at any time
  * ---------------------------------------------- */
 
-static void events_take(void)
+static void take_what_came(void)
 {
     volatile u8 *mask = &my_info()->upcall_mask;
     *mask = 0;
@@ -236,7 +236,7 @@ s64 attack_scribble(void)
         my_info()->upcall_pending = 1;
         struct arg_evtchn_port p = { port };
         (void)call_evtchn_unmask(0, &p);
-        events_take();
+        take_what_came();
     }
     fill(shared->evtchn_pending, 0, 512);
     fill(shared->evtchn_mask, 0xff, 512);

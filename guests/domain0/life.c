@@ -3,9 +3,9 @@
  * The domains, and serving them: see life.h.
  *
  * The router is a domain like any other, but for the interfaces whose other
- * ends are its nodes: these are made when both are there. When it ends, the
- * frontends' nodes go at once, so that their drivers let go, and come again
- * when a router runs for RECONNECT_NS.
+ * ends are its nodes: these are made when both are there. When it ends, its own
+ * nodes go, and those of the frontends stay as they are: the next router finds
+ * them connected, and serves their rings from where they stand.
  */
 #include "guests/domain0/life.h"
 #include "guests/domain0/client.h"
@@ -16,7 +16,6 @@
 #include "guests/lib/guest.h"
 
 #define PIECE_BYTES 256u
-#define RECONNECT_NS 300000000ull
 #define LEAVE_LOOK_NS 5000000ull
 #define LAST_WORDS_NS 500000000ull
 
@@ -29,8 +28,6 @@ static u8 store_page[CLIENTS_MAX][PAGE_BYTES] __attribute__((aligned(4096)));
 
 static bool line_is_full;
 static u32 first_served; /* whose output comes first in the next round */
-static u64 router_due;   /* when to connect interfaces again; 0: nothing */
-static bool had_router;
 
 /* ---- begin and end --------------------------------------------------------
  */
@@ -75,11 +72,7 @@ static void unserve(u32 d)
     t->served = 0;
     t->leave_ns = 0;
     client_close(d);
-    if (r == d) {
-        for (u32 i = 1; i < tenant_count; i++) {
-            nodes_disconnect(i, d);
-        }
-    } else if (r != NO_ROUTER) {
+    if (r != d && r != NO_ROUTER) {
         nodes_disconnect(d, r);
     }
     nodes_remove(d);
@@ -127,12 +120,20 @@ static void open_rings(u32 d)
     watch_fire_special("@introduceDomain");
 }
 
+static void connect_all(void)
+{
+    for (u32 d = 1; d < tenant_count; d++) {
+        if (tenant[d].served != 0) {
+            connect(d);
+        }
+    }
+}
+
 static void serve(u32 d)
 {
     make_home(d);
     if (tenant[d].role == ROLE_ROUTER) {
-        router_due = time_ns() + (had_router ? RECONNECT_NS : 0);
-        had_router = true;
+        connect_all();
     } else {
         connect(d);
     }
@@ -201,12 +202,7 @@ void life_begin(void)
             make_home(d);
         }
     }
-    had_router = router() != NO_ROUTER;
-    for (u32 d = 1; d < tenant_count; d++) {
-        if (tenant[d].served != 0) {
-            connect(d);
-        }
-    }
+    connect_all();
     for (u32 d = 1; d < tenant_count; d++) {
         if (tenant[d].served != 0) {
             take_saved(d);
@@ -234,14 +230,6 @@ void life_scan(void)
         }
         if (t->served == 0 && is_alive(t)) {
             serve(d);
-        }
-    }
-    if (router_due != 0 && time_ns() >= router_due) {
-        router_due = 0;
-        for (u32 i = 1; i < tenant_count; i++) {
-            if (tenant[i].served != 0) {
-                connect(i);
-            }
         }
     }
 }
@@ -293,9 +281,6 @@ static bool serve_round(u32 d)
 bool life_serve(u64 *due_ns)
 {
     bool again = false;
-    if (router_due != 0 && router_due < *due_ns) {
-        *due_ns = router_due;
-    }
     for (u32 i = 0; i < tenant_count; i++) {
         const u32 d = (first_served + i) % tenant_count;
         again |= serve_round(d);

@@ -200,7 +200,15 @@ static void put_bridge(const char bridge[12])
     put("bridge", text);
 }
 
-/* The frontend comes last: it is what the domain waits for. */
+static bool is_there(void)
+{
+    static u8 value[VALUE_MAX];
+    u32 bytes;
+    return store_read(&self, &path, value, &bytes) == XS_OK;
+}
+
+/* The frontend comes last: it is what the domain waits for. One that has been
+ * there with a router before stays as it is. */
 static void connect_vif(u32 domid, u32 router, u32 vif,
                         const struct services_vif *v)
 {
@@ -218,6 +226,9 @@ static void connect_vif(u32 domid, u32 router, u32 vif,
     put_number("state", STATE_INITIALISING);
     const char *const backend = path_text();
     at_frontend(domid, vif);
+    if (is_there()) {
+        return;
+    }
     (void)store_mkdir(&self, &path);
     allow(domid, router);
     put("backend", backend);

@@ -137,9 +137,10 @@ u64 option_number(const char *key, u64 otherwise)
     return n;
 }
 
-/* The compiler may ask for these two by itself. */
+/* The compiler may ask for these by itself. */
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
 
 void *memcpy(void *to, const void *from, size_t n)
 {
@@ -153,4 +154,16 @@ void *memset(void *to, int byte, size_t n)
     void *const start = to;
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(byte) : "memory");
     return start;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+    const u8 *x = a;
+    const u8 *y = b;
+    for (size_t i = 0; i < n; i++) {
+        if (x[i] != y[i]) {
+            return x[i] - y[i];
+        }
+    }
+    return 0;
 }

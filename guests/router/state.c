@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tables of flows: see state.h. Entries are chained by hash; free ones are a
+ * list; a hand goes round and frees what has expired, an entry with each new
+ * flow, and all of them now and then when there is no room.
+ *
+ * TCP is followed as van Rooij describes it ("Real stateful TCP packet
+ * filtering in IP Filter", 2001): of each side the highest sequence number
+ * sent, the highest that the other has had room for, and the largest window
+ * offered. A packet is in place when what it carries ends below the limit and
+ * begins not further back than a window, and what it acknowledges has been
+ * sent. Resets must be where the sender is, or where it was acknowledged.
+ */
+#include "guests/router/state.h"
+
+#define SECOND_NS 1000000000ull
+#define TCP_OPENING_NS (60 * SECOND_NS)
+#define TCP_ESTABLISHED_NS (86400 * SECOND_NS)
+#define TCP_CLOSING_NS (900 * SECOND_NS)
+#define TCP_CLOSED_NS (10 * SECOND_NS)
+#define UDP_NS (60 * SECOND_NS)
+#define ICMP_NS (10 * SECOND_NS)
+#define ACK_BEHIND 67000u /* an old acknowledgement: a window and a packet */
+#define SWEEP_NS (SECOND_NS / 10)
+
+/* ---- the table ---- */
+
+static u32 hash_flow(const struct states *states, struct addr mine,
+                     struct addr other, u32 ports, u8 proto)
+{
+    u64 h = states->secret ^ ports;
+
+    h = (h ^ mine.low) * 0x9e3779b97f4a7c15ull;
+    h = (h ^ h >> 29 ^ other.low) * 0xbf58476d1ce4e5b9ull;
+    if ((mine.high | other.high) != 0) {
+        h = (h ^ h >> 31 ^ mine.high) * 0x94d049bb133111ebull;
+        h = (h ^ h >> 30 ^ other.high) * 0x9e3779b97f4a7c15ull;
+    }
+    h = (h ^ h >> 32 ^ proto) * 0xd6e8feb86659fd93ull;
+    return (u32)(h >> 40) % STATES_MAX;
+}
+
+static u32 hash_state(const struct states *states, const struct state *st)
+{
+    return hash_flow(states, st->mine, st->other,
+                     (u32)st->my_port << 16 | st->other_port, st->proto);
+}
+
+void states_init(struct states *states, u64 secret)
+{
+    states->secret = secret;
+    states->generation = 0;
+    states->count = 0;
+    states->free = 0;
+    states->hand = 0;
+    states->sweep_ns = 0;
+    for (u32 i = 0; i < STATES_MAX; i++) {
+        states->head[i] = STATE_NONE;
+        states->state[i].is_used = false;
+        states->state[i].next =
+            i + 1 < STATES_MAX ? (u16)(i + 1) : (u16)STATE_NONE;
+    }
+    for (u32 i = 0; i < STATE_PEERS; i++) {
+        states->peer_count[i] = 0;
+    }
+    for (u32 i = 0; i < RULES_MAX; i++) {
+        states->rule_count[i] = 0;
+    }
+}
+
+void states_renew(struct states *states, u32 generation)
+{
+    states->generation = generation;
+    for (u32 i = 0; i < RULES_MAX; i++) {
+        states->rule_count[i] = 0;
+    }
+}
+
+static u16 index_of(const struct states *states, const struct state *st)
+{
+    return (u16)(st - states->state);
+}
+
+void states_remove(struct states *states, struct state *st)
+{
+    const u16 idx = index_of(states, st);
+    u16 *link = &states->head[hash_state(states, st)];
+
+    for (u32 i = 0; i < STATES_MAX && *link != idx; i++) {
+        link = &states->state[*link].next;
+    }
+    *link = st->next;
+    st->is_used = false;
+    st->next = states->free;
+    states->free = idx;
+    states->count--;
+    if (!st->is_out) {
+        states->peer_count[st->peer % STATE_PEERS]--;
+    }
+    if (st->generation == states->generation) {
+        states->rule_count[st->rule]--;
+    }
+}
+
+void states_bind(struct states *states, struct state *st, u16 rule)
+{
+    if (st->generation == states->generation) {
+        states->rule_count[st->rule]--;
+    }
+    st->generation = states->generation;
+    st->rule = rule;
+    states->rule_count[rule]++;
+}
+
+void states_forget(struct states *states, u16 peer)
+{
+    for (u32 i = 0; i < STATES_MAX; i++) {
+        struct state *const st = &states->state[i];
+        if (st->is_used && st->peer == peer) {
+            states_remove(states, st);
+        }
+    }
+}
+
+/* The hand goes on by `steps`; is_full: closed flows make room, too. */
+static void sweep(struct states *states, u32 steps, bool is_full, u64 now_ns)
+{
+    for (u32 i = 0; i < steps; i++) {
+        struct state *const st = &states->state[states->hand];
+        const bool is_over =
+            st->expires_ns <= now_ns || (is_full && st->phase == PHASE_CLOSED);
+        states->hand = (u16)((states->hand + 1u) % STATES_MAX);
+        if (st->is_used && is_over) {
+            states_remove(states, st);
+        }
+    }
+}
+
+/* The whole table, at most ten times a second: it takes a while. */
+static void make_room(struct states *states, u64 now_ns)
+{
+    if (now_ns >= states->sweep_ns) {
+        states->sweep_ns = now_ns + SWEEP_NS;
+        sweep(states, STATES_MAX, true, now_ns);
+    }
+}
+
+/* What answers a query of this type, or 0xff. */
+static u8 answer_type(u8 proto, u8 type)
+{
+    if (proto == IP_ICMP6) {
+        return type == 128 ? 129 : 0xff;
+    }
+    switch (type) {
+    case 8:
+        return 0;
+    case 13:
+    case 15:
+    case 17:
+        return (u8)(type + 1);
+    default:
+        return 0xff;
+    }
+}
+
+/* Two flows of ICMP may differ in their type alone. */
+static bool type_fits(const struct state *st, const struct packet *p,
+                      bool is_out)
+{
+    if (st->proto != IP_ICMP && st->proto != IP_ICMP6) {
+        return true;
+    }
+    if (is_out == st->is_out) {
+        return p->icmp_type == st->icmp_type;
+    }
+    return p->icmp_type == answer_type(st->proto, st->icmp_type);
+}
+
+/* Of a flow as it is sent by the interface (is_out), or to it. p: whose ICMP
+ * type has to fit, or NULL. */
+static struct state *find(struct states *states, const struct flow *flow,
+                          const struct packet *p, bool is_out, u64 now_ns)
+{
+    const struct addr mine = is_out ? flow->from : flow->to;
+    const struct addr other = is_out ? flow->to : flow->from;
+    const u16 my_port = is_out ? flow->from_port : flow->to_port;
+    const u16 other_port = is_out ? flow->to_port : flow->from_port;
+    u16 idx = states->head[hash_flow(
+        states, mine, other, (u32)my_port << 16 | other_port, flow->proto)];
+
+    for (u32 i = 0; i < STATES_MAX && idx != STATE_NONE; i++) {
+        struct state *const st = &states->state[idx];
+        idx = st->next;
+        if (addr_equal(st->mine, mine) && addr_equal(st->other, other) &&
+            st->my_port == my_port && st->other_port == other_port &&
+            st->proto == flow->proto && st->is_ip6 == flow->is_ip6 &&
+            (p == NULL || type_fits(st, p, is_out))) {
+            if (st->expires_ns > now_ns) {
+                return st;
+            }
+            states_remove(states, st);
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+struct state *states_find(struct states *states, const struct packet *p,
+                          bool is_out, u64 now_ns)
+{
+    struct state *const st = find(states, &p->flow, p, is_out, now_ns);
+    const u8 opening = p->tcp_flags & (TCP_SYN | TCP_ACK);
+
+    /* Ports may be used again once a connection is closed. */
+    if (st != NULL && st->proto == IP_TCP && st->phase == PHASE_CLOSED &&
+        opening == TCP_SYN) {
+        states_remove(states, st);
+        return NULL;
+    }
+    return st;
+}
+
+/* ---- TCP ---- */
+
+static bool not_after(u32 a, u32 b)
+{
+    return (s32)(a - b) <= 0;
+}
+
+static u32 tcp_end(const struct packet *p)
+{
+    return p->tcp_seq + p->tcp_bytes + ((p->tcp_flags & TCP_SYN) != 0 ? 1 : 0) +
+           ((p->tcp_flags & TCP_FIN) != 0 ? 1 : 0);
+}
+
+/* The window a packet offers. It is scaled when both sides can do that, and
+ * never in a SYN. */
+static u32 tcp_window(const struct state *st, const struct state_side *from,
+                      const struct packet *p)
+{
+    const bool is_scaled = st->side[0].scale != TCP_NO_SCALE &&
+                           st->side[1].scale != TCP_NO_SCALE &&
+                           (p->tcp_flags & TCP_SYN) == 0;
+
+    return is_scaled ? (u32)p->tcp_window << from->scale : p->tcp_window;
+}
+
+/* The first packet of the answering side. */
+static enum drop check_answer(const struct state_side *to,
+                              const struct packet *p)
+{
+    if ((p->tcp_flags & TCP_ACK) == 0) {
+        /* Both begin at once; anything else is no answer. */
+        return (p->tcp_flags & TCP_SYN) != 0 ? DROP_NONE : DROP_TCP_WINDOW;
+    }
+    /* Data in a SYN need not be acknowledged with it. */
+    if (!not_after(p->tcp_ack, to->end) ||
+        !not_after(to->acked + 1, p->tcp_ack)) {
+        return (p->tcp_flags & TCP_RST) != 0 ? DROP_TCP_RESET : DROP_TCP_WINDOW;
+    }
+    return (p->tcp_flags & (TCP_SYN | TCP_RST)) != 0 ? DROP_NONE
+                                                     : DROP_TCP_WINDOW;
+}
+
+static enum drop check_tcp(const struct state *st, const struct packet *p,
+                           bool is_out)
+{
+    const struct state_side *const from = &st->side[is_out ? 0 : 1];
+    const struct state_side *const to = &st->side[is_out ? 1 : 0];
+    const u8 opening = p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST);
+    const u32 end = tcp_end(p);
+
+    if (!from->is_seen) {
+        return check_answer(to, p);
+    }
+    if ((p->tcp_flags & TCP_RST) != 0) {
+        return not_after(from->acked, p->tcp_seq) &&
+                       not_after(p->tcp_seq, from->end)
+                   ? DROP_NONE
+                   : DROP_TCP_RESET;
+    }
+    /* A SYN that nobody has answered may begin anew. */
+    if (!to->is_seen) {
+        return opening == TCP_SYN ? DROP_NONE : DROP_TCP_WINDOW;
+    }
+    if (!not_after(end, from->limit) ||
+        !not_after(from->end - to->window - 1, p->tcp_seq)) {
+        return DROP_TCP_WINDOW;
+    }
+    if ((p->tcp_flags & TCP_ACK) == 0) {
+        return opening == TCP_SYN && end == from->end ? DROP_NONE
+                                                      : DROP_TCP_WINDOW;
+    }
+    const u32 behind = from->window > ACK_BEHIND ? from->window : ACK_BEHIND;
+    return not_after(p->tcp_ack, to->end) &&
+                   not_after(to->end - behind, p->tcp_ack)
+               ? DROP_NONE
+               : DROP_TCP_WINDOW;
+}
+
+static void begin_side(struct state_side *side, const struct packet *p)
+{
+    side->is_seen = true;
+    side->end = tcp_end(p);
+    side->acked = p->tcp_seq;
+    side->scale = p->tcp_scale;
+    side->window = p->tcp_window > 0 ? p->tcp_window : 1;
+}
+
+static void update_phase(struct state *st, const struct packet *p)
+{
+    const bool has_fin[2] = { st->side[0].has_fin, st->side[1].has_fin };
+
+    if ((p->tcp_flags & TCP_RST) != 0 || (has_fin[0] && has_fin[1])) {
+        st->phase = PHASE_CLOSED;
+    } else if (has_fin[0] || has_fin[1]) {
+        st->phase = PHASE_CLOSING;
+    } else if (st->side[0].is_seen && st->side[1].is_seen &&
+               (p->tcp_flags & TCP_ACK) != 0) {
+        st->phase = PHASE_ESTABLISHED;
+    }
+}
+
+static void update_tcp(struct state *st, const struct packet *p, bool is_out,
+                       u64 now_ns)
+{
+    static const u64 lasts[] = { TCP_OPENING_NS, TCP_ESTABLISHED_NS,
+                                 TCP_CLOSING_NS, TCP_CLOSED_NS };
+    struct state_side *const from = &st->side[is_out ? 0 : 1];
+    struct state_side *const to = &st->side[is_out ? 1 : 0];
+    const u32 end = tcp_end(p);
+
+    if (!from->is_seen || !to->is_seen) {
+        begin_side(from, p);
+        from->limit = end + (to->is_seen ? to->window : 0);
+    }
+    const u32 offered = tcp_window(st, from, p);
+    const u32 window = offered > 0 ? offered : 1;
+    if (!not_after(end, from->end)) {
+        from->end = end;
+    }
+    if (window > from->window) {
+        from->window = window;
+    }
+    if ((p->tcp_flags & TCP_ACK) != 0) {
+        if (!not_after(p->tcp_ack, to->acked)) {
+            to->acked = p->tcp_ack;
+        }
+        if (!not_after(p->tcp_ack + window, to->limit)) {
+            to->limit = p->tcp_ack + window;
+        }
+    }
+    from->has_fin = from->has_fin || (p->tcp_flags & TCP_FIN) != 0;
+    update_phase(st, p);
+    st->expires_ns = now_ns + lasts[st->phase];
+}
+
+/* ---- any protocol ---- */
+
+enum drop state_check(const struct state *st, const struct packet *p,
+                      bool is_out)
+{
+    return st->proto == IP_TCP ? check_tcp(st, p, is_out) : DROP_NONE;
+}
+
+void state_update(struct state *st, const struct packet *p, bool is_out,
+                  u64 now_ns)
+{
+    const bool is_icmp = st->proto == IP_ICMP || st->proto == IP_ICMP6;
+
+    if (st->proto == IP_TCP) {
+        update_tcp(st, p, is_out, now_ns);
+        return;
+    }
+    if (is_out != st->is_out) {
+        st->phase = PHASE_ESTABLISHED;
+    }
+    st->expires_ns = now_ns + (is_icmp ? ICMP_NS : UDP_NS);
+}
+
+struct state *states_find_inner(struct states *states, const struct packet *p,
+                                bool is_out, u64 now_ns)
+{
+    struct state *const st = find(states, &p->inner, NULL, is_out, now_ns);
+
+    if (st == NULL || st->proto != IP_TCP) {
+        return st;
+    }
+    /* What is quoted must have been sent, and not long ago. */
+    const struct state_side *const from = &st->side[is_out ? 0 : 1];
+    const struct state_side *const to = &st->side[is_out ? 1 : 0];
+    const bool is_in_place =
+        from->is_seen && not_after(p->inner_seq, from->end) &&
+        not_after(from->end - to->window - ACK_BEHIND, p->inner_seq);
+    return is_in_place ? st : NULL;
+}
+
+enum drop states_room(struct states *states, const struct packet *p,
+                      bool is_out, u16 peer, u16 rule, u32 max, u64 now_ns)
+{
+    const bool is_tcp = p->flow.proto == IP_TCP;
+    const u8 opening = p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST);
+
+    if (is_tcp && opening != TCP_SYN) {
+        return DROP_TCP_NEW;
+    }
+    sweep(states, 1, false, now_ns);
+    if (max != 0 && states->rule_count[rule] >= max) {
+        make_room(states, now_ns);
+        if (states->rule_count[rule] >= max) {
+            return DROP_STATE_MAX;
+        }
+    }
+    if (!is_out && states->peer_count[peer % STATE_PEERS] >= STATES_MAX / 2) {
+        make_room(states, now_ns);
+        if (states->peer_count[peer % STATE_PEERS] >= STATES_MAX / 2) {
+            return DROP_STATE_PEER;
+        }
+    }
+    if (states->free == STATE_NONE) {
+        make_room(states, now_ns);
+    }
+    return states->free == STATE_NONE ? DROP_STATE_FULL : DROP_NONE;
+}
+
+void states_add(struct states *states, const struct packet *p, bool is_out,
+                u16 peer, u16 rule, u64 now_ns)
+{
+    const u16 idx = states->free;
+
+    if (idx == STATE_NONE) {
+        return;
+    }
+    struct state *const st = &states->state[idx];
+    states->free = st->next;
+    states->count++;
+    *st = (struct state){
+        .mine = is_out ? p->flow.from : p->flow.to,
+        .other = is_out ? p->flow.to : p->flow.from,
+        .my_port = is_out ? p->flow.from_port : p->flow.to_port,
+        .other_port = is_out ? p->flow.to_port : p->flow.from_port,
+        .rule = rule,
+        .generation = states->generation,
+        .peer = peer,
+        .proto = p->flow.proto,
+        .phase = PHASE_OPENING,
+        .is_ip6 = p->flow.is_ip6,
+        .is_out = is_out,
+        .is_used = true,
+        .icmp_type = p->icmp_type,
+        .icmp_code = p->icmp_code,
+        .side = { { .scale = TCP_NO_SCALE }, { .scale = TCP_NO_SCALE } },
+    };
+    u16 *const head = &states->head[hash_state(states, st)];
+    st->next = *head;
+    *head = idx;
+    states->rule_count[rule]++;
+    if (!is_out) {
+        states->peer_count[peer % STATE_PEERS]++;
+    }
+    state_update(st, p, is_out, now_ns);
+}
