@@ -94,6 +94,8 @@ struct pf_type {
 };
 
 #define STATE_TABLE_MAX 4096u
+#define PF_ADDRESSES_MAX 4096u /* elements of a list or a table */
+#define PF_MACROS_MAX 64u
 #define PF_LIST_MAX 64u /* protocols, ICMP types of a rule */
 
 enum pf_way { PF_IN = 1, PF_OUT = 2 };

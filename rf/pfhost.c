@@ -241,9 +241,18 @@ static void join(struct pf_set *into, struct pf_set *from)
     *from = (struct pf_set){ NULL, 0 };
 }
 
+static bool too_many(struct pf *pf)
+{
+    return pf_fail(pf, pf_place(pf), "more than %u addresses in one list",
+                   PF_ADDRESSES_MAX);
+}
+
 static bool read_list(struct pf *pf, struct element *all)
 {
-    while (!pf_take(pf, "}")) {
+    for (u32 count = 0; !pf_take(pf, "}"); count++) {
+        if (count == PF_ADDRESSES_MAX) {
+            return too_many(pf);
+        }
         if (pf_is(pf, "!")) {
             pf_fail(pf, pf_place(pf),
                     "'!' in a list: as pf reads it, this matches everything");
@@ -364,6 +373,10 @@ static bool read_entries(struct pf *pf, struct pf_table *table)
     bool good = true;
 
     while (good && !pf_take(pf, "}")) {
+        if (count == PF_ADDRESSES_MAX) {
+            good = too_many(pf);
+            break;
+        }
         entry = mem_grow(entry, count + 1, sizeof(*entry));
         struct entry *const e = &entry[count++];
         *e = (struct entry){ .is_not = pf_take(pf, "!") };

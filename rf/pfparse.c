@@ -74,6 +74,15 @@ static bool is_foreign(struct pf *pf)
 
 /* ---- macros, options ---- */
 
+static void macro_free(struct pf_macro *macro)
+{
+    for (size_t i = 0; i < macro->words.count; i++) {
+        free(macro->words.item[i].text);
+    }
+    free(macro->words.item);
+    free(macro->name);
+}
+
 static void read_macro(struct pf *pf)
 {
     const struct pf_token *const name = pf_now(pf);
@@ -107,6 +116,11 @@ static void read_macro(struct pf *pf)
     }
     if (macro.words.count == 0) {
         pf_fail(pf, name->at, "a macro without words");
+    }
+    if (pf->macro_count == PF_MACROS_MAX) {
+        pf_fail(pf, name->at, "more than %u macros", PF_MACROS_MAX);
+        macro_free(&macro);
+        return;
     }
     pf->macro = mem_grow(pf->macro, pf->macro_count + 1, sizeof(*pf->macro));
     pf->macro[pf->macro_count++] = macro;

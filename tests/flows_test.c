@@ -99,9 +99,9 @@ static void test_tcp_window(void **state)
     assert_int_equal(
         tcp(AB, (struct segment){ TCP_ACK, 101u - 8194, 901, 1, 0 }),
         DROP_TCP_WINDOW);
-    assert_int_equal(
-        tcp(AB, (struct segment){ TCP_ACK, 101, 901u - 67001, 0, 0 }),
-        DROP_TCP_WINDOW);
+    assert_int_equal(tcp(AB, (struct segment){ TCP_ACK, 101,
+                                               901u - 67001 - 2 * 8192, 0, 0 }),
+                     DROP_TCP_WINDOW);
     assert_int_equal(tcp(AB, (struct segment){ TCP_SYN, 5000, 0, 0, 0 }),
                      DROP_TCP_WINDOW);
     assert_int_equal(tcp(AB, (struct segment){ TCP_PUSH | TCP_FIN | TCP_ACK,

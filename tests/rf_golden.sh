@@ -182,6 +182,24 @@ for base in good.elf xz.bz lz4.bz zstd.bz gzip.bz bzip2.bz lzma.bz; do
 done
 result $bad "damaged kernels are answered with 0 or 1"
 
+# Nor does a capture, cut off anywhere or with any byte wrong.
+bad=0
+at=0
+while [ "$at" -lt "$(wc -c < net.pcap)" ]; do
+    head -c $at net.pcap > cut.pcap
+    cp net.pcap wrong.pcap
+    printf '\377' | dd of=wrong.pcap bs=1 seek=$at conv=notrunc 2>/dev/null
+    for capture in cut.pcap wrong.pcap; do
+        "$rf" explain net-web.cfg net-db.cfg --pcap $capture > /dev/null 2>&1
+        case $? in
+        0 | 3) ;;
+        *) bad=$((bad + 1)) ;;
+        esac
+    done
+    at=$((at + 7))
+done
+result $bad "damaged captures are read or refused"
+
 mandoc -Tlint -W warning "$top"/docs/man/*.[1-9]
 result $? "the manual pages are clean"
 

@@ -8,8 +8,8 @@
  * filtering in IP Filter", 2001): of each side the highest sequence number
  * sent, the highest that the other has had room for, and the largest window
  * offered. A packet is in place when what it carries ends below the limit and
- * begins not further back than a window, and what it acknowledges has been
- * sent. Resets must be where the sender is, or where it was acknowledged.
+ * not further back than a window, and what it acknowledges has been sent.
+ * Resets must be where the sender is, or where it was acknowledged.
  */
 #include "guests/router/state.h"
 
@@ -20,7 +20,7 @@
 #define TCP_CLOSED_NS (10 * SECOND_NS)
 #define UDP_NS (60 * SECOND_NS)
 #define ICMP_NS (10 * SECOND_NS)
-#define ACK_BEHIND 67000u /* an old acknowledgement: a window and a packet */
+#define ACK_BEHIND 67000u /* of an old acknowledgement, besides windows */
 #define SWEEP_NS (SECOND_NS / 10)
 
 /* ---- the table ---- */
@@ -284,14 +284,15 @@ static enum drop check_tcp(const struct state *st, const struct packet *p,
         return opening == TCP_SYN ? DROP_NONE : DROP_TCP_WINDOW;
     }
     if (!not_after(end, from->limit) ||
-        !not_after(from->end - to->window - 1, p->tcp_seq)) {
+        !not_after(from->end - to->window - 1, end)) {
         return DROP_TCP_WINDOW;
     }
     if ((p->tcp_flags & TCP_ACK) == 0) {
         return opening == TCP_SYN && end == from->end ? DROP_NONE
                                                       : DROP_TCP_WINDOW;
     }
-    const u32 behind = from->window > ACK_BEHIND ? from->window : ACK_BEHIND;
+    /* A packet that others have overtaken may lag by more than a window. */
+    const u32 behind = 2 * from->window + ACK_BEHIND;
     return not_after(p->tcp_ack, to->end) &&
                    not_after(to->end - behind, p->tcp_ack)
                ? DROP_NONE
