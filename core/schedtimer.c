@@ -42,7 +42,7 @@ static struct sched_cpu *lock_timer(struct vcpu *v) RF_UNCHECKED_LOCKS
         struct sched_cpu *c = &sched_cpus[cpu];
 
         lock_take(&c->timer_lock);
-        if (v->sched.timer_cpu == cpu) {
+        if (atomic_load32(&v->sched.timer_cpu) == cpu) {
             return c;
         }
         lock_drop(&c->timer_lock);
