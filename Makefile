@@ -47,7 +47,8 @@ $(B)/ringfence.elf: $(K_O) x86/link.lds
 	@$(CC) $(K_LINK) -o $@ $(K_O)
 
 # ---- host tool, guests, tests ------------------------------------------------
-include rf/rf.mk guests/guests.mk tests/tests.mk fuzz/fuzz.mk
+include rf/rf.mk guests/guests.mk tests/tests.mk fuzz/fuzz.mk \
+	fuzz/schedules/schedules.mk
 
 # ---- end ---------------------------------------------------------------------
 # What was fetched once is kept: removing it would need the network again.

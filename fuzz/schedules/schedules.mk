@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# Two or three CPUs in one thread, and in real ones: fuzz/schedules/README.md.
+# What ships is compiled with -fsanitize=thread, whose calls fuzz/schedules
+# answers itself (explore), or leaves to the sanitizer (threads).
+
+.PHONY: fuzz-schedules fuzz-tsan
+
+SCH := $(B)/fuzz-schedules
+SCH_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c)) x86/smp.c \
+	x86/exit.c fuzz/schedules/switch.c
+SCH_HOST := $(filter-out tests/host_sim.c,$(UNIT_HOST)) fuzz/world.c \
+	fuzz/state.c fuzz/recount.c fuzz/vars.c
+SCH_CPUS := $(addprefix fuzz/schedules/,check.c locks.c ops.c processors.c tlb.c)
+SCH_BASE := -Ifuzz/schedules/machine $(FUZZ_BASE)
+SCH_WRAP := $(foreach f,lock_take lock_drop lock_take_two lock_drop_two \
+	lock_try auditor_idle domain_work,-Wl,--wrap=$(f))
+
+$(SCH)/ship/%.o: %.c
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(SCH_BASE) -fsanitize=thread -MMD -MP -c $< -o $@
+	@objcopy --rename-section .data=rf_data --rename-section .bss=rf_bss $@
+$(SCH)/plain/%.o: %.c
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(SCH_BASE) $(WARN) -MMD -MP -c $< -o $@
+# Of the machine of the tests, what the processors have themselves gives way.
+$(SCH)/weak/%.o: $(SCH)/plain/%.o
+	@mkdir -p $(@D)
+	@objcopy --weaken $< $@
+.PRECIOUS: $(SCH)/%.o
+
+$(SCH)/explore: $(SCH_SHIP:%.c=$(SCH)/ship/%.o) $(SCH_HOST:%.c=$(SCH)/weak/%.o) \
+		$(SCH_CPUS:%.c=$(SCH)/plain/%.o) $(addprefix \
+		$(SCH)/plain/fuzz/schedules/,coroutines.o explore.o hooks.o race.o)
+	@echo "  LD  $@"
+	@$(FUZZ_CC) -o $@ $^ $(SCH_WRAP)
+
+fuzz-schedules: $(SCH)/explore
+	@$(SCH)/explore $(if $(N),-n $(N)) $(PAIR)
