@@ -38,14 +38,19 @@ static const struct pair {
     const char *name;
     enum prep prep;
     bool peer;
-    enum op a, b;
+    enum op op[CPUS];
+    u32 cpus;
     enum oracle oracle;
 } pairs[] = {
 /* clang-format off */
 #define PAIR(prep, peer, a, b, oracle)                                         \
-    { #prep "-" #a "-" #b, PREP_##prep, peer, OP_##a, OP_##b, oracle },
+    { #prep "-" #a "-" #b, PREP_##prep, peer, { OP_##a, OP_##b }, 2, oracle },
+#define TRIPLE(prep, a, b, c)                                                  \
+    { #prep "-" #a "-" #b "-" #c,  PREP_##prep, PEER,                          \
+      { OP_##a, OP_##b, OP_##c }, 3, LOOSE },
 #include "fuzz/schedules/pairs.def"
 #undef PAIR
+#undef TRIPLE
     /* clang-format on */
 };
 #define PAIRS (sizeof(pairs) / sizeof(pairs[0]))
@@ -72,7 +77,7 @@ static bool wanted_late, told;
 
 static void print_outcome(FILE *to, const struct outcome *o)
 {
-    for (u32 cpu = 0; cpu < 2; cpu++) {
+    for (u32 cpu = 0; cpu < pair->cpus; cpu++) {
         fprintf(to, " CPU %u:", cpu);
         for (u32 i = 0; i < o->count[cpu] && i < RESULTS_MAX; i++) {
             fprintf(to, " %lld", (long long)o->result[cpu][i]);
@@ -164,9 +169,11 @@ static bool is_told(void)
 static u32 run(void)
 {
     exploring = false;
+    cpus_count = pair->cpus;
     ops_begin(pair->prep, pair->peer);
-    ops_give(0, pair->a);
-    ops_give(1, pair->b);
+    for (u32 cpu = 0; cpu < pair->cpus; cpu++) {
+        ops_give(cpu, pair->op[cpu]);
+    }
     exploring = true;
     step = 0;
     cpus_points = 0;
@@ -245,7 +252,7 @@ static void sequential(void)
 {
     cpus_late = false;
     plan.count = 0;
-    for (plan.first = 0; plan.first < 2; plan.first++) {
+    for (plan.first = 0; plan.first < pair->cpus; plan.first++) {
         (void)run();
         judge(true);
     }
@@ -262,9 +269,9 @@ static void explore_pair(u32 limit)
     for (u32 depth = 0; depth <= limit; depth++) {
         do {
             runs = most_points = 0;
-            for (u32 k = 0; k < 4; k++) {
-                cpus_late = k / 2 != 0;
-                plan.first = k % 2;
+            for (u32 k = 0; k < 2 * pair->cpus; k++) {
+                cpus_late = k >= pair->cpus;
+                plan.first = k % pair->cpus;
                 plan.count = 0;
                 explore(depth);
             }
@@ -289,7 +296,7 @@ static bool one_pair(u32 limit)
         const double begun = now();
 
         explore_pair(limit);
-        printf("ok - %-24s %8llu interleavings, %3llu points, %2u outcomes, "
+        printf("ok - %-30s %8llu interleavings, %3llu points, %2u outcomes, "
                "%.1f s\n",
                pair->name, (unsigned long long)runs,
                (unsigned long long)most_points, seen_count, now() - begun);

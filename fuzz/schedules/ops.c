@@ -175,6 +175,12 @@ static void op_unpin8(u32 cpu)
     note(cpu, mmuext(cpu, 4, own(cpu, 8).v));
 }
 
+static void op_repin8(u32 cpu)
+{
+    op_unpin8(cpu);
+    op_pin8(cpu);
+}
+
 static void op_link8(u32 cpu)
 {
     note(cpu, mmu_update(cpu, ROOT_PFN + 2, 1, writable(own(cpu, 8))));
@@ -548,18 +554,22 @@ static void prepare(enum prep prep)
     if (prep == PREP_GRANTED || prep == PREP_MAPPED) {
         grant(d, host_mfn(d, 17).v << 32 | 2ull << 16 | 1);
     }
-    if (prep == PREP_OFFERED || prep == PREP_CHANNEL) {
+    const bool channel = prep == PREP_CHANNEL || prep == PREP_MASKED;
+
+    if (prep == PREP_OFFERED || channel) {
         op_offer(0);
     }
-    if (prep == PREP_IPI) {
+    if (prep == PREP_IPI || prep == PREP_QUIET) {
         op_ipi(0);
+        d->shared->evtchn_mask[0] = prep == PREP_QUIET ? 2 : 0;
     }
     cpu->current = &world_domain(2)->vcpu[0];
     if (prep == PREP_MAPPED) {
         op_gmap(0);
     }
-    if (prep == PREP_CHANNEL) {
+    if (channel) {
         op_bind(0);
+        world_domain(2)->shared->evtchn_mask[0] = prep == PREP_MASKED ? 2 : 0;
     }
     /* Nothing is pending at the start. */
     for (u32 id = 1; id <= 2; id++) {
@@ -568,6 +578,17 @@ static void prepare(enum prep prep)
         world_domain(id)->vcpu[1].pend_sel = 0;
     }
     cpu->current = NULL;
+}
+
+/* Both vCPUs have the same tables. */
+static void second_root(struct domain *d)
+{
+    struct vcpu *v = &d->vcpu[1];
+
+    v->budget = PGTABLE_BUDGET;
+    if (pgtable_set_root(v, d->vcpu[0].kernel_root, false) != RC_OK) {
+        fuzz_fail("no root for vCPU 1");
+    }
 }
 
 static void place(struct vcpu *v, u32 cpu)
@@ -593,10 +614,8 @@ void ops_begin(enum prep prep, bool peer)
     struct domain *d = world_domain(1);
     struct vcpu *v1 = &d->vcpu[1];
 
-    v1->budget = PGTABLE_BUDGET;
-    if (pgtable_set_root(v1, d->vcpu[0].kernel_root, false) != RC_OK) {
-        fuzz_fail("no root for vCPU 1");
-    }
+    second_root(d);
+    second_root(world_domain(2));
     prepare(prep);
     for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
         world_domain(id)->cpus = 0;
@@ -611,8 +630,8 @@ void ops_begin(enum prep prep, bool peer)
     } else if (prep != PREP_DOWN) {
         place(v1, 1);
     }
-    if (cpus_count > 2 && peer && prep != PREP_DOWN) {
-        place(v1, 2);
+    if (cpus_count > 2) {
+        place(&world_domain(2)->vcpu[1], 2);
     }
     for (u32 i = 0; i < cpus_count; i++) {
         cpus_interrupt(i);

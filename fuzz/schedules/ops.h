@@ -3,9 +3,10 @@
  * What guests of fuzz/schedules do: operations of ops.def, each of one vCPU on
  * one CPU, of one or a few calls; and the machine they do it on.
  *
- * Domain 1 has vCPU 0 on CPU 0. On CPU 1 is its vCPU 1, or vCPU 0 of domain 2;
- * in the third, where there is one, the other of the two. pfn 16..31 are mapped
- * writable at the pages of these numbers, 8..15 are not in use (fuzz/world.h).
+ * Domain 1 has vCPU 0 on CPU 0. On CPU 1 is its vCPU 1, or vCPU 0 of domain 2
+ * and, where there is a third CPU, vCPU 1 of domain 2 on that. pfn 16..31 are
+ * mapped writable at the pages of these numbers, 8..15 are not in use
+ * (fuzz/world.h).
  */
 #ifndef FUZZ_SCHEDULES_OPS_H
 #define FUZZ_SCHEDULES_OPS_H
@@ -28,7 +29,9 @@ enum prep {
     PREP_MAPPED,  /* and domain 2 has mapped it at page 40 */
     PREP_OFFERED, /* domain 1 offers its port to domain 2 */
     PREP_CHANNEL, /* domain 2 has bound it */
-    PREP_IPI,     /* port 1 of domain 1 is an IPI for vCPU 1, masked: no */
+    PREP_MASKED,  /* and masked its end */
+    PREP_IPI,     /* port 1 of domain 1 is an IPI for vCPU 1 */
+    PREP_QUIET,   /* and masked */
     PREP_DOWN,    /* vCPU 1 of domain 1 is down */
     PREP_FREE     /* domain 1 has given pfn 10 back */
 };
