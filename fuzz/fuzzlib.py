@@ -41,7 +41,10 @@ def binary(name, engine="lib"):
 
 
 def make(names, engine="lib"):
-    goals = [binary(n, engine) for n in names]
+    make_paths([binary(n, engine) for n in names])
+
+
+def make_paths(goals):
     done = subprocess.run(["make", "--no-print-directory", "-j2", *goals],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True)

@@ -92,25 +92,53 @@ static void check_vcpu(const struct vcpu *v)
     }
 }
 
+/* Its frames are about to be zeroed: nobody has one, or a way to it. */
+static void check_gone(const struct domain *d)
+{
+    if (d->grants.uses != 0) {
+        fuzz_fail("domain %u is gone, and its grants are in use", d->id);
+    }
+    for (u32 id = 1; id <= domain_count; id++) {
+        const struct domain *other = world_domain(id);
+
+        for (u32 p = 1; p < other->port_count; p++) {
+            if (other == d ? d->port[p].state != EVTCHN_FREE
+                           : other->port[p].state == EVTCHN_INTERDOMAIN &&
+                                 other->port[p].peer == d->id) {
+                fuzz_fail("domain %u is gone, and port %u of domain %u is "
+                          "there",
+                          d->id, p, id);
+            }
+        }
+    }
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        if (d->vcpu[i].sched.state != SCHED_OFFLINE) {
+            fuzz_fail("domain %u is gone, and its vCPU %u is not", d->id, i);
+        }
+    }
+}
+
 static void check_domain(const struct domain *d)
 {
     for (u32 i = 0; i < d->vcpu_count; i++) {
         check_vcpu(&d->vcpu[i]);
+    }
+    if (d->state == DOMAIN_SCRUBBING) {
+        check_gone(d);
     }
     if (d->state == DOMAIN_ENDING && d->grants.uses == 0) {
         fuzz_fail("domain %u ends, waits, and nobody knows for what", d->id);
     }
 }
 
-/* A CPU that idles with work of the host looks again each millisecond. */
+/* A CPU looks for work of the host when its time slice ends, or, when it idles,
+ * again each millisecond. */
 static void let_work_be_done(void)
 {
     for (u32 i = 0; i < RETRIES && domain_work_wanted(); i++) {
         host.now += MS;
         for (u32 cpu = 0; cpu < cpus_count; cpu++) {
-            if (processors_current(cpu) == NULL) {
-                cpus_interrupt(cpu);
-            }
+            processors_tick(cpu);
         }
         cpus_run();
     }

@@ -30,6 +30,7 @@
 #define DEPTH_MAX 4u
 #define POINTS_MAX 4096u
 #define OUTCOMES_MAX 64u
+#define RUNS_MAX 1000000u /* if it takes more, one preemption less will do */
 
 enum oracle { LOOSE, ORDER };
 enum { OWN, PEER };
@@ -68,6 +69,7 @@ static u32 step;       /* preemptions of the plan that have been made */
 static bool exploring; /* else everybody goes on */
 static u32 others_at[DEPTH_MAX + 1][POINTS_MAX];
 static u64 runs, most_points;
+static u32 reached; /* preemptions */
 static struct outcome seen[OUTCOMES_MAX];
 static u32 seen_count, orders;
 /* To be told: one schedule, each time that it comes. */
@@ -267,6 +269,10 @@ static void explore_pair(u32 limit)
     sequential();
     (void)words_use();
     for (u32 depth = 0; depth <= limit; depth++) {
+        if (depth > 2 && runs * most_points / depth > RUNS_MAX) {
+            break;
+        }
+        reached = depth;
         do {
             runs = most_points = 0;
             for (u32 k = 0; k < 2 * pair->cpus; k++) {
@@ -296,9 +302,9 @@ static bool one_pair(u32 limit)
         const double begun = now();
 
         explore_pair(limit);
-        printf("ok - %-30s %8llu interleavings, %3llu points, %2u outcomes, "
-               "%.1f s\n",
-               pair->name, (unsigned long long)runs,
+        printf("ok - %-28s %8llu interleavings, %u preemptions, %3llu points, "
+               "%2u outcomes, %.1f s\n",
+               pair->name, (unsigned long long)runs, reached,
                (unsigned long long)most_points, seen_count, now() - begun);
         fflush(stdout);
         _exit(0);

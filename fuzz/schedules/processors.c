@@ -138,9 +138,10 @@ void processors_give(u32 cpu, struct vcpu *v, void (*job)(u32 cpu))
     }
 }
 
-bool processors_has_job(u32 cpu)
+void processors_tick(u32 cpu)
 {
-    return jobs[cpu].job != NULL;
+    blocks[cpu].resched = 1;
+    cpus_interrupt(cpu);
 }
 
 /* ---- translations ----------------------------------------------------------

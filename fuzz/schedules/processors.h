@@ -22,8 +22,8 @@ struct vcpu *processors_current(u32 cpu);
 
 /* What the guest of v does on the CPU, as soon as it is there. One a CPU. */
 void processors_give(u32 cpu, struct vcpu *v, void (*job)(u32 cpu));
-/* The job is not done. */
-bool processors_has_job(u32 cpu);
+/* The CPU's timer goes off. */
+void processors_tick(u32 cpu);
 
 /* ---- tlb.c ----------------------------------------------------------------
  */
