@@ -94,7 +94,7 @@ ns_t sched_next_timer(u32 cpu)
 void sched_arm(u32 cpu)
 {
     const ns_t timer = sched_next_timer(cpu);
-    const ns_t slice = sched_cpus[cpu].until;
+    const ns_t slice = atomic_load64(&sched_cpus[cpu].until);
 
     arch_timer_arm(timer < slice ? timer : slice);
 }
