@@ -41,7 +41,7 @@ static void check_locks(void)
 
 static bool polled_is_pending(const struct vcpu *v)
 {
-    return v->poll_count != 0 &&
+    return ops_polls(v) && v->poll_count != 0 &&
            (v->domain->shared->evtchn_pending[0] >> v->poll_port & 1) != 0;
 }
 
@@ -60,8 +60,12 @@ static void check_vcpu(const struct vcpu *v)
     case SCHED_BLOCKED:
         if (polled_is_pending(v) || is_deliverable(v)) {
             fuzz_fail("lost wake-up: vCPU %u of domain %u sleeps, and has an "
-                      "event",
-                      v->id, id);
+                      "event: polls %u ports, port %u, %llx pending, %llx to "
+                      "be shown, %u shown, %u masked",
+                      v->id, id, v->poll_count, v->poll_port,
+                      (unsigned long long)v->domain->shared->evtchn_pending[0],
+                      (unsigned long long)v->pend_sel, v->info->upcall_pending,
+                      v->info->upcall_mask);
         }
         break;
     case SCHED_RUNNING:

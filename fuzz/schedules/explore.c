@@ -2,16 +2,18 @@
 /*
  * All interleavings of pairs of operations with up to so many preemptions.
  *
- *   explore [-n PREEMPTIONS] [-l] [PAIR...]      make fuzz-schedules
+ *   explore [-n PREEMPTIONS] [-r RUNS] [-l] [PAIR...]    make fuzz-schedules
  *   explore PAIR=SCHEDULE                        one interleaving, told
  *
  * A run begins with one CPU; at each switch point it goes on unless the
  * schedule says that another does: a preemption. When it can not go on, another
- * does. The first run of a schedule shows which points follow and who could go
- * on there; each is the last preemption of a further schedule. So every
- * schedule is run once. All are run twice: stores visible at once, and as late
- * as may be (cpus.h). Each pair is a process of its own, so that one with a
- * finding hides no other. A schedule is written as
+ * does. One
+ * preemption less than asked for where more than RUNS runs would be needed.
+ * -l: switch inside of locks' own code, too. The first run of a schedule shows
+ * which points follow and who could go on there; each is the last preemption of
+ * a further schedule. So every schedule is run once. All are run twice: stores
+ * visible at once, and as late as may be (cpus.h). Each pair is a process of
+ * its own, so that one with a finding hides no other. A schedule is written as
  *
  *   FIRST[late],POINT>CPU,POINT>CPU...     0,17>1,23>0
  */
@@ -30,7 +32,6 @@
 #define DEPTH_MAX 4u
 #define POINTS_MAX 4096u
 #define OUTCOMES_MAX 64u
-#define RUNS_MAX 1000000u /* if it takes more, one preemption less will do */
 
 enum oracle { LOOSE, ORDER };
 enum { OWN, PEER };
@@ -69,7 +70,8 @@ static u32 step;       /* preemptions of the plan that have been made */
 static bool exploring; /* else everybody goes on */
 static u32 others_at[DEPTH_MAX + 1][POINTS_MAX];
 static u64 runs, most_points;
-static u32 reached; /* preemptions */
+static u64 runs_max = 1000000; /* if it takes more, one preemption less */
+static u32 reached;            /* preemptions */
 static struct outcome seen[OUTCOMES_MAX];
 static u32 seen_count, orders;
 /* To be told: one schedule, each time that it comes. */
@@ -269,7 +271,7 @@ static void explore_pair(u32 limit)
     sequential();
     (void)words_use();
     for (u32 depth = 0; depth <= limit; depth++) {
-        if (depth > 2 && runs * most_points / depth > RUNS_MAX) {
+        if (depth > 1 && runs * most_points / depth > runs_max) {
             break;
         }
         reached = depth;
@@ -354,9 +356,12 @@ int main(int argc, char **argv)
     u32 passed = 0, failed = 0;
     int option;
 
-    while ((option = getopt(argc, argv, "n:l")) != -1) {
+    while ((option = getopt(argc, argv, "n:r:l")) != -1) {
         if (option == 'n') {
             limit = (u32)strtoul(optarg, NULL, 10);
+        }
+        if (option == 'r') {
+            runs_max = strtoull(optarg, NULL, 10);
         }
         cpus_fine = cpus_fine || option == 'l';
     }

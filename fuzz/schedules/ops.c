@@ -395,6 +395,18 @@ static void op_unmask(u32 cpu)
 /* ---- sleep and time --------------------------------------------------------
  */
 
+static bool *polls(const struct vcpu *v)
+{
+    static bool is[WORLD_DOMAINS + 1][WORLD_VCPUS];
+
+    return &is[v->domain->id][v->id];
+}
+
+bool ops_polls(const struct vcpu *v)
+{
+    return *polls(v);
+}
+
 static void poll(u32 cpu, u64 timeout)
 {
     const port_t port = 1;
@@ -403,6 +415,7 @@ static void poll(u32 cpu, u64 timeout)
                                       .nr_ports = 1,
                                       .timeout = timeout };
 
+    *polls(me(cpu)) = true;
     memcpy(host_guest(at_of(cpu) + 0x100), &port, sizeof(port));
     note(cpu, with(cpu, 29, 3, &a, sizeof(a)));
 }
@@ -419,6 +432,7 @@ static void op_poll_ms(u32 cpu)
 
 static void op_block(u32 cpu)
 {
+    *polls(me(cpu)) = false;
     note(cpu, plain(cpu, 29, 1, 0));
 }
 

@@ -58,6 +58,10 @@ void ops_run(void);
 /* Do it, on the CPU that calls. */
 void ops_do(enum op op, u32 cpu);
 
+/* The last that put v to sleep was a poll. Its poll_count says less: it stays
+ * when the poll was over before v slept, and then wakes it once too often. */
+bool ops_polls(const struct vcpu *v);
+
 /* check.c: what must hold when all CPUs are in their guests. */
 void check_quiet(void);
 

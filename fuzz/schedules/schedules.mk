@@ -34,5 +34,17 @@ $(SCH)/explore: $(SCH_SHIP:%.c=$(SCH)/ship/%.o) $(SCH_HOST:%.c=$(SCH)/weak/%.o) 
 	@echo "  LD  $@"
 	@$(FUZZ_CC) -o $@ $^ $(SCH_WRAP)
 
+$(SCH)/threads: $(SCH_SHIP:%.c=$(SCH)/ship/%.o) $(SCH_HOST:%.c=$(SCH)/weak/%.o) \
+		$(patsubst %.c,$(SCH)/plain/%.o,$(filter-out %/tlb.c,$(SCH_CPUS)) \
+		fuzz/schedules/threads.c)
+	@echo "  LD  $@"
+	@$(FUZZ_CC) -fsanitize=thread -o $@ $^ $(SCH_WRAP)
+
+# make fuzz-schedules N=2 PAIR=send-poll
 fuzz-schedules: $(SCH)/explore
 	@$(SCH)/explore $(if $(N),-n $(N)) $(PAIR)
+
+# make fuzz-tsan SECS=60 SEED=7
+fuzz-tsan: $(SCH)/threads
+	@TSAN_OPTIONS=suppressions=fuzz/schedules/races.supp \
+		$(SCH)/threads $(or $(SECS),10) $(SEED)
