@@ -75,6 +75,8 @@ static struct word {
     bool shared;
 } words[WORDS];
 
+bool words_all;
+
 void words_forget(void)
 {
     memset(words, 0, sizeof(words));
@@ -169,7 +171,7 @@ void cpus_point(const void *p, enum touch touch)
     if (!busy) {
         return;
     }
-    const bool shared = p == NULL || words_touch(p, touch);
+    const bool shared = p == NULL || words_all || words_touch(p, touch);
 
     if (!shared || (one[self].quiet && !cpus_fine)) {
         return;

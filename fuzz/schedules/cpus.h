@@ -67,6 +67,7 @@ u32 cpus_choose(u32 here, u32 others, bool must);
  * before. */
 void words_forget(void);
 bool words_use(void);
+extern bool words_all; /* all are worth one */
 /* p is on the stack of the CPU that runs. */
 bool cpus_on_stack(const void *p);
 

@@ -33,7 +33,8 @@ enum prep {
     PREP_IPI,     /* port 1 of domain 1 is an IPI for vCPU 1 */
     PREP_QUIET,   /* and masked */
     PREP_DOWN,    /* vCPU 1 of domain 1 is down */
-    PREP_FREE     /* domain 1 has given pfn 10 back */
+    PREP_FREE,    /* domain 1 has given pfn 10 back */
+    PREP_COUNT
 };
 
 #define RESULTS_MAX 8u

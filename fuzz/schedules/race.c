@@ -40,22 +40,20 @@ static struct {
 } known[PAIRS_MAX];
 static u32 known_count;
 
+__asm__(".section .rodata\n"
+        "races: .incbin \"fuzz/schedules/races.supp\"\n"
+        ".byte 0\n"
+        ".text\n");
+extern const char races[] __asm__("races");
+
 static void read_names(void)
 {
-    FILE *f = fopen("fuzz/schedules/races.supp", "r");
-    char line[256];
+    const char *at = races;
 
-    while (f != NULL && name_count < NAMES_MAX &&
-           fgets(line, sizeof(line), f) != NULL) {
-        if (sscanf(line, "race:%63s", names[name_count]) == 1) {
-            name_count++;
-        }
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    if (name_count == 0) {
-        fuzz_fail("fuzz/schedules/races.supp is not there");
+    while (at != NULL && name_count < NAMES_MAX) {
+        name_count += sscanf(at, "race:%63s", names[name_count]) == 1;
+        at = strchr(at, '\n');
+        at += at != NULL;
     }
 }
 

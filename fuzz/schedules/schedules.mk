@@ -40,6 +40,35 @@ $(SCH)/threads: $(SCH_SHIP:%.c=$(SCH)/ship/%.o) $(SCH_HOST:%.c=$(SCH)/weak/%.o) 
 	@echo "  LD  $@"
 	@$(FUZZ_CC) -fsanitize=thread -o $@ $^ $(SCH_WRAP)
 
+# The target of fuzz/targets.def, for the same four engines as the others. $(1)
+# folder, $(2) compiler, $(3) flags for what ships, $(4) linking compiler and its
+# flags, $(5) the engine. The address sanitizer does not go with the thread
+# sanitizer's calls, and coverage is counted as if by one thread.
+define sch_target
+$(B)/fuzz-$(1)/cpus/%.o: %.c
+	@mkdir -p $$(@D)
+	@$(2) $(SCH_BASE) $(3) -fno-sanitize=address -fsanitize=thread \
+		-fprofile-update=single -MMD -MP -c $$< -o $$@
+	@objcopy --rename-section .data=rf_data --rename-section .bss=rf_bss $$@
+$(B)/fuzz-$(1)/schedules: $(B)/fuzz-$(1)/entry/schedules.o \
+		$(SCH_SHIP:%.c=$(B)/fuzz-$(1)/cpus/%.o) \
+		$(SCH_HOST:%.c=$(SCH)/weak/%.o) $(SCH_CPUS:%.c=$(SCH)/plain/%.o) \
+		$(addprefix $(SCH)/plain/fuzz/schedules/,coroutines.o hooks.o \
+		race.o t_cpus.o) \
+		$(if $(filter cov,$(1)),$(B)/fuzz-$(1)/plain/fuzz/replay.o)
+	@echo "  LD  $$@"
+	@$(4) -o $$@ $$^ $(SCH_WRAP) $(5)
+endef
+$(eval $(call sch_target,lib,$(FUZZ_CC),$(FUZZ_SAN) $(FUZZ_GLOBALS) \
+	-fsanitize=fuzzer-no-link,$(FUZZ_CC) $(FUZZ_SAN),-fsanitize=fuzzer))
+$(eval $(call sch_target,afl,afl-clang-fast,$(FUZZ_SAN),afl-clang-fast \
+	$(FUZZ_SAN),-fsanitize=fuzzer))
+$(eval $(call sch_target,cov,$(FUZZ_CC),-fprofile-instr-generate \
+	-fcoverage-mapping,$(FUZZ_CC) -fprofile-instr-generate,))
+$(eval $(call sch_target,oss,$(OSS_CC),$(OSS_CFLAGS) $(FUZZ_GLOBALS), \
+	$(OSS_CXX) $(OSS_CXXFLAGS),$(OSS_ENGINE)))
+$(SCH)/plain/fuzz/schedules/race.o: fuzz/schedules/races.supp
+
 # make fuzz-schedules N=2 PAIR=send-poll
 fuzz-schedules: $(SCH)/explore
 	@$(SCH)/explore $(if $(N),-n $(N)) $(PAIR)
