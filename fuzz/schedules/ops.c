@@ -10,29 +10,18 @@
 
 #include "core/atomic.h"
 #include "core/dispatch.h"
-#include "core/pgtable.h"
-#include "core/sched.h"
-#include "core/schedcpu.h"
 #include "fuzz/world.h"
 #include "tests/host_arch.h"
 #include "x86/hw.h"
 #include "x86/pte.h"
-#include "x86/smp.h"
 
-#define REF 8u
 #define CUT (-1000) /* the result of a call that nobody will hear */
 #define PAGE(n) ((u64)(n) * PAGE_BYTES)
 #define MS 1000000ull
 
 struct outcome ops_outcome;
 
-static struct {
-    enum op op[OPS_MAX];
-    u32 count, next;
-    struct vcpu *v;
-} todo[CPUS];
 static u32 handle; /* of domain 2's mapping */
-static bool connected;
 
 static void note(u32 cpu, s64 result)
 {
@@ -121,6 +110,13 @@ static s64 mmu_update(u32 cpu, u64 pfn_number, u32 index, u64 pte)
     return call(me(cpu), 1, put(cpu, &a, sizeof(a)), 1, 0, DOMID_SELF);
 }
 
+/* An operation of one call. */
+#define ONE(name, result)                                                      \
+    static void op_##name(u32 cpu)                                             \
+    {                                                                          \
+        note(cpu, result);                                                     \
+    }
+
 /* ---- memory ----------------------------------------------------------------
  */
 
@@ -144,20 +140,9 @@ static void op_write16(u32 cpu)
     touch(cpu, 16, 3);
 }
 
-static void op_unmap16(u32 cpu)
-{
-    note(cpu, map_page(cpu, 16, 0));
-}
-
-static void op_map16(u32 cpu)
-{
-    note(cpu, map_page(cpu, 16, writable(own(cpu, 16))));
-}
-
-static void op_pin16(u32 cpu)
-{
-    note(cpu, mmuext(cpu, 0, own(cpu, 16).v));
-}
+ONE(unmap16, map_page(cpu, 16, 0))
+ONE(map16, map_page(cpu, 16, writable(own(cpu, 16))))
+ONE(pin16, mmuext(cpu, 0, own(cpu, 16).v))
 
 static void op_retype16(u32 cpu)
 {
@@ -165,15 +150,8 @@ static void op_retype16(u32 cpu)
     op_pin16(cpu);
 }
 
-static void op_pin8(u32 cpu)
-{
-    note(cpu, mmuext(cpu, 0, own(cpu, 8).v));
-}
-
-static void op_unpin8(u32 cpu)
-{
-    note(cpu, mmuext(cpu, 4, own(cpu, 8).v));
-}
+ONE(pin8, mmuext(cpu, 0, own(cpu, 8).v))
+ONE(unpin8, mmuext(cpu, 4, own(cpu, 8).v))
 
 static void op_repin8(u32 cpu)
 {
@@ -181,25 +159,10 @@ static void op_repin8(u32 cpu)
     op_pin8(cpu);
 }
 
-static void op_link8(u32 cpu)
-{
-    note(cpu, mmu_update(cpu, ROOT_PFN + 2, 1, writable(own(cpu, 8))));
-}
-
-static void op_cut8(u32 cpu)
-{
-    note(cpu, mmu_update(cpu, ROOT_PFN + 2, 1, 0));
-}
-
-static void op_put8(u32 cpu)
-{
-    note(cpu, mmu_update(cpu, 8, 0, writable(own(cpu, 20))));
-}
-
-static void op_map8(u32 cpu)
-{
-    note(cpu, map_page(cpu, 41, writable(own(cpu, 8))));
-}
+ONE(link8, mmu_update(cpu, ROOT_PFN + 2, 1, writable(own(cpu, 8))))
+ONE(cut8, mmu_update(cpu, ROOT_PFN + 2, 1, 0))
+ONE(put8, mmu_update(cpu, 8, 0, writable(own(cpu, 20))))
+ONE(map8, map_page(cpu, 41, writable(own(cpu, 8))))
 
 static void op_write8(u32 cpu)
 {
@@ -245,10 +208,7 @@ static void op_grow10(u32 cpu)
     balloon(cpu, 6, 10);
 }
 
-static void op_map10(u32 cpu)
-{
-    note(cpu, map_page(cpu, 42, writable(own(cpu, 10))));
-}
+ONE(map10, map_page(cpu, 42, writable(own(cpu, 10))))
 
 /* ---- grants ----------------------------------------------------------------
  */
@@ -256,7 +216,7 @@ static void op_map10(u32 cpu)
 static void op_gmap(u32 cpu)
 {
     struct arg_gnttab_map a = {
-        .host_addr = PAGE(40), .flags = 2, .ref = REF, .dom = 1
+        .host_addr = PAGE(40), .flags = 2, .ref = OPS_REF, .dom = 1
     };
 
     (void)with(cpu, 20, 0, &a, sizeof(a));
@@ -284,7 +244,7 @@ static void op_gwrite(u32 cpu)
 
 static void op_gcopy(u32 cpu)
 {
-    struct arg_gnttab_copy a = { .src_ref = REF,
+    struct arg_gnttab_copy a = { .src_ref = OPS_REF,
                                  .src_dom = 1,
                                  .dst_ref = own(cpu, 20).v,
                                  .dst_dom = DOMID_SELF,
@@ -296,15 +256,10 @@ static void op_gcopy(u32 cpu)
     note(cpu, a.status);
 }
 
-static void grant(struct domain *d, u64 entry)
-{
-    atomic_store64(&d->grants.shared[0][REF], entry);
-}
-
 /* As a guest withdraws it: only when no mark is in the entry. */
 static void op_revoke(u32 cpu)
 {
-    u64 *word = &world_domain(1)->grants.shared[0][REF];
+    u64 *word = &world_domain(1)->grants.shared[0][OPS_REF];
     u64 old = atomic_load64(word) & ~0x18ull;
 
     cpus_point(NULL, TOUCH_SWAP);
@@ -436,15 +391,8 @@ static void op_block(u32 cpu)
     note(cpu, plain(cpu, 29, 1, 0));
 }
 
-static void op_yield(u32 cpu)
-{
-    note(cpu, plain(cpu, 29, 0, 0));
-}
-
-static void op_timer(u32 cpu)
-{
-    note(cpu, plain(cpu, 15, host.now + MS, 0));
-}
+ONE(yield, plain(cpu, 29, 0, 0))
+ONE(timer, plain(cpu, 15, host.now + MS, 0))
 
 static void op_tick(u32 cpu)
 {
@@ -456,20 +404,9 @@ static void op_tick(u32 cpu)
 /* ---- vCPUs and domains -----------------------------------------------------
  */
 
-static void op_up1(u32 cpu)
-{
-    note(cpu, plain(cpu, 24, 1, 1));
-}
-
-static void op_down1(u32 cpu)
-{
-    note(cpu, plain(cpu, 24, 2, 1));
-}
-
-static void op_down0(u32 cpu)
-{
-    note(cpu, plain(cpu, 24, 2, 0));
-}
+ONE(up1, plain(cpu, 24, 1, 1))
+ONE(down1, plain(cpu, 24, 2, 1))
+ONE(down0, plain(cpu, 24, 2, 0))
 
 static void op_info(u32 cpu)
 {
@@ -498,7 +435,7 @@ static void op_crash(u32 cpu)
     domain_crash(me(cpu)->domain, "it was asked for");
 }
 
-/* ---- running them ----------------------------------------------------------
+/* ---- by name --------------------------------------------------------------
  */
 
 const char *ops_name(enum op op)
@@ -521,146 +458,4 @@ void ops_do(enum op op, u32 cpu)
     };
 
     run[op](cpu);
-}
-
-static void next_job(u32 cpu)
-{
-    ops_do(todo[cpu].op[todo[cpu].next++], cpu);
-    if (todo[cpu].next < todo[cpu].count) {
-        processors_give(cpu, todo[cpu].v, next_job);
-    }
-}
-
-void ops_give(u32 cpu, enum op op)
-{
-    if (todo[cpu].count < OPS_MAX) {
-        todo[cpu].op[todo[cpu].count++] = op;
-    }
-}
-
-/* ---- the machine as it begins ----------------------------------------------
- */
-
-static void prep_memory(enum prep prep)
-{
-    switch (prep) {
-    case PREP_PINNED:
-        op_pin8(0);
-        break;
-    case PREP_HELD:
-        op_link8(0);
-        break;
-    case PREP_FREE:
-        op_shrink10(0);
-        break;
-    default:
-        break;
-    }
-}
-
-static void prepare(enum prep prep)
-{
-    struct domain *d = world_domain(1);
-    struct cpu *cpu = this_cpu();
-
-    cpu->current = &d->vcpu[0];
-    prep_memory(prep);
-    if (prep == PREP_GRANTED || prep == PREP_MAPPED) {
-        grant(d, host_mfn(d, 17).v << 32 | 2ull << 16 | 1);
-    }
-    const bool channel = prep == PREP_CHANNEL || prep == PREP_MASKED;
-
-    if (prep == PREP_OFFERED || channel) {
-        op_offer(0);
-    }
-    if (prep == PREP_IPI || prep == PREP_QUIET) {
-        op_ipi(0);
-        d->shared->evtchn_mask[0] = prep == PREP_QUIET ? 2 : 0;
-    }
-    cpu->current = &world_domain(2)->vcpu[0];
-    if (prep == PREP_MAPPED) {
-        op_gmap(0);
-    }
-    if (channel) {
-        op_bind(0);
-        world_domain(2)->shared->evtchn_mask[0] = prep == PREP_MASKED ? 2 : 0;
-    }
-    /* Nothing is pending at the start. */
-    for (u32 id = 1; id <= 2; id++) {
-        world_domain(id)->shared->evtchn_pending[0] = 0;
-        world_domain(id)->vcpu[0].pend_sel = 0;
-        world_domain(id)->vcpu[1].pend_sel = 0;
-    }
-    cpu->current = NULL;
-}
-
-/* Both vCPUs have the same tables. */
-static void second_root(struct domain *d)
-{
-    struct vcpu *v = &d->vcpu[1];
-
-    v->budget = PGTABLE_BUDGET;
-    if (pgtable_set_root(v, d->vcpu[0].kernel_root, false) != RC_OK) {
-        fuzz_fail("no root for vCPU 1");
-    }
-}
-
-static void place(struct vcpu *v, u32 cpu)
-{
-    v->sched.cpu = cpu;
-    todo[cpu].v = v;
-    sched_online(v);
-}
-
-void ops_begin(enum prep prep, bool peer)
-{
-    static const struct world_kind kind = { .connected = true };
-
-    if (!connected) {
-        processors_start();
-        connected = true;
-    }
-    processors_reset();
-    world_begin(&kind);
-    sched_set_cpus(cpus_count);
-    memset(&ops_outcome, 0, sizeof(ops_outcome));
-    memset(todo, 0, sizeof(todo));
-    struct domain *d = world_domain(1);
-    struct vcpu *v1 = &d->vcpu[1];
-
-    second_root(d);
-    second_root(world_domain(2));
-    prepare(prep);
-    for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
-        world_domain(id)->cpus = 0;
-    }
-    processors_reset();
-    place(&d->vcpu[0], 0);
-    if (prep == PREP_DOWN) {
-        v1->state = VCPU_DOWN;
-    }
-    if (peer) {
-        place(&world_domain(2)->vcpu[0], 1);
-    } else if (prep != PREP_DOWN) {
-        place(v1, 1);
-    }
-    if (cpus_count > 2) {
-        place(&world_domain(2)->vcpu[1], 2);
-    }
-    for (u32 i = 0; i < cpus_count; i++) {
-        cpus_interrupt(i);
-    }
-    cpus_run();
-    memset(&ops_outcome, 0, sizeof(ops_outcome));
-}
-
-void ops_run(void)
-{
-    for (u32 i = 0; i < cpus_count; i++) {
-        if (todo[i].count != 0) {
-            processors_give(i, todo[i].v, next_job);
-        }
-    }
-    cpus_run();
-    check_quiet();
 }

@@ -38,6 +38,7 @@ enum prep {
 };
 
 #define RESULTS_MAX 8u
+#define OPS_REF 8u /* the grant of domain 1 */
 
 struct outcome {
     u32 count[CPUS];

@@ -3,14 +3,14 @@
 # What ships is compiled with -fsanitize=thread, whose calls fuzz/schedules
 # answers itself (explore), or leaves to the sanitizer (threads).
 
-.PHONY: fuzz-schedules fuzz-tsan
+.PHONY: fuzz-schedules fuzz-schedules-smoke fuzz-tsan
 
 SCH := $(B)/fuzz-schedules
 SCH_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c)) x86/smp.c \
 	x86/exit.c fuzz/schedules/switch.c
 SCH_HOST := $(filter-out tests/host_sim.c,$(UNIT_HOST)) fuzz/world.c \
 	fuzz/state.c fuzz/recount.c fuzz/vars.c
-SCH_CPUS := $(addprefix fuzz/schedules/,check.c locks.c ops.c processors.c tlb.c)
+SCH_CPUS := $(addprefix fuzz/schedules/,begin.c check.c locks.c ops.c processors.c tlb.c)
 SCH_BASE := -Ifuzz/schedules/machine $(FUZZ_BASE)
 SCH_WRAP := $(foreach f,lock_take lock_drop lock_take_two lock_drop_two \
 	lock_try auditor_idle domain_work,-Wl,--wrap=$(f))
@@ -73,7 +73,12 @@ $(SCH)/plain/fuzz/schedules/race.o: fuzz/schedules/races.supp
 fuzz-schedules: $(SCH)/explore
 	@$(SCH)/explore $(if $(N),-n $(N)) $(PAIR)
 
+# For make test: two preemptions where that is soon done, one elsewhere.
+fuzz-schedules-smoke: $(SCH)/explore
+	@$(SCH)/explore -n 2 -r 5000
+
 # make fuzz-tsan SECS=60 SEED=7
 fuzz-tsan: $(SCH)/threads
 	@TSAN_OPTIONS=suppressions=fuzz/schedules/races.supp \
-		$(SCH)/threads $(or $(SECS),10) $(SEED)
+		$(SCH)/threads $(or $(SECS),10) $(SEED) && \
+		echo "1 passed, 0 failed" || { echo "0 passed, 1 failed"; exit 1; }
