@@ -5,15 +5,16 @@
  *   explore [-n PREEMPTIONS] [-r RUNS] [-l] [PAIR...]    make fuzz-schedules
  *   explore PAIR=SCHEDULE                        one interleaving, told
  *
+ * -r: one preemption less where more than RUNS runs would be needed. -l: switch
+ * inside of locks' own code, too.
+ *
  * A run begins with one CPU; at each switch point it goes on unless the
  * schedule says that another does: a preemption. When it can not go on, another
- * does. One
- * preemption less than asked for where more than RUNS runs would be needed.
- * -l: switch inside of locks' own code, too. The first run of a schedule shows
- * which points follow and who could go on there; each is the last preemption of
- * a further schedule. So every schedule is run once. All are run twice: stores
- * visible at once, and as late as may be (cpus.h). Each pair is a process of
- * its own, so that one with a finding hides no other. A schedule is written as
+ * does. The first run of a schedule shows which points follow and who could go
+ * on there; each is the last preemption of a further schedule. So every
+ * schedule is run once. All are run twice: stores visible at once, and as late
+ * as may be (cpus.h). Each pair is a process of its own, so that one with a
+ * finding hides no other. A schedule is written as
  *
  *   FIRST[late],POINT>CPU,POINT>CPU...     0,17>1,23>0
  */
