@@ -111,7 +111,8 @@ static void place(struct vcpu *v, u32 cpu)
 
 void ops_begin(enum prep prep, bool peer)
 {
-    static const struct world_kind kind = { .connected = true };
+    static const struct world_kind kind = { .connected = true,
+                                            .audited = true };
 
     if (!started) {
         processors_start();

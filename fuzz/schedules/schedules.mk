@@ -10,7 +10,7 @@ SCH_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c)) x86/smp.c \
 	x86/exit.c fuzz/schedules/switch.c
 SCH_HOST := $(filter-out tests/host_sim.c,$(UNIT_HOST)) fuzz/world.c \
 	fuzz/state.c fuzz/recount.c fuzz/vars.c
-SCH_CPUS := $(addprefix fuzz/schedules/,begin.c check.c locks.c ops.c processors.c tlb.c)
+SCH_CPUS := $(addprefix fuzz/schedules/,begin.c calls.c check.c locks.c ops.c opsmem.c processors.c tlb.c)
 SCH_BASE := -Ifuzz/schedules/machine $(FUZZ_BASE)
 SCH_WRAP := $(foreach f,lock_take lock_drop lock_take_two lock_drop_two \
 	lock_try auditor_idle domain_work,-Wl,--wrap=$(f))
