@@ -154,6 +154,7 @@ void cpus_sleep(bool wants)
     (void)__atomic_add_fetch(&activity, 1, __ATOMIC_SEQ_CST);
     set(&c->sleeps, 0);
     set(&c->wants, 0);
+    __tsan_acquire(&round_no);
 }
 
 static void *cpu_thread(void *arg)
@@ -176,14 +177,16 @@ static void *cpu_thread(void *arg)
     machine_cpu_loop();
 }
 
+/* All are looked at twice: the last to go to sleep may have woken one who had
+ * been looked at. */
 static bool all_sleep(void)
 {
     const u32 before = get(&activity);
 
-    for (u32 i = 0; i < CPUS; i++) {
-        if (get(&one[i].sleeps) == 0 ||
-            (i < cpus_count &&
-             (get(&one[i].asked) | get(&one[i].wants)) != 0)) {
+    for (u32 n = 0; n < 2 * CPUS; n++) {
+        const struct one *c = &one[n % CPUS];
+
+        if (get(&c->sleeps) == 0 || (get(&c->asked) | get(&c->wants)) != 0) {
             return false;
         }
     }
