@@ -63,6 +63,18 @@ void op_rebind(u32 cpu)
     op_offer(cpu);
 }
 
+void op_selfbind(u32 cpu)
+{
+    const struct arg_evtchn_unbound offer = { .dom = DOMID_SELF,
+                                              .remote_dom = DOMID_SELF };
+    const struct arg_evtchn_interdomain bind = { .remote_dom = DOMID_SELF,
+                                                 .remote_port = 1 };
+
+    op_close(cpu);
+    note(cpu, with(cpu, 32, 6, &offer, sizeof(offer)));
+    note(cpu, with(cpu, 32, 0, &bind, sizeof(bind)));
+}
+
 void op_swap1(u32 cpu)
 {
     op_close(cpu);
@@ -191,7 +203,7 @@ void op_odd(u32 cpu)
 {
     const struct arg_vcpu_info_place place = { .mfn = own(cpu, 18).v,
                                                .offset = 4 };
-    const struct arg_callback callback = { .type = 99 };
+    const struct arg_callback callback = { .type = 6 };
     const struct arg_memory_reservation nothing = { .domid = DOMID_SELF };
 
     note(cpu, call(me(cpu), 24, 10, 0, put(cpu, &place, sizeof(place)), 0));

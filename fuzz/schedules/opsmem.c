@@ -66,16 +66,29 @@ void op_root12(u32 cpu)
     note(cpu, mmuext(cpu, 4, m.v));
 }
 
-void op_pin9(u32 cpu)
+/* More entries than one part of a call may look at. */
+static void fill9(u32 cpu)
 {
     const mfn_t m = own(cpu, 9);
 
-    for (u32 i = 0; i < 100 && !host_memory.window[m.v]; i++) {
+    for (u32 i = 0; i < 500 && !host_memory.window[m.v]; i++) {
         arch_frame_write64(m, i * 8, writable(own(cpu, 20)));
     }
-    note(cpu, mmuext(cpu, 0, m.v));
 }
 
+void op_pin9(u32 cpu)
+{
+    fill9(cpu);
+    note(cpu, mmuext(cpu, 0, own(cpu, 9).v));
+}
+
+void op_link9(u32 cpu)
+{
+    fill9(cpu);
+    note(cpu, mmu_update(cpu, ROOT_PFN + 2, 2, writable(own(cpu, 9))));
+}
+
+ONE(cut9, mmu_update(cpu, ROOT_PFN + 2, 2, 0))
 ONE(unpin9, mmuext(cpu, 4, own(cpu, 9).v))
 
 void op_flush(u32 cpu)
@@ -112,9 +125,9 @@ void op_shrink10(u32 cpu)
     balloon(cpu, 1, own(cpu, 10).v);
 }
 
-void op_shrink8(u32 cpu)
+void op_shrink9(u32 cpu)
 {
-    balloon(cpu, 1, own(cpu, 8).v);
+    balloon(cpu, 1, own(cpu, 9).v);
 }
 
 void op_grow10(u32 cpu)
@@ -162,14 +175,14 @@ void op_gunmap(u32 cpu)
     unmap_grant(cpu, PAGE(40));
 }
 
-void op_gmap8(u32 cpu)
+void op_gmap9(u32 cpu)
 {
-    map_grant(cpu, PAGE(514));
+    map_grant(cpu, PAGE(1024 + 510));
 }
 
-void op_gunmap8(u32 cpu)
+void op_gunmap9(u32 cpu)
 {
-    unmap_grant(cpu, PAGE(514));
+    unmap_grant(cpu, PAGE(1024 + 510));
 }
 
 void op_gwrite(u32 cpu)

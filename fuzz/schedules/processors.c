@@ -22,6 +22,7 @@
 #include "x86/paging.h"
 #include "x86/print.h"
 #include "x86/private.h"
+#include "x86/pte.h"
 #include "x86/smp.h"
 #include "x86/walker.h"
 
@@ -170,6 +171,36 @@ void arch_window_map(mfn_t table)
     }
     tlb_check_table(table);
     host_memory.window[table.v] = true;
+}
+
+/* Guests' arguments are in the test's buffer; elsewhere they have nothing. */
+bool __real_arch_fetch(void *to, gva_t from, u64 bytes);
+bool __wrap_arch_fetch(void *to, gva_t from, u64 bytes);
+bool __real_arch_store(gva_t to, const void *from, u64 bytes);
+bool __wrap_arch_store(gva_t to, const void *from, u64 bytes);
+
+static bool is_buffer(gva_t at)
+{
+    return at.v - HOST_GUEST_BASE < HOST_GUEST_BYTES;
+}
+
+bool __wrap_arch_fetch(void *to, gva_t from, u64 bytes)
+{
+    return is_buffer(from) && __real_arch_fetch(to, from, bytes);
+}
+
+bool __wrap_arch_store(gva_t to, const void *from, u64 bytes)
+{
+    return is_buffer(to) && __real_arch_store(to, from, bytes);
+}
+
+/* Slots of the hypervisor name its tables: frame 0 is one. */
+void arch_install_slots(const struct domain *d, mfn_t l4)
+{
+    (void)d;
+    for (u32 i = HV_FIRST_SLOT; i <= HV_LAST_SLOT; i++) {
+        arch_pte_write(l4, i, PTE_PRESENT | PTE_WRITE);
+    }
 }
 
 /* ---- start-up --------------------------------------------------------------

@@ -13,7 +13,7 @@ SCH_HOST := $(filter-out tests/host_sim.c,$(UNIT_HOST)) fuzz/world.c \
 SCH_CPUS := $(addprefix fuzz/schedules/,begin.c calls.c check.c locks.c ops.c opsmem.c processors.c tlb.c)
 SCH_BASE := -Ifuzz/schedules/machine $(FUZZ_BASE)
 SCH_WRAP := $(foreach f,lock_take lock_drop lock_take_two lock_drop_two \
-	lock_try auditor_idle domain_work,-Wl,--wrap=$(f))
+	lock_try auditor_idle domain_work arch_fetch arch_store,-Wl,--wrap=$(f))
 
 $(SCH)/ship/%.o: %.c
 	@mkdir -p $(@D)
