@@ -210,6 +210,7 @@ void op_odd(u32 cpu)
     note(cpu, with(cpu, 30, 0, &callback, sizeof(callback)));
     note(cpu, with(cpu, 12, 6 | 5 << 6, &nothing, sizeof(nothing)));
     note(cpu, plain(cpu, 17, 6, PAGE(1000)));
+    note(cpu, plain(cpu, 17, 6, OPS_READONLY));
     note(cpu, mmu_update(cpu, ROOT_PFN, 260, 0));
     map_grant(cpu, 0xffff900000000000ull);
 }

@@ -12,6 +12,7 @@
 #define FUZZ_SCHEDULES_OPS_H
 
 #include "fuzz/schedules/processors.h"
+#include "tests/host_arch.h"
 
 enum op {
 #define OP(name, doc) OP_##name,
@@ -39,6 +40,8 @@ enum prep {
 
 #define RESULTS_MAX 8u
 #define OPS_REF 8u /* the grant of domain 1 */
+#define OPS_READONLY                                                           \
+    (HOST_GUEST_BASE + 0xf0000u) /* guests' buffer, from here */
 
 struct outcome {
     u32 count[CPUS];

@@ -108,31 +108,35 @@ void op_root(u32 cpu)
     note(cpu, mmuext(cpu, 15, 0));
 }
 
-static void balloon(u32 cpu, u64 sub, u64 word)
+static void balloon(u32 cpu, u64 sub, u32 list, u64 word)
 {
-    const struct arg_memory_reservation a = {
-        .extent_start = HOST_GUEST_BASE + at_of(cpu) + 0x100,
-        .nr_extents = 1,
-        .domid = DOMID_SELF
-    };
+    const struct arg_memory_reservation a = { .extent_start =
+                                                  HOST_GUEST_BASE + list,
+                                              .nr_extents = 1,
+                                              .domid = DOMID_SELF };
 
-    memcpy(host_guest(at_of(cpu) + 0x100), &word, sizeof(word));
+    memcpy(host_guest(list), &word, sizeof(word));
     note(cpu, with(cpu, 12, sub, &a, sizeof(a)));
 }
 
 void op_shrink10(u32 cpu)
 {
-    balloon(cpu, 1, own(cpu, 10).v);
+    balloon(cpu, 1, at_of(cpu) + 0x100, own(cpu, 10).v);
 }
 
 void op_shrink9(u32 cpu)
 {
-    balloon(cpu, 1, own(cpu, 9).v);
+    balloon(cpu, 1, at_of(cpu) + 0x100, own(cpu, 9).v);
+}
+
+void op_grow_ro(u32 cpu)
+{
+    balloon(cpu, 6, (u32)(OPS_READONLY - HOST_GUEST_BASE) + cpu * 8, 10);
 }
 
 void op_grow10(u32 cpu)
 {
-    balloon(cpu, 6, 10);
+    balloon(cpu, 6, at_of(cpu) + 0x100, 10);
 }
 
 ONE(map10, map_page(cpu, 42, writable(own(cpu, 10))))

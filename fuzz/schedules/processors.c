@@ -5,6 +5,7 @@
  * processors.h.
  */
 #include "fuzz/schedules/processors.h"
+#include "fuzz/schedules/ops.h"
 
 #include <string.h>
 
@@ -173,7 +174,8 @@ void arch_window_map(mfn_t table)
     host_memory.window[table.v] = true;
 }
 
-/* Guests' arguments are in the test's buffer; elsewhere they have nothing. */
+/* Guests' arguments are in the test's buffer, of which they may only read a
+ * part; elsewhere they have nothing. */
 bool __real_arch_fetch(void *to, gva_t from, u64 bytes);
 bool __wrap_arch_fetch(void *to, gva_t from, u64 bytes);
 bool __real_arch_store(gva_t to, const void *from, u64 bytes);
@@ -191,7 +193,8 @@ bool __wrap_arch_fetch(void *to, gva_t from, u64 bytes)
 
 bool __wrap_arch_store(gva_t to, const void *from, u64 bytes)
 {
-    return is_buffer(to) && __real_arch_store(to, from, bytes);
+    return is_buffer(to) && to.v < OPS_READONLY &&
+           __real_arch_store(to, from, bytes);
 }
 
 /* Slots of the hypervisor name its tables: frame 0 is one. */
