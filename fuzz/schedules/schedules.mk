@@ -26,7 +26,7 @@ $(SCH)/plain/%.o: %.c
 $(SCH)/weak/%.o: $(SCH)/plain/%.o
 	@mkdir -p $(@D)
 	@objcopy --weaken $< $@
-.PRECIOUS: $(SCH)/%.o
+.PRECIOUS: $(SCH)/ship/%.o $(SCH)/plain/%.o $(SCH)/weak/%.o
 
 $(SCH)/explore: $(SCH_SHIP:%.c=$(SCH)/ship/%.o) $(SCH_HOST:%.c=$(SCH)/weak/%.o) \
 		$(SCH_CPUS:%.c=$(SCH)/plain/%.o) $(addprefix \
