@@ -21,8 +21,10 @@ static u32 gap; /* points until the next preemption */
 static u32 turn;
 static bool choosing;
 
-/* There when coverage is counted: the counters are not kept from races. */
+/* There when coverage is counted, or AFL++ counts: the counters are not kept
+ * from races. */
 extern const int __llvm_profile_runtime __attribute__((weak));
+extern u8 *__afl_area_ptr __attribute__((weak));
 
 u32 cpus_choose(u32 here, u32 others, bool must)
 {
@@ -62,7 +64,7 @@ void target_schedules(const u8 *data, size_t bytes)
     choosing = false;
     words_forget();
     words_all = true;
-    race_watched = &__llvm_profile_runtime == NULL;
+    race_watched = &__llvm_profile_runtime == NULL && &__afl_area_ptr == NULL;
     cpus_count = (kind & 2) != 0 ? 3 : 2;
     cpus_late = (kind & 4) != 0;
     cpus_fine = (kind & 8) != 0;
