@@ -126,7 +126,9 @@ static enum rc cpus_of_mask(struct vcpu *v, u64 mask_va, u64 *cpus)
     *cpus = 0;
     for (u32 i = 0; i < d->vcpu_count; i++) {
         if ((set >> i & 1) != 0) {
-            *cpus |= 1ull << (d->vcpu[i].sched.cpu % CPU_MAX);
+            const u32 cpu = atomic_load32(&d->vcpu[i].sched.cpu);
+
+            *cpus |= 1ull << (cpu % CPU_MAX);
         }
     }
     *cpus &= atomic_load64(&d->cpus);

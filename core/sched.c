@@ -335,8 +335,8 @@ struct vcpu *sched_pick(u32 cpu, ns_t now, ns_t *until) RF_UNCHECKED_LOCKS
         lock_take(&c->lock);
         (void)take_first(c, now);
     }
-    c->until = plan(c, now, !kept);
-    *until = c->until;
+    *until = plan(c, now, !kept);
+    atomic_store64(&c->until, *until);
     struct vcpu *v = c->running;
     const struct vcpu *waits = NULL;
 

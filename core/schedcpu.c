@@ -60,7 +60,7 @@ struct sched_cpu *sched_lock_unit(struct vcpu *v) RF_UNCHECKED_LOCKS
         struct sched_cpu *c = &sched_cpus[cpu];
 
         lock_take(&c->lock);
-        if (v->sched.cpu == cpu) {
+        if (atomic_load32(&v->sched.cpu) == cpu) {
             return c;
         }
         lock_drop(&c->lock);

@@ -23,7 +23,7 @@ struct sched_cpu {
     u64 svt;              /* [a] no avt in run or running is before it */
     bool preempt;         /* [s] one has woken who goes first */
     ns_t picked_at;       /* [s] when running was last chosen */
-    ns_t until;           /* [s] end of its slice */
+    ns_t until;           /* [a] end of its slice; written with the lock */
     ns_t balance_at;      /* [c] next look at other CPUs */
 
     struct lock timer_lock;

@@ -94,7 +94,7 @@ s64 hc_sched_poll(struct hc_call *c, struct arg_sched_poll *a)
     if (a->timeout != 0 && a->timeout <= arch_now()) {
         return RC_OK;
     }
-    v->poll_port = a->nr_ports == 1 ? ports[0] : 0;
+    atomic_store32(&v->poll_port, a->nr_ports == 1 ? ports[0] : 0);
     sched_block(v);
     /* An exchange, not a store: it must be seen before the ports are looked
      * at, as the notifier sets a port before it looks here. */

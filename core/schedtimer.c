@@ -42,7 +42,7 @@ static struct sched_cpu *lock_timer(struct vcpu *v) RF_UNCHECKED_LOCKS
         struct sched_cpu *c = &sched_cpus[cpu];
 
         lock_take(&c->timer_lock);
-        if (v->sched.timer_cpu == cpu) {
+        if (atomic_load32(&v->sched.timer_cpu) == cpu) {
             return c;
         }
         lock_drop(&c->timer_lock);
@@ -94,7 +94,7 @@ ns_t sched_next_timer(u32 cpu)
 void sched_arm(u32 cpu)
 {
     const ns_t timer = sched_next_timer(cpu);
-    const ns_t slice = sched_cpus[cpu].until;
+    const ns_t slice = atomic_load64(&sched_cpus[cpu].until);
 
     arch_timer_arm(timer < slice ? timer : slice);
 }

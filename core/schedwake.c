@@ -20,9 +20,9 @@ static bool speak_up(struct sched_cpu *c, const struct vcpu *v, ns_t now)
         return false;
     }
     if (now < c->picked_at + SCHED_RATE_NS) {
-        c->until = c->picked_at + SCHED_RATE_NS < c->until
-                       ? c->picked_at + SCHED_RATE_NS
-                       : c->until;
+        const ns_t soon = c->picked_at + SCHED_RATE_NS;
+
+        atomic_store64(&c->until, soon < c->until ? soon : c->until);
     } else {
         c->preempt = true;
     }

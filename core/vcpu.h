@@ -75,7 +75,7 @@ struct vcpu {
     mfn_t info_frame; /* registered frame, MFN_NONE for none */
     u64 pend_sel;     /* [a] selector bits not yet shown to the guest */
     u32 poll_count;   /* [a] ports being polled, 0 not polling */
-    port_t poll_port; /* the port when poll_count is 1 */
+    port_t poll_port; /* [a] the port when poll_count is 1 */
     port_t virq_port[VIRQ_COUNT]; /* [e] 0: not bound */
     mfn_t runstate_frame[2];      /* MFN_NONE: not registered */
     u32 runstate_offset;

@@ -17,6 +17,8 @@ FUZZ_MAP := $(shell awk -F'[^a-z_0-9]+' '/^TARGET/ { print $$2 ":" $$3 }' \
 	fuzz/targets.def)
 FUZZ_TARGETS := $(foreach t,$(FUZZ_MAP),$(firstword $(subst :, ,$(t))))
 fuzz_family = $(patsubst $(1):%,%,$(filter $(1):%,$(FUZZ_MAP)))
+# Those of a family; family cpus is built by fuzz/schedules/schedules.mk.
+fuzz_of = $(patsubst %:$(1),%,$(filter %:$(1),$(FUZZ_MAP)))
 FUZZ_CC ?= $(CLANG)
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 # Or variables would lie in sections of their own; AFL++'s clang does not yet.
@@ -70,7 +72,7 @@ $(B)/fuzz-$(1)/libhost.a: $(FUZZ_HOST:%.c=$(B)/fuzz-$(1)/plain/%.o) \
 		$(FUZZ_ENGINE:%.c=$(B)/fuzz-$(1)/plain/%.o)
 	@rm -f $$@ && ar rcs $$@ $$^
 
-$(foreach t,$(FUZZ_TARGETS),$(call fuzz_target,$(1),$(2),$(3),$(4),$(5),$(t),$(call fuzz_family,$(t))))
+$(foreach t,$(filter-out $(call fuzz_of,cpus),$(FUZZ_TARGETS)),$(call fuzz_target,$(1),$(2),$(3),$(4),$(5),$(t),$(call fuzz_family,$(t))))
 endef
 
 # The same, $(6) target, $(7) family

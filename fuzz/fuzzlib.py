@@ -11,8 +11,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("B", "build")
 WORK = os.path.join(BUILD, "fuzz")  # corpora, findings, reports
 # Inputs longer than this say nothing new: 48 records, a page of settings.
-LENGTHS = {"calls": 768, "cpu": 768, "life": 256, "auditor": 768, "rf": 1024,
-           "domain0": 256, "audit": 512, "parse": 256, "kernel": 81920, "decode": 64}
+LENGTHS = {"calls": 768, "cpus": 96, "cpu": 768, "life": 256, "auditor": 768,
+           "rf": 1024, "domain0": 256, "audit": 512, "parse": 256,
+           "kernel": 81920, "decode": 64}
 
 
 def targets(only=None):
@@ -41,7 +42,10 @@ def binary(name, engine="lib"):
 
 
 def make(names, engine="lib"):
-    goals = [binary(n, engine) for n in names]
+    make_paths([binary(n, engine) for n in names])
+
+
+def make_paths(goals):
     done = subprocess.run(["make", "--no-print-directory", "-j2", *goals],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True)

@@ -50,13 +50,13 @@ static void damage_frame(struct domain *d, u8 what, u16 n, u64 value,
         *must = f->types != before.types;
         break;
     case 2:
-        f->type = value % 8;
+        f->type = value % 9;
         break;
     case 3:
         f->state = value % 3;
         break;
     case 4:
-        f->pinned = value & 1;
+        f->pinned = value & 3;
         *must = f->pinned != before.pinned;
         break;
     default:
@@ -84,7 +84,7 @@ static void damage_other(struct domain *d, u8 what, u16 n, u64 value)
         m->granter = (u16)(value >> 8 & 7u);
         break;
     case 1:
-        m->ref = (u32)value % 16u;
+        m->ref = value % 64 < 48 ? (u32)value % 16u : (u32)value;
         m->frame = host_mfn(world_domain(2), value >> 32 & 31u).v;
         m->readonly = value >> 8 & 1;
         break;

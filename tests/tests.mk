@@ -131,6 +131,8 @@ help:
 	@echo "make unit      unit tests, gcc and clang, sanitized"
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
+	@echo "make fuzz-schedules   all interleavings of pairs of calls; N=2 PAIR=poll"
+	@echo "make fuzz-tsan        the same with threads, ThreadSanitizer; SECS=60 SEED=7"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make filter-diff   the packet filter against libpcap; FULL=1: 10^7 pairs"
 	@echo "make filter-nft    the same against nftables; make filter-bench: its time"
