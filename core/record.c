@@ -3,9 +3,11 @@
  * The kernel's one log and who writes to it; see record.h and audit/log.h.
  *
  * Records leave by a serial port of their own, a few bytes whenever it has
- * room, by whichever CPU looks (record_drain); one CPU sends at a time. A host
- * whose manifest asks for no audit port has no collector: its records are
- * taken off the ring as if sent, and only the chain's head is shown at the end.
+ * room, by whichever CPU looks (record_drain); one CPU sends at a time. It is
+ * here that they are chained and sealed, a piece a turn, and that a seal's tree
+ * head goes to the console. A host whose manifest asks for no audit port has
+ * no collector: its records are taken off the ring as if sent, and only the
+ * heads are shown.
  *
  * A life-cycle step finds a slot even when refusals flood the log, since the
  * log keeps a pool for it; should that be used up too, the record waits for
@@ -16,6 +18,7 @@
 #include "core/record.h"
 
 #include "audit/log.h"
+#include "audit/seal.h"
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/mem.h"
@@ -26,6 +29,7 @@
 #define PORT_PATIENCE_NS 5000000000ull
 /* All slots at 115,200 baud take 23 s. */
 #define FLUSH_PATIENCE_NS 30000000000ull
+#define SEAL_STEPS 4u
 #define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
 
 static struct lock log_lock;
@@ -40,6 +44,8 @@ static ns_t summaries_at = NS_NEVER; /* [a] counts are to be shown then */
 /* By the sending CPU alone: the record that is going out. */
 static struct audit_record out;
 static u32 out_at, out_bytes;
+static bool out_open; /* it is not sealed yet */
+static struct audit_seal seal;
 
 static struct audit_now now_here(void)
 {
@@ -231,7 +237,23 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
 
 ns_t record_summaries_at(void)
 {
-    return atomic_load64(&summaries_at);
+    const ns_t summary_at = atomic_load64(&summaries_at);
+    const ns_t seal_at = atomic_load64(&audit_log.seal_at);
+
+    if (atomic_load32(&ready) == 0) {
+        return NS_NEVER;
+    }
+    return summary_at < seal_at ? summary_at : seal_at;
+}
+
+static void seal_due(bool in_any_case)
+{
+    const struct audit_now now = now_here();
+
+    lock_take(&log_lock);
+    audit_seal_due(&audit_log, &now, in_any_case);
+    lock_drop(&log_lock);
+    atomic_store32(&waiting, 1);
 }
 
 /* One record at a time; who calls next goes on at once. Of those that are not
@@ -241,7 +263,10 @@ void record_summaries(ns_t now_ns)
     const struct audit_now now = now_here();
     ns_t next = NS_NEVER;
 
-    if (now_ns < record_summaries_at()) {
+    if (now_ns >= record_summaries_at()) {
+        seal_due(false);
+    }
+    if (now_ns < atomic_load64(&summaries_at)) {
         return;
     }
     /* What is refused from here on asks for itself. */
@@ -262,12 +287,16 @@ void record_summaries(ns_t now_ns)
     lock_drop(&log_lock);
 }
 
-void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
+void record_boot(const u8 policy_digest[32], const u8 key[32], u32 domains,
+                 bool has_port)
 {
     struct audit_record note;
     mfn_t ignored;
+    static const u8 none[32];
+    const bool is_keyed = memcmp(key, none, sizeof(none)) != 0;
     u8 boot_id[16];
     u8 build[32];
+    u8 root[32];
     struct audit_record *slots =
         arch_boot_frames(LOG_SLOTS / SLOTS_A_FRAME, &ignored);
     const u64 meter_bytes = (domains + 1ull) * sizeof(struct audit_meter);
@@ -279,6 +308,12 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
 
         memcpy(boot_id + i * 8, &word, sizeof(word));
     }
+    for (u32 i = 0; i < 4; i++) {
+        const u64 word = arch_random();
+
+        memcpy(root + i * 8, &word, sizeof(word));
+    }
+    audit_seal_init(&seal, is_keyed ? key : root, boot_id);
     if (slots == NULL || meter == NULL ||
         audit_init(&audit_log, slots, LOG_SLOTS, boot_id) != RC_OK) {
         arch_panic("record: no room for the log");
@@ -308,19 +343,22 @@ void record_host_end(u32 code)
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);
-    arch_log("audit: %lu records, chain head %016lx%016lx%016lx%016lx\n",
-             audit_log.next, record_head_word(0), record_head_word(1),
-             record_head_word(2), record_head_word(3));
+    seal_due(true);
 }
 
-u64 record_head_word(u32 word)
+static u64 word_of(const u8 *bytes)
 {
     u64 value = 0;
 
     for (u32 i = 0; i < 8; i++) {
-        value = value << 8 | audit_log.head[(word % 4) * 8 + i];
+        value = value << 8 | bytes[i];
     }
     return value;
+}
+
+u64 record_head_word(u32 word)
+{
+    return word_of(seal.head + (word % 4) * 8);
 }
 
 bool record_waiting(void)
@@ -340,7 +378,27 @@ static bool load_next(void)
     lock_drop(&log_lock);
     out_at = 0;
     out_bytes = count == 0 ? 0 : out.bytes;
+    out_open = count != 0;
     return count != 0;
+}
+
+/* True: the record has its place in the chain. Interrupts between steps, but
+ * not in a panic. */
+static bool seal_some(void)
+{
+    for (u32 i = 0; i < SEAL_STEPS && out_open; i++) {
+        out_open = !audit_seal_step(&seal, &out);
+        if (atomic_load32(&ready) != 0) {
+            arch_interrupts();
+        }
+    }
+    if (!out_open && out.event == AUDIT_SEAL && atomic_load32(&ready) != 0) {
+        arch_log("audit: seal %lu, %lu records, %016lx%016lx%016lx%016lx\n",
+                 out.arg[0], out.seq, word_of(seal.root),
+                 word_of(seal.root + 8), word_of(seal.root + 16),
+                 word_of(seal.root + 24));
+    }
+    return !out_open;
 }
 
 /* Send while the port takes bytes. True: nothing is left. */
@@ -349,6 +407,9 @@ static bool send_some(u32 max)
     for (u32 records = 0; records < max; records++) {
         if (!load_next()) {
             return true;
+        }
+        if (out_open && !seal_some()) {
+            return false;
         }
         while (out_at < out_bytes && atomic_load32(&exported) != 0) {
             const u8 *bytes = (const u8 *)&out;
@@ -406,11 +467,13 @@ bool record_panic(u64 rip)
             return false;
         }
     }
+    atomic_store32(&ready, 0); /* no interrupts from here on */
     audit_note_init(&note, AUDIT_PANIC);
     note.arg[0] = rip;
     const struct audit_now now = now_here();
     const enum rc rc = audit_append(&audit_log, &now, &note);
 
+    audit_seal_due(&audit_log, &now, true);
     lock_drop(&log_lock);
     const ns_t end = arch_now() + FLUSH_PATIENCE_NS;
 
@@ -429,4 +492,7 @@ void record_flush(void)
     while (!record_drain(64)) {
         wait_for_port(until);
     }
+    arch_log("audit: %lu records, chain head %016lx%016lx%016lx%016lx\n",
+             audit_log.next, record_head_word(0), record_head_word(1),
+             record_head_word(2), record_head_word(3));
 }

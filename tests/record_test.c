@@ -26,7 +26,7 @@ static int setup(void **state)
     (void)state;
     static const u8 digest[32] = { 7 };
     host_reset();
-    record_boot(digest, 2, true);
+    record_boot(digest, digest, 2, true);
     d = host_domain(1, 64, 1);
     d->audit = MF_AUDIT_ALL;
     host_run(&d->vcpu[0]);
