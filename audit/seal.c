@@ -11,22 +11,15 @@ static void copy(u8 *to, const u8 *from)
     }
 }
 
-/* SHA-256(key ^ pad || text): half of an HMAC [RFC 2104]. */
+/* Half of an HMAC [RFC 2104]. */
 static void half(const u8 *key, u8 pad, const void *text, u32 bytes, u8 *out)
 {
-    struct sha256 s;
     u8 block[SHA256_BLOCK_BYTES];
 
     for (u32 i = 0; i < SHA256_BLOCK_BYTES; i++) {
         block[i] = (u8)((i < SHA256_BYTES ? key[i] : 0) ^ pad);
     }
-    sha256_init(&s);
-    sha256_update(&s, block, sizeof(block));
-    for (u32 i = 0; i < SHA256_BLOCK_BYTES; i++) {
-        block[i] = 0; /* nothing of the key stays on the stack */
-    }
-    sha256_update(&s, text, bytes);
-    sha256_final(&s, out);
+    audit_hash(block, sizeof(block), text, bytes, NULL, 0, out);
 }
 
 void audit_hmac(const u8 key[SHA256_BYTES], const void *text, u32 bytes,
@@ -41,28 +34,13 @@ void audit_hmac(const u8 key[SHA256_BYTES], const void *text, u32 bytes,
 void audit_node(const u8 left[SHA256_BYTES], const u8 right[SHA256_BYTES],
                 u8 out[SHA256_BYTES])
 {
-    static const u8 one = 1;
-    struct sha256 s;
-
-    sha256_init(&s);
-    sha256_update(&s, &one, 1);
-    sha256_update(&s, left, SHA256_BYTES);
-    sha256_update(&s, right, SHA256_BYTES);
-    sha256_final(&s, out);
-}
-
-void audit_leaf(const u8 chain[SHA256_BYTES], u8 out[SHA256_BYTES])
-{
-    u8 text[1 + SHA256_BYTES] = { 0 };
-
-    copy(text + 1, chain);
-    sha256(text, sizeof(text), out);
+    audit_hash("\1", 1, left, SHA256_BYTES, right, SHA256_BYTES, out);
 }
 
 /* As many pairs become one as the number of leaves before ends in ones. */
 void audit_tree_add(struct audit_tree *t, const u8 chain[SHA256_BYTES])
 {
-    audit_leaf(chain, t->node[t->nodes]);
+    audit_hash("\0", 1, chain, SHA256_BYTES, NULL, 0, t->node[t->nodes]);
     t->nodes++;
     for (u64 n = t->leaves; (n & 1) != 0; n >>= 1) {
         t->merges++;
@@ -86,21 +64,10 @@ void audit_seal_init(struct audit_seal *s, const u8 root_key[SHA256_BYTES],
     audit_hmac(root_key, boot_id, 16, s->key);
 }
 
-/* All of a seal's record but the code stands: what the code is of, to its
- * place. */
-static void bind(struct audit_seal *s, struct audit_record *r)
-{
-    u8 value[SHA256_BYTES];
-
-    r->arg[0] = s->epoch;
-    copy(r->field + AUDIT_TREE_AT, s->root);
-    audit_chain(r, s->head, value);
-    copy(r->field + AUDIT_MAC_AT, value);
-}
-
 bool audit_seal_step(struct audit_seal *s, struct audit_record *r)
 {
     u8 *const code = r->field + AUDIT_MAC_AT;
+    u8 value[SHA256_BYTES];
 
     switch (s->stage) {
     case BEGIN:
@@ -117,8 +84,11 @@ bool audit_seal_step(struct audit_seal *s, struct audit_record *r)
         }
         s->stage = s->left > 0 ? FOLD : BIND;
         return false;
-    case BIND:
-        bind(s, r);
+    case BIND: /* what the code is of, to its place */
+        r->arg[0] = s->epoch;
+        copy(r->field + AUDIT_TREE_AT, s->root);
+        audit_chain(r, s->head, value);
+        copy(code, value);
         break;
     case CODE:
         audit_hmac(s->key, code, SHA256_BYTES, code);

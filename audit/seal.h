@@ -54,7 +54,6 @@ void audit_hmac(const u8 key[SHA256_BYTES], const void *text, u32 bytes,
                 u8 out[SHA256_BYTES]);
 void audit_node(const u8 left[SHA256_BYTES], const u8 right[SHA256_BYTES],
                 u8 out[SHA256_BYTES]);
-void audit_leaf(const u8 chain[SHA256_BYTES], u8 out[SHA256_BYTES]);
 void audit_tree_add(struct audit_tree *t, const u8 chain[SHA256_BYTES]);
 /* One node less. The caller asks while t->merges is not 0. */
 void audit_tree_merge(struct audit_tree *t);

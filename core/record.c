@@ -45,6 +45,7 @@ static ns_t summaries_at = NS_NEVER; /* [a] counts are to be shown then */
 static struct audit_record out;
 static u32 out_at, out_bytes;
 static bool out_open; /* it is not sealed yet */
+static bool in_panic; /* no interrupts, no lock of the console */
 static struct audit_seal seal;
 
 static struct audit_now now_here(void)
@@ -294,28 +295,22 @@ void record_boot(const u8 policy_digest[32], const u8 key[32], u32 domains,
     mfn_t ignored;
     static const u8 none[32];
     const bool is_keyed = memcmp(key, none, sizeof(none)) != 0;
-    u8 boot_id[16];
+    u8 seed[16 + 32]; /* boot_id and a key */
     u8 build[32];
-    u8 root[32];
     struct audit_record *slots =
         arch_boot_frames(LOG_SLOTS / SLOTS_A_FRAME, &ignored);
     const u64 meter_bytes = (domains + 1ull) * sizeof(struct audit_meter);
 
     meter =
         arch_boot_frames((meter_bytes + PAGE_BYTES - 1) / PAGE_BYTES, &ignored);
-    for (u32 i = 0; i < 2; i++) {
+    for (u32 i = 0; i < sizeof(seed); i += 8) {
         const u64 word = arch_random();
 
-        memcpy(boot_id + i * 8, &word, sizeof(word));
+        memcpy(seed + i, &word, sizeof(word));
     }
-    for (u32 i = 0; i < 4; i++) {
-        const u64 word = arch_random();
-
-        memcpy(root + i * 8, &word, sizeof(word));
-    }
-    audit_seal_init(&seal, is_keyed ? key : root, boot_id);
+    audit_seal_init(&seal, is_keyed ? key : seed + 16, seed);
     if (slots == NULL || meter == NULL ||
-        audit_init(&audit_log, slots, LOG_SLOTS, boot_id) != RC_OK) {
+        audit_init(&audit_log, slots, LOG_SLOTS, seed) != RC_OK) {
         arch_panic("record: no room for the log");
     }
     atomic_store32(&exported, has_port ? 1 : 0);
@@ -382,21 +377,20 @@ static bool load_next(void)
     return count != 0;
 }
 
-/* True: the record has its place in the chain. Interrupts between steps, but
- * not in a panic. */
+/* True: the record has its place in the chain. A few steps with interrupts
+ * between them; in a panic all, without. */
 static bool seal_some(void)
 {
-    for (u32 i = 0; i < SEAL_STEPS && out_open; i++) {
+    for (u32 i = 0; out_open && (i < SEAL_STEPS || in_panic); i++) {
         out_open = !audit_seal_step(&seal, &out);
-        if (atomic_load32(&ready) != 0) {
+        if (!in_panic) {
             arch_interrupts();
         }
     }
-    if (!out_open && out.event == AUDIT_SEAL && atomic_load32(&ready) != 0) {
-        arch_log("audit: seal %lu, %lu records, %016lx%016lx%016lx%016lx\n",
+    if (!out_open && out.event == AUDIT_SEAL && !in_panic) {
+        arch_log("audit: seal %lu, %lu records, tree head %016lx%016lx\n",
                  out.arg[0], out.seq, word_of(seal.root),
-                 word_of(seal.root + 8), word_of(seal.root + 16),
-                 word_of(seal.root + 24));
+                 word_of(seal.root + 8));
     }
     return !out_open;
 }
@@ -467,7 +461,7 @@ bool record_panic(u64 rip)
             return false;
         }
     }
-    atomic_store32(&ready, 0); /* no interrupts from here on */
+    in_panic = true;
     audit_note_init(&note, AUDIT_PANIC);
     note.arg[0] = rip;
     const struct audit_now now = now_here();

@@ -270,7 +270,8 @@ static int show(const struct blob *log)
         print_record(names, &record);
     }
     free(names);
-    const struct audit_verdict verdict = audit_verify(log->data, log->bytes);
+    const struct audit_verdict verdict =
+        audit_verify(log->data, log->bytes, NULL);
     return verdict.fault == AUDIT_GOOD ? EXIT_OK : report_fault(&verdict);
 }
 
@@ -286,7 +287,8 @@ static bool head_is(const u8 *head, const char *text)
 
 static int verify(const struct blob *log, const char *head)
 {
-    const struct audit_verdict verdict = audit_verify(log->data, log->bytes);
+    const struct audit_verdict verdict =
+        audit_verify(log->data, log->bytes, NULL);
 
     if (verdict.fault != AUDIT_GOOD) {
         return report_fault(&verdict);

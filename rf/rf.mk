@@ -10,7 +10,7 @@ RF_FLAGS := -I. -O2 -g -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE \
 	-ffile-prefix-map=$(CURDIR)=.
 RF_LINK := -pie -Wl,-z,relro,-z,now
-RF_LIBS := -lelf -llzma -lzstd -llz4 -lz -lbz2
+RF_LIBS := -lelf -llzma -lzstd -llz4 -lz -lbz2 -lcrypto
 
 all: $(B)/rf
 

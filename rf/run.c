@@ -99,7 +99,8 @@ static u32 memory_needed(const struct tenant_set *set, const char *module)
     return mib < LEAST_MIB ? LEAST_MIB : (u32)mib;
 }
 
-/* A log that is kept gets a key; a module given as it is has its own or none. */
+/* A log that is kept gets a key; a module given as it is has its own or none.
+ */
 static bool seal_key_make(const struct run_options *options,
                           struct tenant_set *set, struct fault *fault)
 {

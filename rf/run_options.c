@@ -50,7 +50,8 @@ static const struct argp_option run_argp_options[] = {
     { "audit-log", OPTION_AUDIT_LOG, "FILE", 0,
       "Keep the audit records in FILE", 0 },
     { "audit-key", OPTION_AUDIT_KEY, "FILE", 0,
-      "Draw a key for the seals and keep it in FILE (the log's name, with .key)",
+      "Draw a key for the seals and keep it in FILE (the log's name, with "
+      ".key)",
       0 },
     { "cpu", OPTION_CPU, "MODEL", 0, "CPU model of QEMU (max)", 0 },
     { "machine", OPTION_MACHINE, "TYPE", 0, "Machine of QEMU (q35)", 0 },
