@@ -27,3 +27,4 @@ $(B)/host/libshared.a: $(RF_SHARED_O)
 $(B)/rf: $(RF_O) $(B)/host/libshared.a
 	@echo "  LD  $@"
 	@$(CC) $(RF_LINK) -o $@ $^ $(RF_LIBS)
+$(B)/host/rf/audithtml.o: rf/audit.html
