@@ -140,6 +140,17 @@ help:
 	@echo "make docs      generate docs/hypercalls.md"
 	@echo "make clean     remove $(B), but for the fetched kernels"
 
+# ---- the log at length, its two verifiers, its page (tests/audit) ------------
+.PHONY: audit-test
+$(B)/audit_flood: $(B)/host/tests/audit/flood.o $(B)/host/rf/logreader.o \
+		$(B)/host/rf/auditkey.o $(B)/host/rf/sha256.o $(B)/host/rf/util.o \
+		$(B)/host/libshared.a
+	@echo "  LD  $@"
+	@$(CC) $(RF_LINK) -o $@ $^ -lcrypto
+
+audit-test: all $(B)/audit_flood
+	@tests/audit/run
+
 # ---- how long ring 0 keeps others waiting (tests/bounds) ---------------------
 $(B)/bounds/bounds.so: tests/bounds/bounds.c tests/bounds/qemu_plugin.h
 	@mkdir -p $(@D)
