@@ -97,24 +97,20 @@ static void append_surely(const struct audit_record *note)
 {
     const ns_t until = arch_now() + PORT_PATIENCE_NS;
 
-    arch_interrupts();
     while (append(note) != RC_OK) {
         wait_for_port(until);
         (void)record_drain(1);
     }
-    arch_interrupts();
 }
 
 /* One record of a domain's summary. True: nothing is left of it. */
 static bool summary(const struct audit_now *now, u32 id, bool in_any_case)
 {
-    arch_interrupts();
     lock_take(&log_lock);
     const bool done =
         audit_summary(&audit_log, now, (u16)id, &meter[id], in_any_case);
 
     lock_drop(&log_lock);
-    arch_interrupts();
     atomic_store32(&waiting, 1);
     return done;
 }
@@ -222,7 +218,6 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
     note.arg[0] = nr;
     note.arg[1] = sub;
     note.arg[2] = arch_guest_rip();
-    arch_interrupts();
     lock_take(&log_lock);
     audit_refused(&audit_log, &now, &note, nr, &meter[d->id]);
     if (summaries_at == NS_NEVER) {
@@ -230,8 +225,7 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
         arch_resched(); /* arms the timer for it */
     }
     lock_drop(&log_lock);
-    arch_interrupts();
-    v->budget = 0; /* a record takes most of what a call may take */
+    v->budget = 0; /* a list of refusals is cut after each */
     atomic_store32(&waiting, 1);
     return rc;
 }
@@ -395,15 +389,16 @@ static bool seal_some(void)
     return !out_open;
 }
 
-/* Send while the port takes bytes. True: nothing is left. */
+/* Send while the port takes bytes; max: records, or a few steps of what one of
+ * them needs to be sealed. True: nothing is left. */
 static bool send_some(u32 max)
 {
-    for (u32 records = 0; records < max; records++) {
+    for (u32 turns = 0; turns < max; turns++) {
         if (!load_next()) {
             return true;
         }
         if (out_open && !seal_some()) {
-            return false;
+            continue;
         }
         while (out_at < out_bytes && atomic_load32(&exported) != 0) {
             const u8 *bytes = (const u8 *)&out;

@@ -152,7 +152,9 @@ static void write_log(FILE *file, u64 records, u64 *acts, u64 *waited)
 {
     struct audit_record note;
 
+    now.wall_ns = 1800000000000000000ull;
     audit_note_init(&note, AUDIT_BOOT);
+    note.arg[0] = AUDIT_VERSION;
     (void)!audit_append(&log_, &now, &note);
     while (log_.next < records) {
         /* A short log is spread over more seals than a long one. */
