@@ -49,8 +49,8 @@ enum audit_field {
                                u64 of numbers + 1 (255: any other), u64 of
                                sub-operations */
     AUDIT_FIELD_REASON = 6, /* text without NUL, maybe cut */
-    AUDIT_FIELD_TREE = 7,   /* SEAL: tree head over the records before */
-    AUDIT_FIELD_MAC = 8,    /* SEAL: its code [audit/seal.h] */
+    AUDIT_FIELD_TREE = 8,   /* SEAL: tree head over the records before */
+    AUDIT_FIELD_MAC = 9,    /* SEAL: its code [audit/seal.h] */
 };
 
 struct audit_count {

@@ -140,7 +140,7 @@ class Log:
         self.count += 1
 
     def take_seal(self, raw, epoch, pending):
-        form = struct.pack("<HH", 7, 32), struct.pack("<HH", 8, 32)
+        form = struct.pack("<HH", 8, 32), struct.pack("<HH", 9, 32)
         if (not 0 < pending < SEAL_RECORDS or len(raw) < MAC_AT + 32 or
                 (raw[TREE_AT - 4:TREE_AT], raw[MAC_AT - 4:MAC_AT]) != form or
                 epoch != self.epoch or

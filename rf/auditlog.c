@@ -199,7 +199,12 @@ static void print_args(const struct audit_record *r)
         if (name == NULL || name[0] == '\0') {
             continue;
         }
-        if (strcmp(name, "rip") == 0) {
+        const char *const right = strcmp(name, "right") == 0 && r->arg[i] < 64
+                                      ? policy_right_name((u32)r->arg[i])
+                                      : NULL;
+        if (right != NULL) {
+            printf(" right=%s", right);
+        } else if (strcmp(name, "rip") == 0) {
             printf(" %s=%#llx", name, (unsigned long long)r->arg[i]);
         } else {
             printf(" %s=%llu", name, (unsigned long long)r->arg[i]);

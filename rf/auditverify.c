@@ -193,7 +193,7 @@ static bool is_slot(const u8 *at, const struct audit_reader *reader, u64 seq)
     return memcmp(r.magic, AUDIT_MAGIC, 4) == 0 && r.seq == seq &&
            memcmp(r.boot_id, reader->boot_id, 16) == 0 &&
            r.version == AUDIT_VERSION && r.bytes >= AUDIT_HEADER_BYTES &&
-           r.bytes <= AUDIT_RECORD_BYTES && r.event < AUDIT_EVENT_COUNT;
+           r.bytes <= AUDIT_RECORD_BYTES && audit_event_name(r.event) != NULL;
 }
 
 /* What the memory image holds behind the log, in order, chained here: nobody

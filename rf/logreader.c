@@ -19,7 +19,7 @@ void audit_reader_key(struct audit_reader *reader, const u8 key[SHA256_BYTES])
 
 static bool format_ok(const struct audit_record *r)
 {
-    return r->version == AUDIT_VERSION && r->event < AUDIT_EVENT_COUNT &&
+    return r->version == AUDIT_VERSION && audit_event_name(r->event) != NULL &&
            r->family == (u8)audit_event_family(r->event) &&
            r->phase <= AUDIT_OUTCOME && r->decision <= AUDIT_FAILED &&
            r->actor_kernel <= 1;

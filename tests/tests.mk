@@ -5,6 +5,7 @@
 #   unit    tests/*_test.c under ASan and UBSan, by gcc and by clang
 #   bounds  longest stretches of ring 0, in instructions (tests/bounds)
 #   golden  what rf answers, against stored text
+#   audit   tests/audit: the log at length, both its verifiers, its page
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
 #   fire    tests/fire: events at each instruction of entry and exit
@@ -122,6 +123,7 @@ help:
 	@echo "make check     rules of the house"
 	@echo "make unit      unit tests, gcc and clang, sanitized"
 	@echo "make cov       lines of core/ that the unit tests reach"
+	@echo "make audit-test  the log at length, both verifiers, the page; two minutes"
 	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
 	@echo "make golden    what rf answers, against stored text"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"

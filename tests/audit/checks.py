@@ -84,7 +84,7 @@ def consistent(old, new, old_head, new_head, path):
 
 def heads():
     return [(struct.unpack_from("<Q", r, 8)[0], r[164:196])
-            for r in records() if r[160:162] == b"\7\0"]
+            for r in records() if r[160:162] == b"\x08\0"]
 
 
 def check_proofs():

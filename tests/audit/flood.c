@@ -52,7 +52,8 @@ NO_RETURN static void fail(const char *what, u64 number)
 static enum audit_event act_event(void)
 {
     for (u32 e = 0; e < AUDIT_EVENT_COUNT; e++) {
-        if (audit_event_family(e) == AUDIT_PRIV) {
+        if (audit_event_family(e) == AUDIT_PRIV &&
+            audit_event_name(e) != NULL) {
             return (enum audit_event)e;
         }
     }
