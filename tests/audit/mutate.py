@@ -45,7 +45,7 @@ def is_seal(raw):
     return struct.unpack_from("<H", raw, 52)[0] == verify.SEAL
 
 
-def rebuild(records, start, key_of=None, number=False):
+def rebuild(records, start, key_of=None, number=False, other_tree=False):
     """Chain, number and seal anew from a record on; key_of(epoch)."""
     log = verify.Log(None)
     out = []
@@ -58,7 +58,9 @@ def rebuild(records, start, key_of=None, number=False):
                 epoch = log.epoch if number else struct.unpack_from(
                     "<Q", raw, 96)[0]
                 raw = raw[:96] + struct.pack("<Q", epoch) + raw[104:]
-                raw = (raw[:verify.TREE_AT] + log.tree.root() +
+                root = log.tree.root()
+                raw = (raw[:verify.TREE_AT] +
+                       (verify.sha256(root) if other_tree else root) +
                        raw[verify.TREE_AT + 32:])
                 if key_of:
                     bare = (raw[:120] + bytes(4) + raw[124:verify.MAC_AT] +
@@ -130,6 +132,12 @@ def cut_and_resealed(r, i):
     r[:] = rebuild(r, i, newest, number=True)
 
 
+def other_tree(r, i):
+    # Nobody but the host could: its seal is not of what it sent.
+    i = rng.choice(seals)
+    r[:] = rebuild(r, i, keys.__getitem__, other_tree=True)
+
+
 def other_boot(r, i):
     other = [x[:16] + b"another boot ..." + x[32:] for x in whole]
     r[i:] = rebuild(other, 0)[i:]
@@ -151,6 +159,7 @@ MUTATIONS = {
     "changed, chained anew": lambda: edit(rechained),
     "changed, sealed anew with the newest key": lambda: edit(resealed),
     "deleted, sealed anew with the newest key": lambda: edit(cut_and_resealed),
+    "the host's own seal, of another tree": lambda: edit(other_tree),
     "spliced from another boot": lambda: edit(other_boot),
     "seals removed": lambda: edit(no_seals),
     "noise behind": lambda: good + rng.randbytes(rng.randrange(1, 400)),
