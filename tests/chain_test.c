@@ -281,7 +281,7 @@ static void test_noise(void **state)
             memcpy(bytes, &r, sizeof(r));
         }
         audit_reader_init(&reader);
-    audit_reader_key(&reader, key);
+        audit_reader_key(&reader, key);
         const enum audit_fault f =
             audit_next(&reader, bytes, sizeof(bytes), &at, &r);
 
