@@ -33,7 +33,7 @@
 #define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
 
 static struct lock log_lock;
-static struct audit_log audit_log;
+static struct audit_log audit_log = { .seal_at = NS_NEVER };
 static struct audit_meter *meter;    /* [I] one a domain, by number */
 static u32 ready;                    /* [a] 1: the log is there */
 static u32 waiting;                  /* [a] 1: something is to be sent */
@@ -235,9 +235,6 @@ ns_t record_summaries_at(void)
     const ns_t summary_at = atomic_load64(&summaries_at);
     const ns_t seal_at = atomic_load64(&audit_log.seal_at);
 
-    if (atomic_load32(&ready) == 0) {
-        return NS_NEVER;
-    }
     return summary_at < seal_at ? summary_at : seal_at;
 }
 
