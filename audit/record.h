@@ -29,7 +29,8 @@
     AUDIT_##name = (number),
 enum audit_event {
 #include "audit/events.def"
-    AUDIT_EVENT_COUNT
+    AUDIT_EVENT_COUNT,
+    AUDIT_NONE = 0 /* of a row of hypercalls.def: no record */
 };
 #undef EVENT
 
@@ -49,6 +50,8 @@ enum audit_field {
                                u64 of numbers + 1 (255: any other), u64 of
                                sub-operations */
     AUDIT_FIELD_REASON = 6, /* text without NUL, maybe cut */
+    AUDIT_FIELD_ARGS = 7,   /* the call's structure [core/args.def]: as taken,
+                               and in an outcome as given back */
     AUDIT_FIELD_TREE = 8,   /* SEAL: tree head over the records before */
     AUDIT_FIELD_MAC = 9,    /* SEAL: its code [audit/seal.h] */
 };

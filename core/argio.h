@@ -38,6 +38,7 @@ enum arg_kind {
     ARG_ZERO = FETCHED,
     ARG_IO = FETCHED | STORED,
     ARG_OUT = STORED,
+    ARG_TEXT = 0, /* with the structure, unchecked */
     ARG_PAD = 0
 };
 

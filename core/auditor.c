@@ -28,7 +28,7 @@ enum rc auditor_init(bool mode)
     mfn_t ignored;
     u32 chunks = 0;
 
-    for (u32 i = 1; i <= domain_count; i++) {
+    for (u32 i = domain_first; i <= domain_count; i++) {
         const u32 count = domain_table[i]->chunk_count;
 
         chunks = count > chunks ? count : chunks;
@@ -81,7 +81,7 @@ static ns_t choose(ns_t now)
 {
     ns_t soonest = now + AUDITOR_PAUSE_NS;
 
-    for (u32 i = 1; i <= domain_count; i++) {
+    for (u32 i = domain_first; i <= domain_count; i++) {
         struct domain *d = domain_table[i];
 
         if (atomic_load64(&d->state) != DOMAIN_RUNNING) {

@@ -20,6 +20,8 @@ typedef int8_t s8;
 typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
+typedef u8 bytes32_t[32]; /* as fields of argument structures */
+typedef u8 bytes80_t[80];
 
 #define U64_MAX 0xffffffffffffffffull
 #define U32_MAX 0xffffffffu

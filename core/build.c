@@ -261,20 +261,16 @@ static void write_start_info(struct domain *d)
     arch_frame_write(frame_number(d, b->start_info_pfn), 0, &s, sizeof(s));
 }
 
-static enum rc open_rings(struct domain *d)
+/* The rings of console and store, and a port for each: for domain 0 to take,
+ * like anything that a domain offers to another. */
+static void offer_rings(struct domain *d)
 {
     d->store_mfn = frame_number(d, d->build.store_pfn);
     d->console_mfn = frame_number(d, d->build.console_pfn);
-    lock_take(&d->mm);
-    enum rc rc = store_service_open(d);
-
-    if (rc == RC_OK) {
-        rc = console_service_open(d);
-    }
-    lock_drop(&d->mm);
-    d->store_port = evtchn_open_service(d, SERVICE_STORE);
-    d->console_port = evtchn_open_service(d, SERVICE_CONSOLE);
-    return rc;
+    gnttab_offer(d, GRANT_REF_CONSOLE, 0, d->console_mfn);
+    gnttab_offer(d, GRANT_REF_STORE, 0, d->store_mfn);
+    d->store_port = evtchn_offer(d, 0);
+    d->console_port = evtchn_offer(d, 0);
 }
 
 /* Pin the boot tables and make them vCPU 0's root; cut like a guest's pin. */
@@ -303,14 +299,13 @@ static enum rc step_start(struct domain *d)
 {
     const struct build *b = &d->build;
     const struct mf_domain *p = d->plan;
-    enum rc rc = pin_root(d);
+    const enum rc rc = pin_root(d);
 
     if (rc != RC_OK) {
         return rc;
     }
-    rc = open_rings(d);
-    if (rc != RC_OK) {
-        return rc;
+    if (d->id != 0) {
+        offer_rings(d);
     }
     write_start_info(d);
     if (p->hypercall_va != MF_NO_ADDRESS) {

@@ -8,7 +8,9 @@
  *
  * A row that the policy denies to the caller's rights is refused before a byte
  * of its arguments is read, but for the few calls whose sub-operation is in
- * the structure itself.
+ * the structure itself. Of a row on another domain's life, that domain is asked
+ * after: it is in the arguments. The use of a right that is to be recorded is
+ * recorded here, around the handler, which cannot forget it.
  *
  * Batches are cut when the vCPU's budget is used up. The state is in the
  * rewritten arguments, which are checked afresh; the elements done of a batch
@@ -22,12 +24,13 @@
 #include "core/atomic.h"
 #include "core/auditor.h"
 #include "core/domain.h"
+#include "core/mem.h"
 #include "core/nospec.h"
 #include "core/pgtable.h"
 #include "core/record.h"
 #include "policy/policy.h"
 
-#define NR_COUNT 34u
+#define NR_COUNT 56u
 #define SUB_COUNT 16u
 #define COUNT_MAX 0x7fffffffull
 #define COUNT_IS_CUT 0x80000000ull
@@ -39,11 +42,14 @@ enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
 
 /* What dispatch needs to know of a row. */
 #define HC_ANY(n, s, w, name, shape, r, o, g, d)                               \
-    [HCROW_##name] = { shape, RIGHT_##r, POLICY_##o },
+    [HCROW_##name] = { shape, RIGHT_##r, POLICY_##o, 0 },
+#define HC_P(n, s, w, name, p, a, r, o, e, g, d)                               \
+    [HCROW_##name] = { 'S', RIGHT_##r, POLICY_##o, AUDIT_##e },
 static const struct {
     u8 shape;  /* 'R', 'S', 'B'; 'r', 's': long */
     u8 right;  /* enum right */
     u8 object; /* enum policy_object */
+    u8 event;  /* enum audit_event, 0: none */
 } info[HCROW_COUNT] = {
 #include "core/hypercalls.def"
 };
@@ -78,24 +84,61 @@ static enum rc admit(struct hc_call *c, u32 row, u64 sub)
     c->v->recent_sub = c->v->recent_sub << 8 | (sub & 0xff);
     const u64 rights = atomic_load64(&c->v->domain->rights);
     const enum policy_verdict verdict =
-        row == HCROW_NONE ? POLICY_DENY_NO_SUCH_CALL
-                          : policy_decide(rights, (enum right)info[row].right,
-                                          (enum policy_object)info[row].object);
+        row == HCROW_NONE
+            ? POLICY_DENY_NO_SUCH_CALL
+            : policy_decide(rights, (enum right)info[row].right,
+                            (enum policy_object)info[row].object, U64_MAX);
 
     return verdict == POLICY_ALLOW ? RC_OK
                                    : record_refusal(c->v, c->nr, sub, verdict);
 }
 
-/* The call with the structure at place, fetched before and stored after. */
-#define CALL_WITH(name, a, place)                                              \
+/* An act may begin: the domain that the arguments name permits it, and it is
+ * recorded. The refusal is recorded, too. */
+static enum rc act_begin(const struct hc_call *c, u32 row,
+                         struct record_act *act)
+{
+    const struct domain *d = c->v->domain;
+    const enum right right = (enum right)info[row].right;
+    u16 id = 0;
+
+    act->v = c->v;
+    act->event = (enum audit_event)info[row].event;
+    act->right = right;
+    if (info[row].object == POLICY_DOMAIN) {
+        memcpy(&id, act->args, sizeof(id));
+        act->target = domain_by_id(id);
+        if (act->target == NULL) {
+            return RC_ESRCH;
+        }
+        const enum policy_verdict verdict =
+            policy_decide(atomic_load64(&d->rights), right,
+                          act->target == d ? POLICY_SELF : POLICY_DOMAIN,
+                          act->target->permits);
+
+        if (verdict != POLICY_ALLOW) {
+            return record_refusal(c->v, c->nr, c->arg[0], verdict);
+        }
+    }
+    return record_act_begin(act);
+}
+
+/* The call with the structure at place, fetched before and stored after; maybe
+ * as an act. */
+#define CALL(name, a, place, is_act)                                           \
     {                                                                          \
         struct arg_##a arg;                                                    \
+        struct record_act act = { .args = &arg, .bytes = sizeof(arg) };        \
         const gva_t from = place;                                              \
-        const enum rc rc = fetch_##a(&arg, from);                              \
+        enum rc rc = fetch_##a(&arg, from);                                    \
         if (rc != RC_OK || store_##a(from, &arg, RC_OK) != RC_OK) {            \
             return rc != RC_OK ? rc : RC_EFAULT;                               \
         }                                                                      \
-        const s64 result = hc_##name(c, &arg);                                 \
+        rc = (is_act) ? act_begin(c, row, &act) : RC_OK;                       \
+        const s64 result = rc == RC_OK ? hc_##name(c, &arg) : rc;              \
+        if ((is_act) && rc == RC_OK) {                                         \
+            record_act_end(&act, result);                                      \
+        }                                                                      \
         return result < 0 ? result : store_##a(from, &arg, result);            \
     }
 
@@ -109,7 +152,10 @@ static s64 call_one(struct hc_call *c, u32 row)
         return hc_##name(c);
 #define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
     case HCROW_##name:                                                         \
-        CALL_WITH(name, a, gva(c->arg[p]))
+        CALL(name, a, gva(c->arg[p]), false)
+#define HC_P(n, s, w, name, p, a, r, o, e, g, d)                               \
+    case HCROW_##name:                                                         \
+        CALL(name, a, gva(c->arg[p]), true)
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;
@@ -259,7 +305,7 @@ static s64 grant_element(struct hc_call *c, u32 row, u64 at)
     switch (row) {
 #define HC_G(n, s, w, name, a, r, o, g, d)                                     \
     case HCROW_##name:                                                         \
-        CALL_WITH(name, a, gva(at))
+        CALL(name, a, gva(at), false)
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;

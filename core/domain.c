@@ -17,7 +17,9 @@
 #define PRIVATE_FRAMES_A_VCPU 4u
 
 struct domain *domain_table[DOMID_MAX + 1];
+u32 domain_first = 1;
 u32 domain_count;
+struct domain *domain_service[MF_ROLE_COUNT];
 
 struct domain *domain_by_id(u64 id)
 {
@@ -28,6 +30,15 @@ struct domain *domain_by_id(u64 id)
 bool domain_is_self(const struct domain *d, u64 id)
 {
     return id == DOMID_SELF || id == d->id;
+}
+
+void domain_tell(u32 virq)
+{
+    for (u32 role = MF_ROLE_DOMAIN0; role < MF_ROLE_COUNT; role++) {
+        if (domain_service[role] != NULL) {
+            evtchn_raise_virq(&domain_service[role]->vcpu[0], virq);
+        }
+    }
 }
 
 struct vcpu *vcpu_of(struct domain *d, u64 id)
@@ -94,6 +105,8 @@ static void copy_plan(struct domain *d, const struct mf_domain *plan)
     d->frames_max = plan->frames_max;
     d->pfn_limit = plan->frames_max;
     d->console_rate = plan->console_rate;
+    d->role = plan->role;
+    d->permits = plan->permits;
 }
 
 static void create_vcpus(struct domain *d, const struct mf_domain *plan)
@@ -137,9 +150,13 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan)
     }
     create_vcpus(d, plan);
     domain_table[id] = d;
-    if (id > domain_count) {
-        domain_count = id;
+    if (d->role != MF_ROLE_TENANT) {
+        domain_service[d->role] = d;
     }
+    if (id == 0) {
+        domain_first = 0;
+    }
+    domain_count = id;
     record_life(d, AUDIT_DOMAIN_CREATED, plan->frames);
     return RC_OK;
 }

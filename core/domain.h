@@ -10,8 +10,12 @@
  * vCPUs leave their CPUs, then its frames are given back in bounded steps.
  * FROZEN: what we keep of it was found wrong (auditor.h); nothing of it runs or
  * is touched again. SCRUBBING: its frames are zeroed. ENDED: nothing is left
- * but the record; the number is never reused for another tenant. incarnation
- * counts the launches.
+ * but the record; the number is never reused for another tenant. STARTING: an
+ * ENDED one that is to be built again, by command. incarnation counts the
+ * launches. A RUNNING one may be paused: its vCPUs stay off all CPUs.
+ *
+ * Domain0 and the router are domains like others; that they are there for
+ * others shows in their rights and in domain_service only.
  *
  * Memory of a domain: whole chunks, reserved when it is first built and kept
  * until it has ended. Pool frames, for what the hypervisor keeps of it, are
@@ -21,7 +25,6 @@
 #define CORE_DOMAIN_H
 
 #include "core/build.h"
-#include "core/conring.h"
 #include "core/evtchn.h"
 #include "core/frame.h"
 #include "core/gnttab.h"
@@ -30,9 +33,9 @@
 #include "core/nospec.h"
 #include "core/pgwork.h"
 #include "core/rc.h"
-#include "core/store.h"
 #include "core/vcpu.h"
 #include "core/xen.h"
+#include "policy/manifest.h"
 
 enum domain_state {
     DOMAIN_NONE,
@@ -41,12 +44,15 @@ enum domain_state {
     DOMAIN_ENDING,
     DOMAIN_SCRUBBING,
     DOMAIN_ENDED,
-    DOMAIN_FROZEN
+    DOMAIN_FROZEN,
+    DOMAIN_STARTING,
+    DOMAIN_PAUSED /* shown by hc_domain_info only: RUNNING, and paused */
 };
 
 /* How a domain ended: shutdown reasons 0..5 of the ABI, and ours. */
-#define ENDED_KILLED 16u /* the hypervisor stopped it (domain_crash) */
-#define ENDED_FROZEN 17u /* to be looked at: RUNNING -> FROZEN */
+#define ENDED_KILLED 16u    /* the hypervisor stopped it (domain_crash) */
+#define ENDED_FROZEN 17u    /* to be looked at: RUNNING -> FROZEN */
+#define ENDED_DESTROYED 18u /* by command: it does not start again */
 
 #define DOMAIN_NAME_BYTES 32u
 
@@ -55,10 +61,14 @@ struct domain {
     u64 state;                    /* [a] enum domain_state */
     u64 incarnation;              /* [I] while it lives */
     char name[DOMAIN_NAME_BYTES]; /* [I] */
+    u32 role;                     /* [I] enum mf_role */
     u64 rights;                   /* [a] can only shrink */
+    u64 rights_used;              /* [a] of those recorded at first use */
+    u64 permits;                  /* [I] what others may do to it */
     u32 audit;                    /* [I] enum mf_audit */
     u32 end_reason;               /* [a] set once on leaving RUNNING */
     u32 end_claimed;              /* [a] 1: somebody is ending it */
+    u32 paused;                   /* [a] */
 
     struct vcpu *vcpu; /* [I] array */
     u32 vcpu_count;    /* [I] */
@@ -97,9 +107,10 @@ struct domain {
     mfn_t console_mfn; /* [I] rings in guest memory, written by launch */
     mfn_t store_mfn;
     port_t console_port, store_port; /* [I] guest's ends */
-    u32 console_rate;                /* [I] bytes per second */
-    struct conring con;     /* own lock: the hypervisor's ends of the rings */
-    struct storering store; /* own lock */
+    u32 console_rate;                /* [I] bytes per second, 0 the default */
+    struct lock console; /* rank ring: held while emergency output goes out, so
+                            that two vCPUs do not mix theirs */
+    ns_t console_paid;   /* under console: until when its bytes are paid for */
 
     u64 refused; /* [a] refusals counted */
 
@@ -110,7 +121,10 @@ struct domain {
 };
 
 extern struct domain *domain_table[DOMID_MAX + 1]; /* [I] by number */
-extern u32 domain_count; /* [I] numbers 1..domain_count are in use */
+extern u32 domain_first; /* [I] 0 where there is a Domain0, else 1 */
+extern u32
+    domain_count; /* [I] the highest number; all from the first are used */
+extern struct domain *domain_service[MF_ROLE_COUNT]; /* [I] by role, or NULL */
 
 /*@ predicate frame_owns{L}(struct domain *d, integer m) =
     d->first_chunk * CHUNK_FRAMES <= m <
@@ -160,6 +174,9 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan) MUST_CHECK;
  * the rest. RC_ENOMEM: its memory is too small for its images. */
 enum rc domain_begin(struct domain *d) MUST_CHECK;
 
+/* Raise the host's virtual interrupt in the services that have bound it. */
+void domain_tell(u32 virq);
+
 /* Show pfn for the own frame m in the guest's M2P view. Lock: mm. */
 void domain_set_m2p(struct domain *d, mfn_t m, u64 pfn_number);
 
@@ -169,6 +186,12 @@ void domain_set_m2p(struct domain *d, mfn_t m, u64 pfn_number);
 bool domain_work(void);
 /* Is there such work? For the way back to a guest: one load. */
 bool domain_work_wanted(void);
+
+/* Keep the domain's vCPUs off all CPUs, from the next pick of each on, or let
+ * them on again. Any lock but sched. */
+void domain_pause(struct domain *d, bool paused);
+/* Build an ENDED domain again. RC_EBUSY: it is not ENDED. */
+enum rc domain_restart(struct domain *d) MUST_CHECK;
 
 /* End the domain with the reason (a shutdown reason or one of ours). Only
  * the first reason counts. Its vCPUs leave their CPUs at the next chance; the

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of domains: start, end, restart, and the end of the host when none
- * is left. States in domain.h.
+ * The life of domains: start, pause, end, restart, and the end of the host when
+ * no tenant is left; Domain0 and the router do not keep it up. States in
+ * domain.h.
  *
  * domain_end only marks; the rest is work, done in bounded slices by whichever
  * CPU has time (domain_work), one CPU at a time. The order of an ending:
@@ -27,7 +28,7 @@
 static u32 wanted;  /* [a] there is work */
 static u32 working; /* [a] a CPU is at it */
 static u32 turn;    /* the worker's: domain of the last slice */
-static u32 crashes; /* [a] tenants that did not end by themselves */
+static u32 crashes; /* [a] tenants that ended in no good way */
 
 bool domain_work_wanted(void)
 {
@@ -36,7 +37,8 @@ bool domain_work_wanted(void)
 
 static bool ended_well(u32 reason)
 {
-    return reason == SHUTDOWN_POWEROFF || reason == SHUTDOWN_REBOOT;
+    return reason == SHUTDOWN_POWEROFF || reason == SHUTDOWN_REBOOT ||
+           reason == ENDED_DESTROYED;
 }
 
 static const char *reason_text(u32 reason)
@@ -45,7 +47,13 @@ static const char *reason_text(u32 reason)
            : reason == SHUTDOWN_REBOOT ? "reboot"
            : reason == SHUTDOWN_CRASH  ? "crash (its kernel panicked)"
            : reason == ENDED_FROZEN    ? "frozen"
+           : reason == ENDED_DESTROYED ? "destroyed"
                                        : "stopped by the hypervisor";
+}
+
+static const char *kind_text(const struct domain *d)
+{
+    return d->role == MF_ROLE_TENANT ? "tenant" : "service";
 }
 
 void domain_end(struct domain *d, u32 reason)
@@ -58,14 +66,15 @@ void domain_end(struct domain *d, u32 reason)
     d->end_reason = reason;
     atomic_store64(&d->state,
                    reason == ENDED_FROZEN ? DOMAIN_FROZEN : DOMAIN_ENDING);
-    arch_log("tenant %s ended: %s\n", d->name, reason_text(reason));
-    if (!ended_well(reason)) {
+    arch_log("%s %s ended: %s\n", kind_text(d), d->name, reason_text(reason));
+    if (!ended_well(reason) && d->role == MF_ROLE_TENANT) {
         atomic_add32(&crashes, 1);
     }
     for (u32 i = 0; i < d->vcpu_count; i++) {
         sched_offline(&d->vcpu[i]);
     }
     atomic_store32(&wanted, 1);
+    domain_tell(VIRQ_DOM_EXC);
 }
 
 void domain_crash(struct domain *d, const char *why)
@@ -73,7 +82,7 @@ void domain_crash(struct domain *d, const char *why)
     if (atomic_load64(&d->state) != DOMAIN_RUNNING) {
         return;
     }
-    arch_log("tenant %s: %s\n", d->name, why);
+    arch_log("%s %s: %s\n", kind_text(d), d->name, why);
     record_crash(d, arch_guest_rip(), why);
     domain_end(d, ENDED_KILLED);
 }
@@ -130,8 +139,29 @@ static enum rc begin(struct domain *d)
     arch_interrupts();
     gnttab_init(d);
     d->rights = d->plan->rights;
+    d->rights_used = 0;
     d->incarnation++;
     return build_begin(d);
+}
+
+void domain_pause(struct domain *d, bool paused)
+{
+    atomic_store32(&d->paused, paused ? 1 : 0);
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        sched_hold(&d->vcpu[i], 0);
+    }
+}
+
+enum rc domain_restart(struct domain *d)
+{
+    u64 state = DOMAIN_ENDED;
+
+    if (!atomic_cas64(&d->state, &state, DOMAIN_STARTING)) {
+        return RC_EBUSY;
+    }
+    atomic_store32(&wanted, 1);
+    arch_resched();
+    return RC_OK;
 }
 
 static void start(struct domain *d)
@@ -139,14 +169,16 @@ static void start(struct domain *d)
     record_life(
         d, d->incarnation > 1 ? AUDIT_DOMAIN_RESTARTED : AUDIT_DOMAIN_STARTED,
         d->incarnation);
-    arch_log("tenant %s %s: %lu MiB, %u vCPU%s\n", d->name,
+    arch_log("%s %s %s: %lu MiB, %u vCPU%s\n", kind_text(d), d->name,
              d->incarnation > 1 ? "restarted" : "started", d->plan->frames >> 8,
              d->vcpu_count, d->vcpu_count == 1 ? "" : "s");
     arch_domain_times(d);
+    domain_pause(d, false);
     atomic_store32(&d->end_claimed, 0);
     atomic_store64(&d->state, DOMAIN_RUNNING);
     atomic_store32(&d->vcpu[0].state, VCPU_UP);
     sched_online(&d->vcpu[0]);
+    domain_tell(VIRQ_DOM_EXC);
 }
 
 enum rc domain_begin(struct domain *d)
@@ -166,7 +198,15 @@ static u32 action_of(const struct domain *d)
 
     return d->end_reason == SHUTDOWN_POWEROFF ? p->on_poweroff
            : d->end_reason == SHUTDOWN_REBOOT ? p->on_reboot
+           : d->end_reason == ENDED_DESTROYED ? (u32)MF_DESTROY
                                               : p->on_crash;
+}
+
+static bool over(struct domain *d)
+{
+    atomic_store64(&d->state, DOMAIN_ENDED);
+    domain_tell(VIRQ_DOM_EXC);
+    return true;
 }
 
 /* One slice of an ending. True: more to do now. */
@@ -184,10 +224,6 @@ static bool step_ending(struct domain *d)
     if (!evtchn_close_some(d, CLOSE_BUDGET)) {
         return true;
     }
-    lock_take(&d->mm);
-    console_service_close(d);
-    store_service_close(d);
-    lock_drop(&d->mm);
     arch_tlb_flush(atomic_load64(&d->cpus));
     atomic_store64(&d->cpus, 0);
     const u32 action = action_of(d);
@@ -196,8 +232,7 @@ static bool step_ending(struct domain *d)
         return true;
     }
     if (action == MF_PRESERVE) {
-        atomic_store64(&d->state, DOMAIN_ENDED);
-        return true;
+        return over(d);
     }
     record_life(d, AUDIT_DOMAIN_DESTROYED, d->end_reason);
     d->build.phase = BUILD_FRAMES;
@@ -216,8 +251,7 @@ static bool step_scrubbing(struct domain *d)
         }
         return true;
     }
-    atomic_store64(&d->state, DOMAIN_ENDED);
-    return true;
+    return over(d);
 }
 
 static bool step_building(struct domain *d)
@@ -235,6 +269,11 @@ static bool step_building(struct domain *d)
 static bool step(struct domain *d)
 {
     switch (atomic_load64(&d->state)) {
+    case DOMAIN_STARTING:
+        if (domain_begin(d) != RC_OK) {
+            arch_panic("start: a tenant does not fit where it was");
+        }
+        return true;
     case DOMAIN_BUILDING:
         return step_building(d);
     case DOMAIN_ENDING:
@@ -265,16 +304,17 @@ static bool step_next(void)
     bool alive = false;
     bool pending = false;
 
-    for (u32 i = 0; i < domain_count && !more; i++) {
-        turn = turn % domain_count + 1;
+    for (u32 i = domain_first; i <= domain_count && !more; i++) {
+        turn = turn < domain_count ? turn + 1 : domain_first;
         more = step(domain_table[turn]);
     }
-    for (u32 i = 1; i <= domain_count; i++) {
-        const u64 state = atomic_load64(&domain_table[i]->state);
-        const bool over = state == DOMAIN_ENDED || state == DOMAIN_FROZEN;
+    for (u32 i = domain_first; i <= domain_count; i++) {
+        const struct domain *d = domain_table[i];
+        const u64 state = atomic_load64(&d->state);
+        const bool gone = state == DOMAIN_ENDED || state == DOMAIN_FROZEN;
 
-        alive = alive || !over;
-        pending = pending || (!over && state != DOMAIN_RUNNING);
+        alive = alive || (!gone && d->role == MF_ROLE_TENANT);
+        pending = pending || (!gone && state != DOMAIN_RUNNING);
     }
     if (!alive && domain_count != 0) {
         host_end();

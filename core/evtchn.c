@@ -20,6 +20,7 @@
 #include "core/lock.h"
 #include "core/nospec.h"
 #include "core/vcpu.h"
+#include "policy/policy.h"
 
 /* Give a FREE port its use. Lock: evt of d. */
 static void port_open(struct domain *d, port_t port, enum evtchn_state state,
@@ -74,12 +75,12 @@ void evtchn_init(struct domain *d)
     }
 }
 
-port_t evtchn_open_service(struct domain *d, enum evtchn_service service)
+port_t evtchn_offer(struct domain *d, domid_t peer)
 {
     lock_take(&d->evt);
-    const port_t port = port_take(d, EVTCHN_SERVICE, 0);
+    const port_t port = port_take(d, EVTCHN_UNBOUND, 0);
     if (port != 0) {
-        d->port[port].virq = (u8)service;
+        d->port[port].peer = peer;
     }
     lock_drop(&d->evt);
     return port;
@@ -130,7 +131,6 @@ static enum rc close_locked(struct domain *d, struct domain *peer, port_t port)
     }
     case EVTCHN_UNBOUND:
     case EVTCHN_IPI:
-    case EVTCHN_SERVICE:
         break;
     }
     port_open(d, port, EVTCHN_FREE, 0);
@@ -184,12 +184,7 @@ s64 hc_evtchn_alloc_unbound(struct hc_call *c, struct arg_evtchn_unbound *a)
     }
     const domid_t peer =
         a->remote_dom == DOMID_SELF ? d->id : (domid_t)a->remote_dom;
-    lock_take(&d->evt);
-    const port_t port = port_take(d, EVTCHN_UNBOUND, 0);
-    if (port != 0) {
-        d->port[port].peer = peer;
-    }
-    lock_drop(&d->evt);
+    const port_t port = evtchn_offer(d, peer);
     a->port = port;
     return port != 0 ? RC_OK : RC_ENOSPC;
 }
@@ -258,14 +253,25 @@ static enum rc virq_locked(struct vcpu *v, u32 virq, port_t *port)
     return RC_OK;
 }
 
+/* A vCPU's own are everybody's. What reports on the host is for who may ask
+ * about it; nobody else's business. */
+static bool virq_allowed(const struct domain *d, u32 virq)
+{
+    const u64 needs = virq == VIRQ_CONSOLE   ? RIGHT_MASK(CONSOLES)
+                      : virq == VIRQ_DOM_EXC ? RIGHT_MASK(OBSERVE)
+                      : virq == VIRQ_RULES   ? RIGHT_MASK(RULES_READ)
+                                             : 0;
+    return virq == VIRQ_TIMER || virq == VIRQ_DEBUG ||
+           (atomic_load64(&d->rights) & needs) != 0;
+}
+
 s64 hc_evtchn_bind_virq(struct hc_call *c, struct arg_evtchn_virq *a)
 {
     struct domain *d = c->v->domain;
     if (a->virq >= VIRQ_COUNT) {
         return RC_EINVAL;
     }
-    /* All others report on the host, which is not a tenant's business. */
-    if (a->virq != VIRQ_TIMER && a->virq != VIRQ_DEBUG) {
+    if (!virq_allowed(d, a->virq)) {
         return RC_EPERM;
     }
     struct vcpu *v = vcpu_of(d, a->vcpu);
@@ -298,8 +304,7 @@ s64 hc_evtchn_bind_ipi(struct hc_call *c, struct arg_evtchn_ipi *a)
  * are. */
 static bool may_move(const struct evtchn *e)
 {
-    return e->state == EVTCHN_UNBOUND || e->state == EVTCHN_INTERDOMAIN ||
-           e->state == EVTCHN_SERVICE;
+    return e->state == EVTCHN_UNBOUND || e->state == EVTCHN_INTERDOMAIN;
 }
 
 s64 hc_evtchn_bind_vcpu(struct hc_call *c, struct arg_evtchn_vcpu *a)

@@ -2,9 +2,8 @@
 /*
  * Event channels: ports of a domain, two-level ABI.
  *
- *   FREE -- alloc_unbound --> UNBOUND -- peer binds --> INTERDOMAIN
+ *   FREE -- alloc_unbound, launch --> UNBOUND -- peer binds --> INTERDOMAIN
  *   FREE -- bind_virq --> VIRQ     FREE -- bind_ipi --> IPI
- *   FREE -- launch --> SERVICE (the hypervisor's console and store ends)
  *   any -- close --> FREE (the peer of an INTERDOMAIN port becomes UNBOUND)
  *
  * All ports exist from the domain's creation, so a port is never dangling.
@@ -39,15 +38,12 @@ enum evtchn_state {
     EVTCHN_UNBOUND,
     EVTCHN_INTERDOMAIN,
     EVTCHN_VIRQ,
-    EVTCHN_IPI,
-    EVTCHN_SERVICE
+    EVTCHN_IPI
 };
-
-enum evtchn_service { SERVICE_CONSOLE = 1, SERVICE_STORE = 2 };
 
 struct evtchn {
     u8 state; /* enum evtchn_state */
-    u8 virq;  /* VIRQ number, or enum evtchn_service */
+    u8 virq;  /* VIRQ number */
     u16 peer; /* UNBOUND: who may bind; INTERDOMAIN: the other domain */
     port_t peer_port;
     vcpuid_t vcpu; /* [a] who is notified */
@@ -56,9 +52,8 @@ struct evtchn {
 /* Make all ports of d FREE and forget what is pending, at creation and at a
  * restart. d->port and d->shared are there. */
 void evtchn_init(struct domain *d);
-/* First free port bound to a service of the hypervisor, 0 when none. Takes
- * evt of d. */
-port_t evtchn_open_service(struct domain *d, enum evtchn_service service);
+/* First free port, offered to peer; 0 when none. Takes evt of d. */
+port_t evtchn_offer(struct domain *d, domid_t peer);
 /* Close up to budget ports of a domain that ends and whose vCPUs are off. True:
  * none is left. Takes evt of d and of peers. */
 bool evtchn_close_some(struct domain *d, u32 budget);
@@ -66,10 +61,6 @@ bool evtchn_close_some(struct domain *d, u32 budget);
 /* Mark the port pending and make its vCPU notice. Any context; takes no lock
  * but the scheduler's. */
 void evtchn_notify(struct domain *d, port_t port);
-/* The same for the guest's end of a service, if it is still bound to it.
- * Takes evt of d. */
-void evtchn_notify_service(struct domain *d, port_t port,
-                           enum evtchn_service service);
 /* Raise a per-vCPU virtual interrupt, if it is bound. Locks as notify. */
 void evtchn_raise_virq(struct vcpu *v, u32 virq);
 

@@ -14,12 +14,10 @@
  */
 #include "core/abi.h"
 #include "core/atomic.h"
-#include "core/conring.h"
 #include "core/domain.h"
 #include "core/evtchn.h"
 #include "core/nospec.h"
 #include "core/sched.h"
-#include "core/store.h"
 #include "core/vcpu.h"
 
 #define WORD_BITS 64u
@@ -103,17 +101,6 @@ void evtchn_notify(struct domain *d, port_t port)
     wake_pollers(d, port);
 }
 
-void evtchn_notify_service(struct domain *d, port_t port,
-                           enum evtchn_service service)
-{
-    lock_take(&d->evt);
-    const struct evtchn *e = evtchn_at(d, port);
-    if (e != NULL && e->state == EVTCHN_SERVICE && e->virq == (u8)service) {
-        evtchn_notify(d, port);
-    }
-    lock_drop(&d->evt);
-}
-
 void evtchn_raise_virq(struct vcpu *v, u32 virq)
 {
     if (virq >= VIRQ_COUNT) {
@@ -139,11 +126,9 @@ bool evtchn_collect(struct vcpu *v)
            atomic_load8(&info->upcall_mask) == 0;
 }
 
-/* Lock: evt of d. True when the hypervisor's own end is to be told, which is
- * done without the lock; *service says which. */
-static enum rc send_locked(struct domain *d, u64 port, u8 *service)
+/* Lock: evt of d. */
+static enum rc send_locked(struct domain *d, u64 port)
 {
-    *service = 0;
     const struct evtchn *e = evtchn_at(d, port);
     if (e == NULL) {
         return RC_EINVAL;
@@ -161,9 +146,6 @@ static enum rc send_locked(struct domain *d, u64 port, u8 *service)
         return RC_OK;
     case EVTCHN_UNBOUND:
         return RC_OK; /* nobody listens yet: dropped */
-    case EVTCHN_SERVICE:
-        *service = e->virq;
-        return RC_OK;
     case EVTCHN_FREE:
     case EVTCHN_VIRQ:
         break;
@@ -174,15 +156,9 @@ static enum rc send_locked(struct domain *d, u64 port, u8 *service)
 s64 hc_evtchn_send(struct hc_call *c, struct arg_evtchn_port *a)
 {
     struct domain *d = c->v->domain;
-    u8 service = 0;
     lock_take(&d->evt);
-    const enum rc rc = send_locked(d, a->port, &service);
+    const enum rc rc = send_locked(d, a->port);
     lock_drop(&d->evt);
-    if (service == SERVICE_CONSOLE) {
-        console_service_notify(d);
-    } else if (service == SERVICE_STORE) {
-        store_service_notify(d);
-    }
     return rc;
 }
 

@@ -203,6 +203,12 @@ void gnttab_init(struct domain *d)
     d->map_free = d->map_count > 0 ? 0 : MAPTRACK_END;
 }
 
+void gnttab_offer(struct domain *d, u32 ref, domid_t user, mfn_t frame)
+{
+    atomic_store64(&d->grants.shared[0][ref],
+                   frame.v << 32 | (u64)user << 16 | ENTRY_PERMIT);
+}
+
 /* ---- handlers ---------------------------------------------------------- */
 
 s64 hc_grant_setup(struct hc_call *c, struct arg_gnttab_setup *a)

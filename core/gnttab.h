@@ -41,6 +41,8 @@ struct domain;
 
 #define GRANT_FRAMES_MAX 64u
 #define GRANTS_PER_FRAME 512u
+#define GRANT_REF_CONSOLE 0u /* [XEN grant_table.h] entries for domain 0 */
+#define GRANT_REF_STORE 1u
 
 /* [XEN grant_table.h] */
 enum grant_status {
@@ -97,6 +99,10 @@ struct maptrack {
 /* Empty both sides, at creation and at a restart: grants.shared, active, map
  * and their sizes are there; nobody uses a grant of d. */
 void gnttab_init(struct domain *d);
+
+/* Write an entry of the shared table as the domain itself could: user may map
+ * frame and write it. At launch. */
+void gnttab_offer(struct domain *d, u32 ref, domid_t user, mfn_t frame);
 
 /* Somebody maps or copies a frame of d now: its memory must stay. Takes mm of
  * d. */

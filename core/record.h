@@ -6,7 +6,7 @@
 #ifndef CORE_RECORD_H
 #define CORE_RECORD_H
 
-#include "audit/record.h"
+#include "audit/log.h"
 #include "core/domain.h"
 #include "policy/policy.h"
 
@@ -26,6 +26,23 @@ void record_life(const struct domain *d, enum audit_event what, u64 detail);
 /* The same of an end that the hypervisor makes: why (as much as fits), the
  * address of the guest's instruction, the vCPU and its last calls. */
 void record_crash(const struct domain *d, u64 rip, const char *why);
+
+/* A privileged act: who does what, to whom. All zero but what is known. */
+struct record_act {
+    enum audit_event event; /* AUDIT_NONE: it leaves no record */
+    enum right right;
+    struct vcpu *v;
+    const struct domain *target; /* NULL: the host */
+    const void *args;            /* what the caller gave; then what it gets */
+    u32 bytes;
+    struct audit_ticket ticket;
+};
+
+/* The act is about to happen: its intent, or its one record. RC_EAGAIN: there
+ * is no room for it, and the act must not happen. Takes the log's lock. */
+enum rc record_act_begin(struct record_act *act) MUST_CHECK;
+/* It has happened, or failed. */
+void record_act_end(struct record_act *act, s64 result);
 
 /* The frame auditor's find, before d is frozen: see recount.h. */
 void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,

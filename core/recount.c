@@ -180,12 +180,6 @@ static bool step_holders(struct recount *r)
             hold(r, areas[k], 1, 1);
         }
     }
-    if (atomic_load32(&d->con.state) != CONRING_CLOSED) {
-        hold(r, d->con.frame, 1, 1);
-    }
-    if (atomic_load32(&d->store.state) != CONRING_CLOSED) {
-        hold(r, d->store.frame, 1, 1);
-    }
     return true;
 }
 
@@ -338,7 +332,7 @@ static bool port_ok(const struct domain *d, port_t p)
     const struct evtchn *e = &d->port[p];
     const u32 vcpu = atomic_load32(&e->vcpu);
 
-    if (vcpu >= d->vcpu_count || e->state > EVTCHN_SERVICE) {
+    if (vcpu >= d->vcpu_count || e->state > EVTCHN_IPI) {
         return false;
     }
     if (e->state == EVTCHN_VIRQ) {

@@ -102,7 +102,9 @@ static ns_t rests_until(struct vcpu *v, ns_t now)
     const bool over_cap = s->cap_percent != 0 && s->period_used >= cap_ns(v);
     const ns_t end = over_cap ? s->period_at + SCHED_PERIOD_NS : 0;
 
-    return end > s->held_until ? end : s->held_until;
+    return atomic_load32(&v->domain->paused) != 0 ? SCHED_PAUSED_NS
+           : end > s->held_until                  ? end
+                                                  : s->held_until;
 }
 
 static void publish_first(struct sched_cpu *c)

@@ -66,6 +66,7 @@ enum sched_state {
 #define SCHED_PULL_NS 10000000ull       /* behind enough to be pulled over */
 #define SCHED_BALANCE_NS 50000000ull    /* between two looks at other CPUs */
 #define SCHED_WEIGHT_UNIT 256u
+#define SCHED_PAUSED_NS (1ull << 62) /* no clock comes there */
 
 struct sched_unit {
     u32 state;              /* [s] enum sched_state */
@@ -103,7 +104,7 @@ void sched_online(struct vcpu *v);
 /* Any -> OFFLINE; a RUNNING one when its CPU next picks. Stops its timer. */
 void sched_offline(struct vcpu *v);
 /* Keep v off all CPUs until then, beginning when its CPU next picks; a later
- * call moves the end. */
+ * call moves the end. Or: look again whether its domain is paused. */
 void sched_hold(struct vcpu *v, ns_t until);
 /* It is OFFLINE, and on no CPU. */
 bool sched_is_off(struct vcpu *v);

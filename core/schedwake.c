@@ -113,11 +113,16 @@ void sched_hold(struct vcpu *v, ns_t until) RF_UNCHECKED_LOCKS
 {
     struct sched_cpu *c = sched_lock_unit(v);
     const u32 cpu = v->sched.cpu;
+    const bool parked = v->sched.parked;
     const bool running = v->sched.state == SCHED_RUNNING;
 
     v->sched.held_until = until;
+    if (parked) { /* until another time now */
+        sched_remove(c, v);
+        sched_insert(c, v, arch_now());
+    }
     lock_drop(&c->lock);
-    if (running) {
+    if (running || parked) {
         arch_kick(cpu);
     }
 }

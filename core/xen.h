@@ -116,6 +116,9 @@ struct store_ring {
 
 #define VIRQ_TIMER 0u
 #define VIRQ_DEBUG 1u
+#define VIRQ_CONSOLE 2u /* bytes were typed, or the line takes some again */
+#define VIRQ_DOM_EXC 3u /* a domain has changed its state */
+#define VIRQ_RULES 16u  /* VIRQ_ARCH_0: new firewall rules are in force */
 #define VIRQ_COUNT 24u
 
 #endif

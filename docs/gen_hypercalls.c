@@ -20,15 +20,18 @@ struct row {
     const char *object;
     const char *guest;
     const char *doc;
+    const char *event; /* its record, or NULL: no privilege */
 };
 
 static const struct row rows[] = {
 #define HC_R(nr, sub, where, name, right, object, guest, doc)                  \
-    { nr, sub, #where, #name, "", #right, #object, guest, doc },
+    { nr, sub, #where, #name, "", #right, #object, guest, doc, NULL },
 #define HC_S(nr, sub, where, name, ptr, arg, right, object, guest, doc)        \
-    { nr, sub, #where, #name, #arg, #right, #object, guest, doc },
+    { nr, sub, #where, #name, #arg, #right, #object, guest, doc, NULL },
+#define HC_P(nr, sub, where, name, ptr, arg, right, object, event, guest, doc) \
+    { nr, sub, #where, #name, #arg, #right, #object, guest, doc, #event },
 #define HC_B(nr, sub, where, name, arg, right, object, guest, doc)             \
-    { nr, sub, #where, #name, #arg, #right, #object, guest, doc },
+    { nr, sub, #where, #name, #arg, #right, #object, guest, doc, NULL },
 #include "core/hypercalls.def"
 };
 
@@ -55,9 +58,9 @@ struct field {
 
 static void print_range(const struct field *field)
 {
-    const bool is_free = strcmp(field->kind, "OUT") == 0 ||
-                         strcmp(field->kind, "PAD") == 0 ||
-                         strcmp(field->kind, "ZERO") == 0;
+    const bool is_free =
+        strcmp(field->kind, "OUT") == 0 || strcmp(field->kind, "PAD") == 0 ||
+        strcmp(field->kind, "ZERO") == 0 || strcmp(field->kind, "TEXT") == 0;
 
     if (is_free) {
         printf(" |\n");
@@ -81,16 +84,27 @@ static void print_struct(unsigned bytes, const struct field *fields,
 
 ARG_STRUCTS(ARG_PRINT)
 
-/* Rows of the right that no tenant holds are listed apart. */
-static unsigned print_rows(bool is_tenant)
+enum reach { TENANTS, CONNECTED, SERVICES };
+
+static enum reach reach_of(const struct row *r)
 {
+    return r->event != NULL                   ? SERVICES
+           : strcmp(r->right, "CONNECT") == 0 ? CONNECTED
+                                              : TENANTS;
+}
+
+/* Rows of who reaches them, a table each. */
+static unsigned print_rows(enum reach reach)
+{
+    const bool is_service = reach == SERVICES;
     unsigned count = 0;
 
-    printf("| call | sub | name | right | on | argument | needed by | |\n"
-           "|---:|---:|---|---|---|---|---|---|\n");
+    printf("| call | sub | name | right | on | argument |%s needed by | |\n"
+           "|---:|---:|---|---|---|---|---|---|%s\n",
+           is_service ? " record |" : "", is_service ? "---|" : "");
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         const struct row *const r = &rows[i];
-        if ((strcmp(r->right, "CONNECT") != 0) != is_tenant) {
+        if (reach_of(r) != reach) {
             continue;
         }
         count++;
@@ -100,8 +114,12 @@ static unsigned print_rows(bool is_tenant)
         } else {
             printf("%u | ", r->sub);
         }
-        printf("`%s` | %s | %s | %s | %s | %s |\n", r->name, r->right,
-               r->object, r->argument, r->guest, r->doc);
+        printf("`%s` | %s | %s | %s | ", r->name, r->right, r->object,
+               r->argument);
+        if (is_service) {
+            printf("%s | ", r->event);
+        }
+        printf("%s | %s |\n", r->guest, r->doc);
     }
     return count;
 }
@@ -115,19 +133,27 @@ int main(void)
            "not listed is answered\nwith `-ENOSYS` before a byte of its "
            "arguments is read. *Right* is what the caller must\nhold; *on* is "
            "what it is exercised on: the caller itself (SELF), another domain "
-           "by its\nconsent (PEER), the machine (HOST). *Needed by* names a "
-           "guest that does not work, or\ncomplains, without the pair.\n\n"
+           "by its\nconsent (PEER), the machine (HOST), another domain's life "
+           "as far as its file permits\n(DOMAIN). *Needed by* names a guest "
+           "that does not work, or complains, without the pair.\n\n"
            "## What a tenant reaches\n\n");
-    const unsigned tenant = print_rows(true);
-    printf("\n%u pairs.\n\n## What a tenant does not reach\n\n"
-           "These need the right CONNECT, which the tenant role does not "
-           "hold.\n\n",
+    const unsigned tenant = print_rows(TENANTS);
+    printf("\n%u pairs.\n\n## What it reaches if its file says so\n\n"
+           "These need the right CONNECT.\n\n",
            tenant);
-    (void)print_rows(false);
+    (void)print_rows(CONNECTED);
+    printf("\n## What only services reach\n\n"
+           "A number of ours. The sub-operation is the first argument, the "
+           "structure's address the\nsecond. *Record* is what a use leaves "
+           "in the log [audit/events.def]: PRIVILEGE and\nPRIVILEGE_STOP an "
+           "intent before and an outcome after, RIGHT_USED one for the first "
+           "use in\na life, NONE nothing. A use without room for its record "
+           "is refused, -EAGAIN.\n\n");
+    (void)print_rows(SERVICES);
     printf("\n## Argument structures\n\n"
            "OUT is written by the hypervisor and never read; IO is read, "
-           "checked and written back;\nPAD is neither; a value outside its "
-           "range is refused.\n");
+           "checked and written back;\nPAD is neither, TEXT is read as it is; "
+           "a value outside its range is refused.\n");
 #define ARG_CALL(s, bytes) print_##s();
     ARG_STRUCTS(ARG_CALL)
     return 0;

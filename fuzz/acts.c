@@ -23,9 +23,8 @@
 const char *act_name(enum act act)
 {
     static const char *const names[ACT_COUNT] = {
-        "poke",    "grant", "trapped", "bits", "time", "masks",
-        "collect", "ring",  "input",   "virq", "pick", "raw",
-        "cache",   "work",  "end",     "look", "drain"
+        "poke", "grant", "trapped", "bits", "time", "masks", "collect", "virq",
+        "pick", "raw",   "cache",   "work", "end",  "look",  "drain"
     };
 
     return names[act];
@@ -98,23 +97,6 @@ static void masks(struct seq *q, struct input *rec, u32 who)
     oplog_act(q, who, "masks", "%u %" PRIx64, c % 4u, word);
 }
 
-/* Bytes or indices in the console ring (even) or the store ring (odd). */
-static void ring(struct seq *q, struct input *rec, u32 who)
-{
-    const struct domain *d = actor(who)->domain;
-    const u8 c = take8(rec);
-    const mfn_t m = c % 2 == 0 ? d->console_mfn : d->store_mfn;
-    const u32 indices = c % 2 == 0 ? 3072 : 2048;
-    const u32 offset = c < 0xc0 ? indices + (c / 2u % 4u) * 4 : take16(rec);
-    u32 word = take16(rec);
-
-    word |= word > 0xff00 ? 0xffff0000u : 0;
-    if (m.v != 0 && frame_of(d, m) != NULL) {
-        memcpy((u8 *)host_frame(m) + (offset & 0xffc), &word, 4);
-    }
-    oplog_act(q, who, "ring", "%u %x %x", c % 2u, offset & 0xffc, word);
-}
-
 /* ---- by the machine
  * ---------------------------------------------------------- */
 
@@ -157,7 +139,6 @@ static void pass_time(struct seq *q, struct input *rec, u32 who)
 
     host.now += step[take8(rec) % ARRAY_COUNT(step)];
     sched_timers_run(host.cpu, host.now);
-    (void)console_service_poll(host.now);
     oplog_act(q, who, "time", "%" PRIu64, host.now);
 }
 
@@ -236,17 +217,6 @@ static void drain(struct seq *q, struct input *rec, u32 who)
     oplog_act(q, who, "drain", "%d", empty);
 }
 
-static void input_bytes(struct seq *q, struct input *rec, u32 who)
-{
-    u8 bytes[512];
-    const u32 count = take16(rec) % sizeof(bytes);
-
-    memset(bytes, take8(rec), sizeof(bytes));
-    const u32 taken = console_service_input(actor(who)->domain, bytes, count);
-
-    oplog_act(q, who, "input", "%u = %u", count, taken);
-}
-
 static void end_domain(struct seq *q, struct input *rec, u32 who)
 {
     const u8 c = take8(rec);
@@ -314,12 +284,6 @@ void act_run(struct seq *q, struct input *rec, u32 who, enum act act)
         break;
     case ACT_COLLECT:
         oplog_act(q, who, "collect", "%d", evtchn_collect(actor(who)));
-        break;
-    case ACT_RING:
-        ring(q, rec, who);
-        break;
-    case ACT_INPUT:
-        input_bytes(q, rec, who);
         break;
     case ACT_VIRQ:
         virq(q, rec, who);

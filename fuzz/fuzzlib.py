@@ -11,7 +11,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("B", "build")
 WORK = os.path.join(BUILD, "fuzz")  # corpora, findings, reports
 # Inputs longer than this say nothing new: 48 records, a page of settings.
-LENGTHS = {"calls": 768, "cpu": 768, "rings": 512, "life": 256, "auditor": 768, "rf": 1024,
+LENGTHS = {"calls": 768, "cpu": 768, "life": 256, "auditor": 768, "rf": 1024,
            "audit": 512, "parse": 256, "kernel": 81920, "decode": 64}
 
 

@@ -28,6 +28,7 @@ enum kind {
     KIND_PAD,
     KIND_ZERO,
     KIND_IO,
+    KIND_TEXT,
     KIND_TIME, /* of registers only: a point in time, */
     KIND_SUB,  /* the sub-operation, */
     KIND_DESC  /* a segment descriptor */

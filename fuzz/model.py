@@ -23,7 +23,7 @@ import zlib
 
 from modelabi import NAMES, STRUCTS, U64
 from modelcalls import Calls
-from modelevents import (MASK, PENDING, SERVICE, collect, info_get, info_set,
+from modelevents import (MASK, PENDING, collect, info_get, info_set,
                          notify, pass_time, raise_virq)
 from modelstate import Disagreement, Machine, P, Refused
 
@@ -230,11 +230,6 @@ class Reader:
         else:
             info_set(self.m, v, 1 if which == 2 else 0, word & 1)
 
-    def act_ring(self, *_):
-        """What is in the rings is the services' business and the guest's."""
-
-    act_input = act_ring
-
     def act_raw(self, _, v, args):
         nr, regs, want = int(args[0]), numbers(",".join(args[1:4])), args[5]
         for d in self.m.domains.values():
@@ -245,15 +240,8 @@ class Reader:
 
     # ---- comparing
 
-    def services(self, d, pending):
-        """A service of the hypervisor may have sent an event just now."""
-        for n, p in d.ports.items():
-            if p.state == SERVICE and pending >> n & 1:
-                notify(self.m, d, n)
-
     def events(self, d, text):
         pending, mask, *vcpus = text.split(",")
-        self.services(d, int(pending, 16))
         got = [f"{self.m.word(d.shared, w):x}" for w in (PENDING, MASK)]
         for v in d.vcpus:
             up, masked = (info_get(self.m, v, i) for i in (0, 1))
@@ -272,11 +260,10 @@ class Reader:
             self.events(d, o[f"e{n}"])
             if digest(d) != int(o[f"d{n}"], 16):
                 raise Disagreement(f"state of domain {n}")
-            if not self.m.services:
-                data = b"".join(self.m.page(d.first + i)
-                                for i in range(d.limit))
-                if zlib.adler32(data) != int(o[f"m{n}"], 16):
-                    raise Disagreement(f"memory of domain {n}")
+            data = b"".join(self.m.page(d.first + i)
+                            for i in range(d.limit))
+            if zlib.adler32(data) != int(o[f"m{n}"], 16):
+                raise Disagreement(f"memory of domain {n}")
         data = memoryview(self.m.buffer)[actor_at(0):actor_at(4)]
         if zlib.adler32(data) != int(o["g"], 16):
             raise Disagreement("the guest's arguments")

@@ -5,7 +5,7 @@ import struct
 from modelabi import (EEXIST, EINVAL, ENOENT, ENOSPC, EPERM, ESRCH, U64)
 from modelstate import SELF, Port, need
 
-UNBOUND, INTERDOMAIN, VIRQ, IPI, SERVICE = 1, 2, 3, 4, 5
+UNBOUND, INTERDOMAIN, VIRQ, IPI = 1, 2, 3, 4
 PENDING, MASK = 256, 320  # words of the shared page
 E2BIG = -7
 
@@ -109,7 +109,7 @@ class Events:
     def evtchn_bind_vcpu(self, a, *_):
         v = self.vcpu_at(a["vcpu"])
         p = self.d.ports.get(self.number(a["port"]))
-        need(p and p.state in (UNBOUND, INTERDOMAIN, SERVICE), EINVAL)
+        need(p and p.state in (UNBOUND, INTERDOMAIN), EINVAL)
         p.vcpu = v
 
     def evtchn_close(self, a, *_):

@@ -437,7 +437,7 @@ class Machine:
     def __init__(self, world, domains):
         self.pages, self.buffer = {}, bytearray(BUFFER_BYTES)
         self.frames = (1 + len(domains)) * world["pool"]
-        self.services, self.l1tf = world["services"], False
+        self.l1tf = False
         self.now = 1000000000
         self.fail_at, self.raced = 0, 0
         self.trap, self.reads = False, []
@@ -457,10 +457,6 @@ class Machine:
         for n in range(16, 32):
             self.set_word(d.first + 7, n, (d.first + n) << 12 | flags)
         d.set_root(d.vcpus[0], d.first + 4, False)
-        if world["services"]:
-            for n, (frame, kind) in enumerate(((32, 2), (33, 1)), 1):
-                d.hold(d.first + frame, "service", "w")
-                d.ports[n] = Port(5, virq=kind)
 
     def page(self, m):
         if m not in self.pages:

@@ -119,10 +119,9 @@ void oplog_world(const struct seq *q)
     if (fuzz_log == FUZZ_QUIET) {
         return;
     }
-    fuzz_say("world 1 connected=%d services=%d scheduled=%d frames=%u "
-             "pool=%u\n",
-             q->family->world.connected, q->family->world.services,
-             q->family->world.scheduled, WORLD_FRAMES, CHUNK_FRAMES);
+    fuzz_say("world 1 connected=%d scheduled=%d frames=%u pool=%u\n",
+             q->family->world.connected, q->family->world.scheduled,
+             WORLD_FRAMES, CHUNK_FRAMES);
     for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
         struct domain *d = world_domain(id);
 

@@ -258,12 +258,6 @@ void recount(const struct scan *s)
     for (u32 i = 0; i < d->vcpu_count; i++) {
         hold_vcpu(&d->vcpu[i]);
     }
-    if (d->con.state != CONRING_CLOSED) {
-        hold_if(d->con.frame);
-    }
-    if (d->store.state != CONRING_CLOSED) {
-        hold_if(d->store.frame);
-    }
     hold_grants(d);
     for (u32 i = 0; i < s->used_count; i++) {
         const u32 n = s->used[i];

@@ -22,7 +22,7 @@
 #define RECORDS_MAX 48u
 #define ACTORS 4u
 #define ELEMENTS_MAX 8u
-#define FIELDS_MAX 12u
+#define FIELDS_MAX 20u
 #define DATA_WORDS 8u
 #define HANDLES 4u
 
@@ -39,8 +39,6 @@ enum act {
     ACT_TIME,    /* time passes; timers fire */
     ACT_MASKS,   /* it writes its event masks and pending bits */
     ACT_COLLECT, /* events are shown to it */
-    ACT_RING,    /* it writes into its console or store ring */
-    ACT_INPUT,   /* somebody types */
     ACT_VIRQ,    /* a virtual interrupt is raised */
     ACT_PICK,    /* a CPU chooses */
     ACT_RAW,     /* a hypercall with any numbers at all */

@@ -155,10 +155,7 @@ static bool damage(struct input *in, bool frames)
 void target_auditor(const u8 *data, size_t bytes)
 {
     static const struct family family = {
-        .world = { .connected = true,
-                   .services = true,
-                   .audited = true,
-                   .watched = true },
+        .world = { .connected = true, .audited = true, .watched = true },
         .acts = 1u << ACT_GRANT | 1u << ACT_LOOK | 1u << ACT_TRAPPED,
         .numbers = 1u << 1 | 1u << 12 | 1u << 14 | 1u << 20 | 1u << 24 |
                    1u << 26 | 1ull << 32

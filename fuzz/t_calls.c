@@ -25,13 +25,13 @@ void target_pgtable(const u8 *data, size_t bytes)
 
 void target_hypercall(const u8 *data, size_t bytes)
 {
-    static const struct family family = {
-        .world = { .connected = true, .services = true },
-        .acts = ACTS_PAGES | ACTS_GUEST | BIT(ACT_RAW) | BIT(ACT_GRANT) |
-                BIT(ACT_TIME),
-        .numbers = NUMBERS_ALL,
-        .lists = true
-    };
+    static const struct family family = { .world = { .connected = true },
+                                          .acts = ACTS_PAGES | ACTS_GUEST |
+                                                  BIT(ACT_RAW) |
+                                                  BIT(ACT_GRANT) |
+                                                  BIT(ACT_TIME),
+                                          .numbers = NUMBERS_ALL,
+                                          .lists = true };
     static struct seq q;
 
     seq_run(&q, &family, data, bytes);
@@ -52,9 +52,8 @@ void target_grants(const u8 *data, size_t bytes)
 void target_events(const u8 *data, size_t bytes)
 {
     static const struct family family = {
-        .world = { .connected = true, .services = true },
-        .acts = ACTS_GUEST | BIT(ACT_RING) | BIT(ACT_INPUT) | BIT(ACT_VIRQ) |
-                BIT(ACT_TIME),
+        .world = { .connected = true },
+        .acts = ACTS_GUEST | BIT(ACT_VIRQ) | BIT(ACT_TIME),
         .numbers = BIT(32) | BIT(29) | BIT(15) | BIT(18)
     };
     static struct seq q;
@@ -102,9 +101,9 @@ void target_schedule(const u8 *data, size_t bytes)
 void target_life(const u8 *data, size_t bytes)
 {
     static const struct family family = {
-        .world = { .connected = true, .services = true, .audited = true },
+        .world = { .connected = true, .audited = true },
         .acts = BIT(ACT_GRANT) | BIT(ACT_END) | BIT(ACT_WORK) | BIT(ACT_TIME) |
-                BIT(ACT_DRAIN) | BIT(ACT_RAW) | BIT(ACT_RING),
+                BIT(ACT_DRAIN) | BIT(ACT_RAW),
         .numbers = BIT(20) | BIT(24) | BIT(29) | BIT(32) | BIT(12) | BIT(18)
     };
     static struct seq q;

@@ -471,8 +471,11 @@ void call_write(const struct call *c, u32 at)
         const struct shape *s = grammar[c->element[i].row].shape;
 
         for (u32 f = 0; f < s->count; f++) {
+            const u32 bytes = s->field[f].bytes;
+
+            /* Of text, the first word. */
             put(va + s->field[f].offset, &c->element[i].value[f],
-                s->field[f].bytes);
+                bytes < sizeof(u64) ? bytes : (u32)sizeof(u64));
         }
         va += s->bytes;
     }
@@ -491,6 +494,6 @@ u64 call_read(const struct call *c, u32 at, u32 i, const char *field)
         return 0;
     }
     memcpy(&v, host_guest(at + ELEMENTS_AT + i * s->bytes + f->offset),
-           f->bytes);
+           f->bytes < sizeof(v) ? f->bytes : sizeof(v));
     return v;
 }

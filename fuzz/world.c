@@ -47,19 +47,6 @@ static void map_pages(struct domain *d)
     }
 }
 
-static void open_services(struct domain *d)
-{
-    d->store_mfn = host_mfn(d, STORE_PFN);
-    d->console_mfn = host_mfn(d, CONSOLE_PFN);
-    lock_take(&d->mm);
-    if (store_service_open(d) != RC_OK || console_service_open(d) != RC_OK) {
-        fuzz_fail("the rings were refused");
-    }
-    lock_drop(&d->mm);
-    d->store_port = evtchn_open_service(d, SERVICE_STORE);
-    d->console_port = evtchn_open_service(d, SERVICE_CONSOLE);
-}
-
 static void make_domain(u32 id, const struct world_kind *kind)
 {
     struct domain *d = host_domain((domid_t)id, WORLD_FRAMES, WORLD_VCPUS);
@@ -71,9 +58,6 @@ static void make_domain(u32 id, const struct world_kind *kind)
     d->audit = kind->audited ? MF_AUDIT_ALL : 0;
     map_pages(d);
     (void)host_build_root(&d->vcpu[0], WORLD_VA, ROOT_PFN);
-    if (kind->services) {
-        open_services(d);
-    }
     d->console_rate = id == 2 ? 1000 : 0;
     if (kind->scheduled && id != WORLD_VICTIM) {
         for (u32 i = 0; i < WORLD_VCPUS; i++) {

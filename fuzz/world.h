@@ -24,12 +24,9 @@
 /* Pages that the tree maps: WORLD_VA + page n is pfn n for n in 16..31. */
 #define MAPPED_FIRST 16u
 #define MAPPED_COUNT 16u
-#define STORE_PFN 32u
-#define CONSOLE_PFN 33u
 
 struct world_kind {
     bool connected; /* domains 1 and 2 have the right CONNECT */
-    bool services;  /* console and store rings are open */
     bool scheduled; /* vCPUs are online, two CPUs */
     bool audited;   /* there is a log, with all refusals */
     bool watched;   /* the frame auditor is there */

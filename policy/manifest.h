@@ -28,7 +28,7 @@
 #include "core/base.h"
 
 #define MF_MAGIC "RFMANIF1"
-#define MF_VERSION 1u
+#define MF_VERSION 2u
 #define MF_OFFSET 4096u
 #define MF_DOMAINS_MAX 1000u
 #define MF_IMAGES_MAX 2000u
@@ -47,7 +47,14 @@ enum mf_header_flags {
     MF_HEADER_FLAGS = 31
 };
 
-enum mf_role { MF_ROLE_TENANT = 0, MF_ROLE_COUNT };
+/* Domain0 is the first record or nowhere, and then it is domain 0. The router
+ * is the first behind it or nowhere. */
+enum mf_role {
+    MF_ROLE_TENANT = 0,
+    MF_ROLE_DOMAIN0 = 1,
+    MF_ROLE_ROUTER = 2,
+    MF_ROLE_COUNT
+};
 
 enum mf_domain_flags { MF_SEALED = 1, MF_DOMAIN_FLAGS = 1 };
 
@@ -64,7 +71,8 @@ struct mf_header {
     u32 flags;          /* enum mf_header_flags */
     u64 module_bytes;   /* whole module */
     u64 manifest_bytes; /* header, domains, images: multiple of a page */
-    u32 domain_count;   /* 1..MF_DOMAINS_MAX; record k is domain k+1 */
+    u32 domain_count;   /* 1..MF_DOMAINS_MAX; record k is domain k + 1, but
+                           domain k where the first is Domain0 */
     u32 image_count;
     u8 digest[32];
     u8 policy_digest[32]; /* SHA-256 of the tenant files' text, for the log */
@@ -101,7 +109,8 @@ struct mf_domain {
     u64 hypercall_va; /* note HYPERCALL_PAGE or MF_NO_ADDRESS; page aligned */
     u64 cpu_mask;     /* bit n: may run on physical CPU n; 0 = all */
     char cmdline[MF_CMDLINE_BYTES];
-    u8 zero[4096 - 1192];
+    u64 permits; /* mask of POLICY_PERMITS: what others may do to it */
+    u8 zero[4096 - 1200];
 };
 
 enum mf_kernel_flags {

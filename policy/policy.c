@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The decision; see policy.h. Three questions in order, each of which can only
- * take away: is it a right, does the subject hold it, and does that right
- * reach this kind of object. The reach of every right is a table, so that a
- * new right reaches nothing until somebody writes down what.
+ * The decision; see policy.h. Four questions in order, each of which can only
+ * take away: is it a right, does the subject hold it, does that right reach
+ * this kind of object, and does the object permit it. The reach of every right
+ * is a table, so that a new right reaches nothing until somebody writes down
+ * what.
  */
 #include "policy/policy.h"
 
@@ -13,11 +14,15 @@
 
 /* What each right reaches: a mask of object kinds. */
 static const u8 reach[RIGHT_COUNT] = {
-    [RIGHT_INFO] = ON(SELF),    [RIGHT_MEMORY] = ON(SELF),
-    [RIGHT_CPU] = ON(SELF),     [RIGHT_SCHED] = ON(SELF),
-    [RIGHT_TIME] = ON(SELF),    [RIGHT_EVENT] = ON(SELF),
-    [RIGHT_GRANT] = ON(SELF),   [RIGHT_CONSOLE] = ON(SELF),
-    [RIGHT_CONNECT] = ON(PEER),
+    [RIGHT_INFO] = ON(SELF),       [RIGHT_MEMORY] = ON(SELF),
+    [RIGHT_CPU] = ON(SELF),        [RIGHT_SCHED] = ON(SELF),
+    [RIGHT_TIME] = ON(SELF),       [RIGHT_EVENT] = ON(SELF),
+    [RIGHT_GRANT] = ON(SELF),      [RIGHT_CONSOLE] = ON(SELF),
+    [RIGHT_CONNECT] = ON(PEER),    [RIGHT_OBSERVE] = ON(SELF) | ON(DOMAIN),
+    [RIGHT_PAUSE] = ON(DOMAIN),    [RIGHT_DESTROY] = ON(DOMAIN),
+    [RIGHT_START] = ON(DOMAIN),    [RIGHT_CONSOLES] = ON(HOST),
+    [RIGHT_RULES_LOAD] = ON(HOST), [RIGHT_RULES_READ] = ON(HOST),
+    [RIGHT_DROP] = ON(SELF),
 };
 
 #define ROLE(number, name, given, allowed, doc) [MF_ROLE_##name] = (allowed),
@@ -26,10 +31,20 @@ static const u64 role_allowed[MF_ROLE_COUNT] = {
 };
 #undef ROLE
 
+/* The reason why a right does not reach the object. */
+static enum policy_verdict not_on(enum policy_object object)
+{
+    return object == POLICY_SELF     ? POLICY_DENY_NOT_ON_SELF
+           : object == POLICY_PEER   ? POLICY_DENY_NOT_ON_PEER
+           : object == POLICY_DOMAIN ? POLICY_DENY_NOT_ON_DOMAIN
+                                     : POLICY_DENY_NOT_ON_HOST;
+}
+
 enum policy_verdict policy_decide(u64 rights, enum right right,
-                                  enum policy_object object)
+                                  enum policy_object object, u64 permits)
 {
     const u32 bit = (u32)right;
+    const u32 kind = (u32)object;
 
     if (bit >= RIGHT_COUNT) {
         return POLICY_DENY_NO_SUCH_RIGHT;
@@ -37,17 +52,13 @@ enum policy_verdict policy_decide(u64 rights, enum right right,
     if ((rights >> bit & 1) == 0) {
         return POLICY_DENY_RIGHT_NOT_HELD;
     }
-    switch (object) {
-    case POLICY_SELF:
-        return (reach[bit] & ON(SELF)) != 0 ? POLICY_ALLOW
-                                            : POLICY_DENY_NOT_ON_SELF;
-    case POLICY_PEER:
-        return (reach[bit] & ON(PEER)) != 0 ? POLICY_ALLOW
-                                            : POLICY_DENY_NOT_ON_PEER;
-    case POLICY_HOST:
-    default:
-        return POLICY_DENY_NOT_ON_HOST;
+    if (kind > POLICY_DOMAIN || (reach[bit] >> kind & 1) == 0) {
+        return not_on(object);
     }
+    if (kind == POLICY_DOMAIN && (permits >> bit & 1) == 0) {
+        return POLICY_DENY_NOT_PERMITTED;
+    }
+    return POLICY_ALLOW;
 }
 
 u64 policy_role_allowed(u32 role)

@@ -3,13 +3,17 @@
  * The decision: may this subject exercise this right on this kind of object?
  *
  * A subject is a domain, seen as the mask of rights its manifest record gives
- * it. A right is a row of policy/rights.def. An object is one of three kinds:
+ * it. A right is a row of policy/rights.def. An object is one of four kinds:
  *
- *   SELF  the domain itself and what it owns
- *   PEER  another domain, by that domain's consent: a port it offered, a grant
- *         it gave. The handler checks the consent; the policy only says
- *         whether the caller may use any.
- *   HOST  the machine and everybody on it
+ *   SELF    the domain itself and what it owns
+ *   PEER    another domain, by that domain's consent: a port it offered, a
+ *           grant it gave. The handler checks the consent; the policy only
+ *           says whether the caller may use any.
+ *   HOST    the machine and everybody on it
+ *   DOMAIN  the life of another domain, as far as that domain's file permits:
+ *           its mask of permits, which are rights too
+ *
+ * No right reaches another domain's memory or registers.
  *
  * Whatever is not allowed here is denied. The functions are pure: no state, no
  * lock, the same answer for the same arguments at any time on any CPU.
@@ -35,7 +39,16 @@ enum right {
      RIGHT_MASK(SCHED) | RIGHT_MASK(TIME) | RIGHT_MASK(EVENT) |                \
      RIGHT_MASK(GRANT) | RIGHT_MASK(CONSOLE))
 
-enum policy_object { POLICY_SELF, POLICY_PEER, POLICY_HOST };
+#define POLICY_ROUTER_GIVEN                                                    \
+    (POLICY_TENANT_GIVEN | RIGHT_MASK(CONNECT) | RIGHT_MASK(RULES_READ) |      \
+     RIGHT_MASK(DROP))
+
+/* What a domain's file can permit others to do to it. */
+#define POLICY_PERMITS                                                         \
+    (RIGHT_MASK(OBSERVE) | RIGHT_MASK(PAUSE) | RIGHT_MASK(DESTROY) |           \
+     RIGHT_MASK(START))
+
+enum policy_object { POLICY_SELF, POLICY_PEER, POLICY_HOST, POLICY_DOMAIN };
 
 #define REASON(number, name, text) POLICY_DENY_##name = (number),
 enum policy_verdict {
@@ -45,23 +58,28 @@ enum policy_verdict {
 };
 #undef REASON
 
-/* Allow, or the reason why not. Any value of any argument is answered. */
+/*@ predicate policy_reaches(integer right, integer object) =
+      (object == POLICY_SELF && (0 <= right <= RIGHT_CONSOLE ||
+       right == RIGHT_OBSERVE || right == RIGHT_DROP)) ||
+      (object == POLICY_PEER && right == RIGHT_CONNECT) ||
+      (object == POLICY_HOST && RIGHT_CONSOLES <= right <= RIGHT_RULES_READ) ||
+      (object == POLICY_DOMAIN && RIGHT_OBSERVE <= right <= RIGHT_START); */
+
+/* Allow, or the reason why not; permits count for DOMAIN only. Any value of any
+ * argument is answered. */
 /*@ assigns \nothing;
-    ensures \result == POLICY_ALLOW ==> 0 <= right < RIGHT_COUNT &&
-            ((rights >> right) & 1) == 1 &&
-            ((right == RIGHT_CONNECT && object == POLICY_PEER) ||
-             (right != RIGHT_CONNECT && object == POLICY_SELF));
-    ensures 0 <= right < RIGHT_COUNT && ((rights >> right) & 1) == 1 &&
-            ((right == RIGHT_CONNECT && object == POLICY_PEER) ||
-             (right != RIGHT_CONNECT && object == POLICY_SELF)) ==>
-            \result == POLICY_ALLOW;
-    ensures object == POLICY_HOST ==> \result != POLICY_ALLOW; */
+    ensures \result == POLICY_ALLOW <==> 0 <= right < RIGHT_COUNT &&
+            ((rights >> right) & 1) == 1 && policy_reaches(right, object) &&
+            (object == POLICY_DOMAIN ==> ((permits >> right) & 1) == 1); */
 enum policy_verdict policy_decide(u64 rights, enum right right,
-                                  enum policy_object object) MUST_CHECK;
+                                  enum policy_object object,
+                                  u64 permits) MUST_CHECK;
 
 /* Rights that no manifest may exceed for this role; 0 for a role there is
  * not. */
-/*@ assigns \nothing; ensures role > 0 ==> \result == 0; */
+/*@ assigns \nothing;
+    ensures role > 2 ==> \result == 0;
+    ensures role == 0 ==> \result == 0x1ff; */
 u64 policy_role_allowed(u32 role);
 
 #endif

@@ -154,51 +154,102 @@ static void read_word(struct reader *r, const struct setting *setting,
     }
 }
 
-/* A right that its role may have and is not given unasked, in small letters. */
-static void read_privilege(struct reader *r, const struct scalar *item)
+/* A right of the mask by its name in small letters; the mask of nothing after a
+ * finding. what is what the list is of. */
+static u64 read_right(struct reader *r, const struct scalar *item, u64 mask,
+                      const char *what)
 {
-    const u64 given = policy_role_given(MF_ROLE_TENANT);
-    const u64 asked = policy_role_allowed(MF_ROLE_TENANT) & ~given;
     const char *const word = item->kind == VALUE_STRING ? item->text : "";
     char known[RIGHT_COUNT][PRIVILEGE_BYTES];
     const char *near = NULL;
     unsigned distance = 0;
 
     for (u32 bit = 0; bit < RIGHT_COUNT; bit++) {
-        if ((asked >> bit & 1) == 0) {
+        if ((mask >> bit & 1) == 0) {
             continue;
         }
         privilege_name(bit, known[bit]);
         if (strcmp(word, known[bit]) == 0) {
-            r->tenant->rights |= 1ull << bit;
-            return;
+            return 1ull << bit;
         }
         near_offer(word, known[bit], &near, &distance);
     }
     if (item->kind != VALUE_STRING) {
-        diag_add(r->diags, item->at, "a privilege is a string");
+        diag_add(r->diags, item->at, "a %s is a string", what);
     } else {
-        diag_add(r->diags, item->at, "unknown privilege '%s'", word);
+        diag_add(r->diags, item->at, "unknown %s '%s'", what, word);
     }
     if (near != NULL) {
         diag_help(r->diags, "did you mean '%s'?", near);
-    } else {
+    } else if (mask == RIGHT_MASK(CONNECT)) {
         diag_help(r->diags, "a tenant may have \"connect\" or none");
+    } else {
+        diag_help(r->diags, "they are listed in ringfence.cfg(5)");
+    }
+    return 0;
+}
+
+static u64 read_rights(struct reader *r, enum key key, u64 mask,
+                       const char *what)
+{
+    const struct setting *const setting = r->seen[key];
+    u64 rights = 0;
+
+    if (setting->is_bad) {
+        return 0;
+    }
+    if (setting->kind != VALUE_LIST) {
+        diag_add(r->diags, setting->value_at, "'%s' takes a list",
+                 setting->key);
+        diag_help(r->diags, "for none: %s = []", setting->key);
+        return 0;
+    }
+    for (size_t i = 0; i < setting->count; i++) {
+        rights |= read_right(r, &setting->item[i], mask, what);
+    }
+    return rights;
+}
+
+static void read_role(struct reader *r, const struct setting *setting)
+{
+    const char *text;
+    u32 role = 0;
+
+    if (!value_string(setting, &text, r->diags)) {
+        return;
+    }
+    while (role < MF_ROLE_COUNT && strcmp(text, role_name(role)) != 0) {
+        role++;
+    }
+    if (role == MF_ROLE_COUNT) {
+        diag_add(r->diags, setting->value_at, "unknown role '%s'", text);
+        diag_help(r->diags, "the roles are \"tenant\", \"domain0\" and "
+                            "\"router\"");
+    } else {
+        r->tenant->role = role;
     }
 }
 
-static void read_privileges(struct reader *r, const struct setting *setting)
+/* What follows from the role, wherever in the file it stands. */
+static void finish_role(struct reader *r)
 {
-    if (setting->is_bad) {
-        return;
+    struct tenant *const tenant = r->tenant;
+    const u64 given = policy_role_given(tenant->role);
+    const u64 own = given & (POLICY_TENANT_GIVEN | RIGHT_MASK(DROP));
+
+    tenant->rights = given;
+    if (r->seen[KEY_PRIVILEGES] != NULL) {
+        tenant->rights =
+            own | read_rights(r, KEY_PRIVILEGES,
+                              policy_role_allowed(tenant->role) & ~own,
+                              "privilege");
     }
-    if (setting->kind != VALUE_LIST) {
-        diag_add(r->diags, setting->value_at, "'privileges' takes a list");
-        diag_help(r->diags, "for most tenants: privileges = []");
-        return;
+    tenant->permits = POLICY_PERMITS;
+    if (r->seen[KEY_PERMITS] != NULL) {
+        tenant->permits = read_rights(r, KEY_PERMITS, POLICY_PERMITS, "permit");
     }
-    for (size_t i = 0; i < setting->count; i++) {
-        read_privilege(r, &setting->item[i]);
+    if (tenant->role != MF_ROLE_TENANT && r->seen[KEY_ON_CRASH] == NULL) {
+        tenant->on_crash = MF_RESTART;
     }
 }
 
@@ -285,10 +336,7 @@ static void apply_key(struct reader *r, enum key key,
         tenant->is_sealed = sealed != 0;
         break;
     case KEY_ROLE:
-        read_word(r, setting, "tenant", "this version has tenants only");
-        break;
-    case KEY_PRIVILEGES:
-        read_privileges(r, setting);
+        read_role(r, setting);
         break;
     default:
         apply_machine(r, key, setting);
@@ -376,7 +424,7 @@ void cfg_apply(const struct settings *settings, struct tenant *tenant,
     struct reader r = { .tenant = tenant, .diags = diags };
 
     tenant->vcpus = 1;
-    tenant->rights = policy_role_given(MF_ROLE_TENANT);
+    tenant->role = MF_ROLE_TENANT;
     tenant->weight = 256;
     tenant->on_poweroff = MF_DESTROY;
     tenant->on_reboot = MF_RESTART;
@@ -401,6 +449,7 @@ void cfg_apply(const struct settings *settings, struct tenant *tenant,
         }
     }
     finish_required(&r);
+    finish_role(&r);
     finish_maxmem(&r);
     finish_cmdline(&r);
 }

@@ -16,6 +16,7 @@
 /* What the hypervisor keeps for itself of the machine's memory, for the check
  * against --memory; it says the exact figure when it boots. */
 #define HOST_MIB 64u
+#define SERVICES_MAX 2u /* that rf adds by itself */
 /* The boot layout ends with 512 KiB of slack, rounded up to 4 MiB. */
 #define LAYOUT_SLACK_BYTES (512u << 10)
 #define LAYOUT_ALIGN (4u << 20)
@@ -147,8 +148,11 @@ static void tenant_kernel(struct tenant_set *set, struct tenant *tenant)
     }
     if (stat(tenant->kernel_path, &st) != 0) {
         fault_set(&fault, "%s", strerror(errno));
-        fault_help(&fault, "a relative path starts at the directory of the "
-                           "tenant file");
+        fault_help(&fault, tenant->is_built_in
+                               ? "build it with `make guests`, or leave it "
+                                 "out with --no-domain0"
+                               : "a relative path starts at the directory of "
+                                 "the tenant file");
         kernel_complain(set, tenant, &fault);
         return;
     }
@@ -277,6 +281,30 @@ static void memory_compare(struct tenant_set *set, u64 host_mib)
     }
 }
 
+static void roles_compare(struct tenant_set *set)
+{
+    const struct tenant *holder[MF_ROLE_COUNT] = { NULL };
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct tenant *const tenant = &set->tenant[i];
+        if (tenant->role == MF_ROLE_TENANT) {
+            continue;
+        }
+        if (holder[tenant->role] != NULL) {
+            diag_add(&set->diags, tenant->name_at, "a second %s",
+                     role_name(tenant->role));
+            diag_help(&set->diags, "the first is in %s",
+                      holder[tenant->role]->source.path);
+        }
+        holder[tenant->role] = tenant;
+    }
+}
+
+u32 tenant_set_first(const struct tenant_set *set)
+{
+    return set->count != 0 && set->tenant[0].role == MF_ROLE_DOMAIN0 ? 0 : 1;
+}
+
 static void policy_digest(struct tenant_set *set)
 {
     struct sha256 hash;
@@ -289,32 +317,22 @@ static void policy_digest(struct tenant_set *set)
     sha256_final(&hash, set->policy_digest);
 }
 
-bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
-                     u64 host_mib)
+/* A file that comes with rf. */
+static void tenant_text(struct tenant *tenant, const char *path,
+                        const char *text)
 {
-    const struct place nowhere = { NULL, 0, 0, 0 };
-    const bool is_quiet = set->is_quiet;
+    tenant->is_built_in = true;
+    tenant->source.path = text_copy(path, strlen(path));
+    tenant->source.text = text_copy(text, strlen(text));
+    tenant->source.bytes = strlen(text);
+}
 
-    *set = (struct tenant_set){ .is_quiet = is_quiet };
-    if (count == 0 || count > MF_DOMAINS_MAX) {
-        diag_add(&set->diags, nowhere, "%zu tenant files; 1 to %u are possible",
-                 count, MF_DOMAINS_MAX);
-        return false;
-    }
-    set->tenant = mem_alloc(count * sizeof(*set->tenant));
-    set->kernels = mem_alloc(count * sizeof(*set->kernels));
-    for (size_t i = 0; i < count; i++) {
-        struct tenant *const tenant = &set->tenant[set->count++];
-        if (tenant_read(tenant, paths[i], &set->diags)) {
-            tenant_parse(tenant, &set->diags);
-        }
-        tenant_kernel(set, tenant);
-        tenant_ramdisk(set, tenant);
-    }
-    names_compare(set);
-    memory_compare(set, host_mib);
-    policy_digest(set);
-    return set->diags.count == 0;
+/* What its file says, and the images that it names. */
+static void tenant_add(struct tenant_set *set, struct tenant *tenant)
+{
+    tenant_parse(tenant, &set->diags);
+    tenant_kernel(set, tenant);
+    tenant_ramdisk(set, tenant);
 }
 
 void tenant_set_free(struct tenant_set *set)
@@ -333,7 +351,80 @@ void tenant_set_free(struct tenant_set *set)
     free(set->image);
     free(set->kernels);
     diag_free(&set->diags);
-    *set = (struct tenant_set){ .count = 0 };
+    *set = (struct tenant_set){ .is_quiet = set->is_quiet,
+                                .has_services = set->has_services,
+                                .no_domain0 = set->no_domain0 };
+}
+
+/* The set of these files, behind the Domain0 that comes with Ringfence or
+ * without it. */
+static void set_load(struct tenant_set *set, char *const *paths, size_t count,
+                     bool with_domain0)
+{
+    set->tenant = mem_alloc((count + SERVICES_MAX) * sizeof(*set->tenant));
+    set->kernels = mem_alloc((count + SERVICES_MAX) * sizeof(*set->kernels));
+    if (with_domain0) {
+        struct tenant *const tenant = &set->tenant[set->count++];
+        tenant_text(tenant, "domain0", services_domain0_text);
+        tenant_add(set, tenant);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct tenant *const tenant = &set->tenant[set->count++];
+        if (tenant_read(tenant, paths[i], &set->diags)) {
+            tenant_add(set, tenant);
+        }
+    }
+}
+
+/* Domain0 is domain 0, the router comes next: files with these roles first. A
+ * file that is Domain0 takes the place of the one that comes with Ringfence. */
+static void set_load_in_order(struct tenant_set *set, char *const *paths,
+                              size_t count)
+{
+    static const u32 order[] = { MF_ROLE_DOMAIN0, MF_ROLE_ROUTER,
+                                 MF_ROLE_TENANT };
+    const size_t own = set->has_services && !set->no_domain0 ? 1 : 0;
+    char **const sorted = mem_alloc(count * sizeof(*sorted));
+    bool has_domain0 = false;
+    size_t used = 0;
+
+    set_load(set, paths, count, own != 0);
+    for (size_t k = 0; k < ARRAY_COUNT(order); k++) {
+        for (size_t i = 0; i < count; i++) {
+            if (set->tenant[i + own].role == order[k]) {
+                sorted[used++] = paths[i];
+                has_domain0 = has_domain0 || order[k] == MF_ROLE_DOMAIN0;
+            }
+        }
+    }
+    if (memcmp(sorted, paths, count * sizeof(*sorted)) != 0 ||
+        (has_domain0 && own != 0)) {
+        tenant_set_free(set);
+        set_load(set, sorted, count, own != 0 && !has_domain0);
+    }
+    free(sorted);
+}
+
+bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
+                     u64 host_mib)
+{
+    const struct place nowhere = { NULL, 0, 0, 0 };
+
+    if (count == 0 || count > MF_DOMAINS_MAX - SERVICES_MAX) {
+        *set = (struct tenant_set){ .is_quiet = set->is_quiet };
+        diag_add(&set->diags, nowhere, "%zu tenant files; 1 to %u are possible",
+                 count, MF_DOMAINS_MAX - SERVICES_MAX);
+        return false;
+    }
+    set_load_in_order(set, paths, count);
+    names_compare(set);
+    roles_compare(set);
+    if (tenant_set_first(set) == 0 && set->tenant[0].ramdisk_path == NULL) {
+        set->tenant[0].ramdisk_idx = image_add(set, services_blob(set));
+    }
+    memory_compare(set, host_mib);
+    policy_digest(set);
+    return set->diags.count == 0;
 }
 
 int tenant_set_report(struct tenant_set *set, bool as_json)

@@ -31,6 +31,9 @@
 #define GRANT_FRAMES 4u
 #define MAP_COUNT 64u
 #define MAP_COUNT_CONNECTED 1024u
+/* Two rings, two ports a domain, and some a network interface. */
+#define PORT_COUNT_SERVICE 4096u
+#define MAP_COUNT_SERVICE 4096u
 
 /* Member header with its name, padded to 4 [cpio(5), newc]. */
 static u64 head_bytes(const char *name)
@@ -135,7 +138,8 @@ static void fill_domain(const struct tenant *tenant, struct mf_domain *out)
 
     memcpy(out->name, tenant->name, sizeof(out->name));
     memcpy(out->cmdline, tenant->cmdline, sizeof(out->cmdline));
-    out->role = MF_ROLE_TENANT;
+    out->role = tenant->role;
+    out->permits = tenant->permits;
     out->flags = tenant->is_sealed ? MF_SEALED : 0;
     out->rights = tenant->rights;
     out->frames = (u64)tenant->memory_mib * 256;
@@ -148,9 +152,11 @@ static void fill_domain(const struct tenant *tenant, struct mf_domain *out)
     out->on_reboot = tenant->on_reboot;
     out->on_crash = tenant->on_crash;
     out->console_rate = tenant->console_rate;
-    out->port_count = PORT_COUNT;
+    out->port_count =
+        tenant->role == MF_ROLE_TENANT ? PORT_COUNT : PORT_COUNT_SERVICE;
     out->grant_frames = GRANT_FRAMES;
-    out->map_count = (tenant->rights & RIGHT_MASK(CONNECT)) != 0
+    out->map_count = tenant->role != MF_ROLE_TENANT ? MAP_COUNT_SERVICE
+                     : (tenant->rights & RIGHT_MASK(CONNECT)) != 0
                          ? MAP_COUNT_CONNECTED
                          : MAP_COUNT;
     out->kernel = tenant->kernel_idx;

@@ -18,6 +18,7 @@ struct options {
     const char *hypervisor;
     const char *audit_key;
     bool is_iso;
+    bool no_domain0;
     u32 flags;
 };
 
@@ -53,7 +54,13 @@ static void parse_flags(struct options *options, const char *text,
     }
 }
 
-enum { OPTION_ISO = 0x200, OPTION_HYPERVISOR, OPTION_FLAGS, OPTION_AUDIT_KEY };
+enum {
+    OPTION_ISO = 0x200,
+    OPTION_HYPERVISOR,
+    OPTION_FLAGS,
+    OPTION_NO_DOMAIN0,
+    OPTION_AUDIT_KEY
+};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -75,6 +82,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPTION_AUDIT_KEY:
         options->audit_key = arg;
         return 0;
+    case OPTION_NO_DOMAIN0:
+        options->no_domain0 = true;
+        return 0;
     case OPTION_FLAGS:
         parse_flags(options, arg, state);
         return 0;
@@ -92,6 +102,8 @@ static const struct argp_option pack_options[] = {
       0 },
     { "hypervisor", OPTION_HYPERVISOR, "FILE", 0,
       "The kernel for --iso (build/ringfence.elf)", 0 },
+    { "no-domain0", OPTION_NO_DOMAIN0, NULL, 0,
+      "Leave Domain0 out: no console rings, no store", 0 },
     { "flags", OPTION_FLAGS, "LIST", 0,
       "Of debug-exit, console-mux, "
       "audit-serial, test-walker, test-frames",
@@ -178,6 +190,8 @@ int cmd_pack(int argc, char **argv)
         options.output = options.is_iso ? "ringfence.iso" : "ringfence.cpio";
     }
     set.is_quiet = options.common.is_quiet;
+    set.has_services = true;
+    set.no_domain0 = options.no_domain0;
     int code = EXIT_OK;
     if (!tenant_set_load(&set, options.common.paths, options.common.count,
                          options.common.host_mib)) {

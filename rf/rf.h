@@ -186,7 +186,10 @@ struct tenant {
     u32 on_crash;
     u32 audit; /* enum mf_audit mask */
     bool is_sealed;
-    u64 rights; /* what its role is given, and its privileges */
+    bool is_built_in; /* no file of the operator's */
+    u32 role;         /* enum mf_role */
+    u64 rights;       /* what its role is given, or its privileges instead */
+    u64 permits;      /* what it lets others do to it */
     u32 console_rate;
     struct place name_at;
     struct place memory_at;
@@ -200,6 +203,8 @@ struct tenant {
 /* Name of a right as a privilege in a tenant file: small letters. */
 #define PRIVILEGE_BYTES 16
 void privilege_name(u32 bit, char out[PRIVILEGE_BYTES]);
+/* Name of a role as in a tenant file, or NULL. */
+const char *role_name(u32 role);
 
 struct kernel_file;
 
@@ -214,6 +219,8 @@ struct tenant_set {
     u8 seal_key[32];      /* root key of the log's seals, or zeroes */
     struct diags diags;
     bool is_quiet;
+    bool has_services; /* to pack or run: Domain0 is added if no file is it */
+    bool no_domain0;   /* but not that */
 };
 
 /*
@@ -225,8 +232,18 @@ bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
                      u64 host_mib) MUST_CHECK;
 void tenant_set_free(struct tenant_set *set);
 
+/* Domain numbers: tenant i of the set is domain i + this. */
+u32 tenant_set_first(const struct tenant_set *set);
+
 /* Findings on stderr, or on stdout as JSON; answers the exit code. */
 int tenant_set_report(struct tenant_set *set, bool as_json);
+
+/* ---- services.c ---- */
+
+/* The file of the Domain0 that comes with Ringfence. */
+extern const char services_domain0_text[];
+/* What Domain0 is told of the set [guests/router/services.h]. */
+struct blob services_blob(const struct tenant_set *set);
 
 /* ---- pack.c, modcheck.c, iso.c ---- */
 

@@ -67,8 +67,9 @@ static bool log_open(const char *path, FILE **file, struct fault *fault)
 static void channels_make(struct run *run, const struct tenant_set *set)
 {
     /* A module given as it is may hold anything: room for all it can. */
+    const u32 first = tenant_set_first(set);
     run->channel_count =
-        set->count != 0 ? (u32)set->count + 1 : (u32)CHANNELS_MAX;
+        set->count != 0 ? (u32)set->count + first : (u32)CHANNELS_MAX;
     run->channel = mem_alloc(run->channel_count * sizeof(run->channel[0]));
     for (u32 i = 0; i < run->channel_count; i++) {
         struct channel *const channel = &run->channel[i];
@@ -76,9 +77,9 @@ static void channels_make(struct run *run, const struct tenant_set *set)
         channel->terminal.mode = FILTER_TERMINAL;
         if (i == 0) {
             snprintf(channel->name, sizeof(channel->name), "ringfence");
-        } else if (i <= set->count) {
+        } else if (i - first < set->count) {
             snprintf(channel->name, sizeof(channel->name), "%s",
-                     set->tenant[i - 1].name);
+                     set->tenant[i - first].name);
         } else {
             snprintf(channel->name, sizeof(channel->name), "domain-%u", i);
         }
@@ -280,6 +281,8 @@ int cmd_run(int argc, char **argv)
     run_options_parse(&options, argc, argv);
     standard_streams_open();
     set.is_quiet = options.is_quiet;
+    set.has_services = true;
+    set.no_domain0 = options.no_domain0;
     if (options.file_count != 0 &&
         !tenant_set_load(&set, options.files, options.file_count,
                          options.memory_mib)) {

@@ -44,6 +44,7 @@ struct run_options {
     bool is_walker;
     bool is_frames;
     bool is_quiet;
+    bool no_domain0;
     const char *cpu;
     const char *machine;
     const char *serial_log;

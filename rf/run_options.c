@@ -31,7 +31,8 @@ enum {
     OPTION_HYPERVISOR,
     OPTION_MODULE,
     OPTION_WALKER,
-    OPTION_FRAMES
+    OPTION_FRAMES,
+    OPTION_NO_DOMAIN0
 };
 
 static const struct argp_option run_argp_options[] = {
@@ -65,6 +66,8 @@ static const struct argp_option run_argp_options[] = {
       "Have the host check its address space at each switch (slow)", 0 },
     { "test-frames", OPTION_FRAMES, NULL, 0,
       "Have the host recount a tenant's frames at its calls (slow)", 0 },
+    { "no-domain0", OPTION_NO_DOMAIN0, NULL, 0,
+      "Leave Domain0 out: no console rings, no store", 0 },
     { "quiet", 'q', NULL, 0, "Do not say how the run ended", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -127,6 +130,9 @@ static error_t parse_switch(int key, struct run_options *options)
         return 0;
     case OPTION_FRAMES:
         options->is_frames = true;
+        return 0;
+    case OPTION_NO_DOMAIN0:
+        options->no_domain0 = true;
         return 0;
     case 'q':
         options->is_quiet = true;

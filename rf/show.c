@@ -62,11 +62,9 @@ static void print_rights(u64 rights, const char *mark, const char *between)
     }
 }
 
-/* The rights that a tenant has by its file, as they are named there. */
-static void print_privileges(const struct tenant *tenant, const char *mark,
-                             const char *between)
+/* The same as they are named in a tenant file. */
+static void print_names(u64 mask, const char *mark, const char *between)
 {
-    const u64 mask = tenant->rights & ~policy_role_given(MF_ROLE_TENANT);
     const char *before = "";
 
     for (u32 bit = 0; bit < RIGHT_COUNT; bit++) {
@@ -77,6 +75,14 @@ static void print_privileges(const struct tenant *tenant, const char *mark,
             before = between;
         }
     }
+}
+
+/* The rights that a tenant has by its file. */
+static void print_privileges(const struct tenant *tenant, const char *mark,
+                             const char *between)
+{
+    print_names(tenant->rights & ~(POLICY_TENANT_GIVEN | RIGHT_MASK(DROP)),
+                mark, between);
 }
 
 static void show_kernel(const struct tenant *tenant)
@@ -112,7 +118,7 @@ static void show_tenant(const struct tenant_set *set,
     printf("  at end   poweroff %s, reboot %s, crash %s\n",
            action_names[tenant->on_poweroff], action_names[tenant->on_reboot],
            action_names[tenant->on_crash]);
-    printf("  role     tenant, ");
+    printf("  role     %s, ", role_name(tenant->role));
     if (tenant->rights == policy_role_given(MF_ROLE_TENANT)) {
         printf("no privileges");
     } else {
@@ -121,8 +127,10 @@ static void show_tenant(const struct tenant_set *set,
     }
     printf("%s\n  rights   ", tenant->is_sealed ? ", sealed" : "");
     print_rights(tenant->rights, "", " ");
-    putchar('\n');
-    printf("  audit    %s\n", audit_name(tenant->audit));
+    printf("\n  permits  ");
+    print_names(tenant->permits, "", " ");
+    printf("%s\n  audit    %s\n", tenant->permits == 0 ? "nothing" : "",
+           audit_name(tenant->audit));
 }
 
 static void show_table(const struct tenant_set *set)
@@ -190,8 +198,11 @@ static void json_tenant(const struct tenant *tenant)
     printf("{\"name\":");
     json_string(stdout, tenant->name);
     json_field("file", tenant->source.path);
-    printf(",\"role\":\"tenant\",\"privileges\":[");
+    json_field("role", role_name(tenant->role));
+    printf(",\"privileges\":[");
     print_privileges(tenant, "\"", ",");
+    printf("],\"permits\":[");
+    print_names(tenant->permits, "\"", ",");
     printf("],\"rights\":[");
     print_rights(tenant->rights, "\"", ",");
     putchar(']');

@@ -290,7 +290,7 @@ void privilege_name(u32 bit, char out[PRIVILEGE_BYTES])
     size_t i = 0;
 
     while (name != NULL && i + 1 < PRIVILEGE_BYTES && name[i] != '\0') {
-        out[i] = (char)tolower((unsigned char)name[i]);
+        out[i] = name[i] == '_' ? '-' : (char)tolower((unsigned char)name[i]);
         i++;
     }
     out[i] = '\0';
@@ -326,4 +326,12 @@ bool value_name(const struct setting *setting, char *out, struct diags *diags)
     }
     diag_help(diags, "names are 1-31 of a-z, 0-9 and '-', first a letter");
     return false;
+}
+
+const char *role_name(u32 role)
+{
+    static const char *const names[MF_ROLE_COUNT] = { "tenant", "domain0",
+                                                      "router" };
+
+    return role < MF_ROLE_COUNT ? names[role] : NULL;
 }

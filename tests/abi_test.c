@@ -47,6 +47,11 @@ enum {
     ABI_DOMID_SELF = DOMID_SELF,
     ABI_VIRQ_TIMER = VIRQ_TIMER,
     ABI_VIRQ_DEBUG = VIRQ_DEBUG,
+    ABI_VIRQ_CONSOLE = VIRQ_CONSOLE,
+    ABI_VIRQ_DOM_EXC = VIRQ_DOM_EXC,
+    ABI_VIRQ_ARCH_0 = VIRQ_ARCH_0,
+    ABI_RESERVED_CONSOLE = GNTTAB_RESERVED_CONSOLE,
+    ABI_RESERVED_STORE = GNTTAB_RESERVED_XENSTORE,
     ABI_VIRQ_COUNT = NR_VIRQS,
     ABI_SHUTDOWN_MAX = SHUTDOWN_MAX,
     ABI_SIF_MOD_START_PFN = SIF_MOD_START_PFN
@@ -54,13 +59,14 @@ enum {
 #undef DOMID_SELF
 #undef VIRQ_TIMER
 #undef VIRQ_DEBUG
+#undef VIRQ_CONSOLE
+#undef VIRQ_DOM_EXC
 #undef SHUTDOWN_MAX
 #undef SIF_MOD_START_PFN
 
 #include "core/abi.h"
 #include "core/gnttab.h"
 #include "core/rc.h"
-#include "core/store.h"
 #include "core/vcpu.h"
 #include "core/xen.h"
 #include "x86/context.h"
@@ -294,7 +300,13 @@ static void test_every_row_is_compared(void **state)
 {
     (void)state;
 #define ROW_COUNT(name, number, op) +1
-    assert_int_equal(0 ROWS(ROW_COUNT), HCROW_COUNT - 1);
+    /* But for those of 55, a number that the ABI leaves alone. */
+    const int ours = 0
+#define HC_ANY(nr, sub, where, name, shape, right, object, guest, doc)         \
+    +((nr) == 55 ? 1 : 0)
+#include "core/hypercalls.def"
+        ;
+    assert_int_equal(0 ROWS(ROW_COUNT), HCROW_COUNT - 1 - ours);
 }
 
 int main(void)

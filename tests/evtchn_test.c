@@ -12,9 +12,7 @@
 #include <cmocka.h>
 
 #include "core/abi.h"
-#include "core/conring.h"
 #include "core/evtchn.h"
-#include "core/store.h"
 #include "tests/host_arch.h"
 
 static struct domain *a, *b;
@@ -383,7 +381,9 @@ static void test_close_all(void **state)
     connect(&pa, &pb);
     assert_int_equal(call_virq(a, VIRQ_TIMER, 0, &p), 0);
     assert_int_equal(call_ipi(a, 0, &p), 0);
-    assert_int_not_equal(evtchn_open_service(a, SERVICE_STORE), 0);
+    assert_int_not_equal(evtchn_offer(a, b->id), 0);
+    evtchn_notify(a, 0);
+    evtchn_notify(a, a->port_count);
     a->state = DOMAIN_ENDING;
     assert_true(evtchn_close_some(a, 64));
     for (p = 1; p < a->port_count; p++) {
@@ -391,22 +391,6 @@ static void test_close_all(void **state)
     }
     assert_int_equal(a->vcpu[0].virq_port[VIRQ_TIMER], 0);
     assert_int_equal(b->port[pb].state, EVTCHN_UNBOUND);
-}
-
-static void test_service_port_that_was_reused(void **state)
-{
-    (void)state;
-    const port_t p = evtchn_open_service(a, SERVICE_CONSOLE);
-    assert_int_not_equal(p, 0);
-    evtchn_notify_service(a, p, SERVICE_STORE);
-    assert_false(evtchn_is_pending(a, p));
-    evtchn_notify_service(a, p, SERVICE_CONSOLE);
-    assert_true(evtchn_is_pending(a, p));
-    assert_int_equal(call_port(hc_evtchn_close, a, p), 0);
-    evtchn_notify_service(a, p, SERVICE_CONSOLE);
-    assert_false(evtchn_is_pending(a, p));
-    evtchn_notify(a, 0);
-    evtchn_notify(a, a->port_count);
 }
 
 /* Two domains, random calls, and after each one: channels name each other. */
@@ -482,7 +466,6 @@ int main(void)
         TEST(test_collect_masked_upcall),
         TEST(test_A30_scribbled_bitmaps),
         TEST(test_close_all),
-        TEST(test_service_port_that_was_reused),
         TEST(test_soup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

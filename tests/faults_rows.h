@@ -174,6 +174,90 @@ static inline struct fill fill_evtchn_bind_vcpu(void)
     return structure(32, 8, 1, "f|");
 }
 
+/* ---- services --------------------------------------------------------------
+ */
+
+static inline struct fill fill_domain_info(void)
+{
+    ARGS(domain_info, .domid = 2);
+    return structure(55, 0, 1, "fpppppppppppp|ssssssssssss");
+}
+
+static inline struct fill of_e(u64 sub)
+{
+    ARGS(domain_of, .domid = 2);
+    return structure(55, sub, 1, "f|");
+}
+
+static inline struct fill fill_domain_pause(void)
+{
+    return of_e(1);
+}
+
+static inline struct fill fill_domain_unpause(void)
+{
+    domain_pause(e, true);
+    return of_e(2);
+}
+
+static inline struct fill fill_domain_destroy(void)
+{
+    return of_e(3);
+}
+
+static inline struct fill fill_domain_start(void)
+{
+    e->state = DOMAIN_ENDED;
+    return of_e(4);
+}
+
+static inline struct fill fill_rights_drop(void)
+{
+    ARGS(rights, .mask = RIGHT_MASK(CONNECT));
+    return structure(55, 5, 1, "f|");
+}
+
+static inline struct fill fill_serial_write(void)
+{
+    memset(host_guest(AT2), 'x', 100);
+    ARGS(serial, .channel = 1, .bytes = 100, .buffer = GUEST(AT2));
+    return structure(55, 6, 1, "ff|");
+}
+
+static inline struct fill fill_serial_read(void)
+{
+    ARGS(serial, .bytes = 3, .buffer = GUEST(AT2));
+    return structure(55, 7, 1, "f|s");
+}
+
+static inline struct fill fill_rules_write(void)
+{
+    ARGS(rules_write, .bytes = 2048, .buffer = GUEST(AT2));
+    return structure(55, 8, 1, "ff|");
+}
+
+static inline struct fill fill_rules_commit(void)
+{
+    const struct fill f = fill_rules_write();
+    assert_int_equal(call(f.nr, f.arg[0], f.arg[1], 0, 0), 0);
+    ARGS(rules_commit, .bytes = 2048);
+    return structure(55, 9, 1, "fpp|ss");
+}
+
+static inline struct fill fill_rules_read(void)
+{
+    const struct fill f = fill_rules_commit();
+    assert_int_equal(call(f.nr, f.arg[0], f.arg[1], 0, 0), 0);
+    ARGS(rules_read, .offset = 48, .bytes = 2000, .buffer = GUEST(AT2));
+    return structure(55, 10, 1, "fpps|ss");
+}
+
+static inline struct fill fill_net_report(void)
+{
+    ARGS(net_report, .domid = 2, .count = 1);
+    return structure(55, 11, 1, "f|");
+}
+
 /* ---- x86 -------------------------------------------------------------------
  */
 

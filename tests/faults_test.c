@@ -53,8 +53,7 @@ static void forget_the_past(void)
         struct domain *x = domain_table[i];
         x->mm = open;
         x->evt = open;
-        x->con.lock = open;
-        x->store.lock = open;
+        x->console = open;
         for (u32 n = 0; n < x->vcpu_count; n++) {
             x->vcpu[n].budget = 0;
             x->vcpu[n].recent_nr = 0;
@@ -135,6 +134,7 @@ static int prepare(void)
     setup(NULL);
     e = host_domain(2, 512, 1);
     e->rights = RIGHTS_ALL;
+    host.typed = "typed";
     for (u64 ref = 1; ref <= 2; ref++) {
         e->grants.shared[0][ref] =
             host_mfn(e, 20 + ref).v << 32 | (u64)d->id << 16 | 1;

@@ -62,6 +62,10 @@ struct host {
     bool audit_stuck;  /* it takes none */
     bool may_wait;     /* arch_relax lets a millisecond pass */
     struct host_console console[HOST_DOMAINS];
+    u32 line_room; /* arch_console_send takes so many bytes more, if line_full
+                    */
+    bool line_full;
+    const char *typed; /* what arch_console_read brings; NULL: nothing */
     /* Called before each read of memory that a guest can write: the place
      * where another CPU of the guest changes it. */
     void (*on_guest_read)(void);

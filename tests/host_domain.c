@@ -12,6 +12,7 @@
 #include "core/pgtable.h"
 #include "core/recount.h"
 #include "policy/manifest.h"
+#include "policy/policy.h"
 #include "tests/host_arch.h"
 #include "x86/pte.h"
 
@@ -35,6 +36,7 @@ struct domain *host_domain(domid_t id, u64 count, u32 vcpus)
     plan->frames_max = count;
     plan->vcpus = vcpus;
     plan->weight = 256;
+    plan->permits = POLICY_PERMITS;
     plan->audit = 0; /* the log is tested by itself */
     plan->port_count = host_port_count;
     plan->grant_frames = host_grant_frames;
@@ -152,8 +154,7 @@ u32 host_locks_held(void)
         }
         held += is_held(&d->mm) ? 1 : 0;
         held += is_held(&d->evt) ? 1 : 0;
-        held += is_held(&d->con.lock) ? 1 : 0;
-        held += is_held(&d->store.lock) ? 1 : 0;
+        held += is_held(&d->console) ? 1 : 0;
     }
     return held;
 }

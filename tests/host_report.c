@@ -28,6 +28,28 @@ void arch_console_write(domid_t d, const u8 *bytes, u32 count)
     }
 }
 
+u32 arch_console_send(u32 channel, const u8 *bytes, u32 count)
+{
+    u32 taken = count;
+
+    if (host.line_full && taken > host.line_room) {
+        taken = host.line_room;
+    }
+    host.line_room -= host.line_full ? taken : 0;
+    arch_console_write((domid_t)channel, bytes, taken);
+    return taken;
+}
+
+u32 arch_console_read(u8 *bytes, u32 room)
+{
+    u32 count = 0;
+
+    while (host.typed != NULL && *host.typed != 0 && count < room) {
+        bytes[count++] = (u8)*host.typed++;
+    }
+    return count;
+}
+
 u64 arch_wall_ns(void)
 {
     return 1700000000000000000ull + host.now;

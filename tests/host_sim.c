@@ -30,6 +30,7 @@ struct vcpu *sim_add(u32 weight, ns_t burst_ns, ns_t sleep_ns)
 {
     struct vcpu *v = &sim.vcpu[sim.vcpu_count];
     v->id = sim.vcpu_count++;
+    v->domain = &sim.domain;
     v->sched.weight = weight;
     v->sched.cpu_mask = U64_MAX;
     load_of(v)->burst_ns = burst_ns;

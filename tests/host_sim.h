@@ -10,6 +10,7 @@
 #ifndef TESTS_HOST_SIM_H
 #define TESTS_HOST_SIM_H
 
+#include "core/domain.h"
 #include "core/sched.h"
 #include "core/schedcpu.h"
 #include "tests/host_arch.h"
@@ -31,6 +32,7 @@ struct sim_load {
 struct sim {
     u32 cpus;
     u32 vcpu_count;
+    struct domain domain; /* of all */
     struct vcpu vcpu[SIM_VCPUS];
     struct sim_load load[SIM_VCPUS];
     struct vcpu *on[SIM_CPUS]; /* who runs there */

@@ -119,7 +119,7 @@ static void test_a_good_module_passes(void **state)
  * The manifest is sealed again afterwards unless the row says otherwise. */
 #define VARIANTS                                                               \
     V(MAGIC, 0, m.h->magic[7] = '2')                                           \
-    V(VERSION, 0, m.h->version = 2)                                            \
+    V(VERSION, 0, m.h->version = 1)                                            \
     V(TRUNCATED, 0, m.h->module_bytes++)                                       \
     V(TRUNCATED, 0, m.h->module_bytes = U64_MAX)                               \
     V(LONGER, 0, m.h->module_bytes--)                                          \
@@ -164,6 +164,15 @@ static void test_a_good_module_passes(void **state)
     V(NAME_TWICE, 1, strcpy(m.d[0].name, "db-2"))                              \
     V(ROLE, 0, m.d[0].role = MF_ROLE_COUNT)                                    \
     V(ROLE, 0, m.d[0].role = U32_MAX)                                          \
+    V(ROLE_DOMAIN0, 1, m.d[1].role = MF_ROLE_DOMAIN0)                          \
+    V(ROLE_ROUTER, 1, m.d[0].role = MF_ROLE_ROUTER;                            \
+      m.d[1].role = MF_ROLE_ROUTER)                                            \
+    V(ROLE_ROUTER, 1, m.d[1].role = MF_ROLE_ROUTER)                            \
+    V(RIGHTS_ROLE, 0, m.d[0].rights = RIGHT_MASK(OBSERVE))                     \
+    V(RIGHTS_ROLE, 0, m.d[0].role = MF_ROLE_ROUTER;                            \
+      m.d[0].rights = RIGHT_MASK(DESTROY))                                     \
+    V(PERMITS, 1, m.d[1].permits = RIGHT_MASK(MEMORY))                         \
+    V(PERMITS, 1, m.d[1].permits = U64_MAX)                                    \
     V(DOMAIN_FLAGS, 0, m.d[0].flags = 2)                                       \
     V(RIGHTS_UNKNOWN, 0, m.d[0].rights = U64_MAX)                              \
     V(RIGHTS_UNKNOWN, 1, m.d[1].rights |= RIGHTS_ALL + 1)                      \
@@ -267,7 +276,11 @@ static void test_edges_that_are_good(void **state)
     m.d[0].grant_frames = 64;
     m.d[0].map_count = 65536;
     m.d[0].frames_max = MF_MEMORY_MAX_FRAMES;
+    m.d[0].role = MF_ROLE_DOMAIN0;
     m.d[0].rights = RIGHTS_ALL;
+    m.d[0].permits = POLICY_PERMITS;
+    m.d[1].role = MF_ROLE_ROUTER;
+    m.d[1].rights = POLICY_ROUTER_GIVEN;
     m.d[0].hypercall_va = MF_NO_ADDRESS;
     m.d[1].hypercall_va = m.d[1].load_va + 0x4000;
     m.d[0].entry_va = m.d[0].load_va + 0x4fff;

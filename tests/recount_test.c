@@ -216,18 +216,6 @@ static void test_holders(void **state)
     DAMAGE(m, v->runstate_frame[0], host_mfn(g, 41), "FOREIGN",
            host_mfn(g, 41).v);
     DAMAGE(m, v->info_frame, mfn(HOST_FRAMES + 7), "FOREIGN", HOST_FRAMES + 7);
-    m->console_mfn = host_mfn(m, 50);
-    lock_take(&m->mm);
-    assert_int_equal(console_service_open(m), RC_OK);
-    lock_drop(&m->mm);
-    sound();
-    m->con.state = CONRING_BROKEN; /* it holds its page until it is closed */
-    sound();
-    DAMAGE(m, m->con.state, CONRING_CLOSED, "REFS", host_mfn(m, 50).v);
-    DAMAGE(m, m->con.frame, host_mfn(m, 51), "REFS", host_mfn(m, 50).v);
-    lock_take(&m->mm);
-    console_service_close(m);
-    lock_drop(&m->mm);
     sound();
 }
 

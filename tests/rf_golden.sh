@@ -81,9 +81,9 @@ digest_at() { od -An -v -j "$1" -N 32 -t x1 module.cpio | tr -d ' \n'; }
 
 echo ramdisk > disk
 printf 'ramdisk = "disk"\n' >> tiny.cfg
-"$rf" pack -q -o module.cpio good.cfg tiny.cfg
+"$rf" pack -q --no-domain0 -o module.cpio good.cfg tiny.cfg
 result $? "pack writes a module"
-"$rf" pack -q -o again.cpio good.cfg tiny.cfg && cmp module.cpio again.cpio
+"$rf" pack -q --no-domain0 -o again.cpio good.cfg tiny.cfg && cmp module.cpio again.cpio
 result $? "the same tenants pack to the same bytes"
 [ "$(cpio -t --quiet < module.cpio | grep -v pad- | tr '\n' ' ')" = \
     "ringfence/manifest ringfence/image-0 ringfence/image-1 " ]
@@ -121,15 +121,25 @@ result $? "the gap between segments is zero"
     " ffffffff81000000 ffffffff80000000 ffffffff81000010 0000000000013000 ffffffff81001000 000000000000002d " ]
 result $? "addresses in the manifest are those of the notes"
 
+# Domain0 is the first record whatever the order of the files, and gets a blob
+# that names everybody; a file with its role takes the place of the built-in.
+"$rf" pack -q -o services.cpio tiny.cfg router-role.cfg domain0.cfg
+[ "$(for i in 0 1 2; do od -An -c -j $((8192 + 4096 * i)) -N 8 services.cpio
+    od -An -t u4 -j $((8224 + 4096 * i)) -N 4 services.cpio; done | tr -d ' \n')" = \
+    "own-doma1tiny\\0\\0\\0\\00own-rout2" ]
+result $? "Domain0 is the first record"
+grep -q RFSERV1 services.cpio && ! grep -q RFSERV1 module.cpio
+result $? "Domain0 is told of everybody"
+
 # A module that exists survives a failed pack.
 cp module.cpio kept.cpio
-"$rf" pack -o kept.cpio unknown-key.cfg > /dev/null 2>&1
+"$rf" pack --no-domain0 -o kept.cpio unknown-key.cfg > /dev/null 2>&1
 [ $? = 1 ] && cmp -s module.cpio kept.cpio && [ ! -e refused.cpio ]
 result $? "a failed pack changes nothing"
 
 # The image has both boot records and both files; whether it boots is for the
 # boot tests to say.
-"$rf" pack -q --iso --hypervisor good.elf -o boot.iso tiny.cfg
+"$rf" pack -q --no-domain0 --iso --hypervisor good.elf -o boot.iso tiny.cfg
 result $? "pack writes an image"
 xorriso -indev boot.iso -report_el_torito plain -find /boot -type f \
     > iso.txt 2> /dev/null

@@ -226,6 +226,52 @@ static void test_held_rests(void **state)
     assert_ptr_equal(sim.on[0], queued);
 }
 
+/* One of a paused domain stays off, wherever it was and whoever wakes it, until
+ * it is let go on; others lose nothing. */
+static void test_paused_stays_off(void **state)
+{
+    (void)state;
+    struct domain paused = { .paused = 1 };
+    sim_reset(1);
+    struct vcpu *a = sim_add(256, 0, 0);
+    struct vcpu *b = sim_add(256, 0, 0);
+    struct vcpu *c = sim_add(256, 0, 0);
+    sim_start();
+    for (u32 round = 0; round < 3; round++) {
+        sim_pick(0);
+        struct vcpu *const kept = sim.on[0] == c ? a : c;
+        a->domain = kept == a ? &sim.domain : &paused;
+        b->domain = &paused;
+        c->domain = kept == c ? &sim.domain : &paused;
+        paused.paused = 1;
+        for (u32 i = 0; i < 3; i++) {
+            sched_hold(&sim.vcpu[i], 0);
+        }
+        sched_block(b);
+        sched_wake(b);
+        sim_pick(0);
+        assert_ptr_equal(sim.on[0], kept);
+        sim_run(500 * MS);
+        assert_ptr_equal(sim.on[0], kept);
+        sched_block(kept);
+        sim_run(3600 * SECOND);
+        assert_null(sim.on[0]);
+        sched_offline(b); /* and on again: still paused */
+        sched_online(b);
+        sim_run(SECOND);
+        assert_null(sim.on[0]);
+        paused.paused = 0;
+        for (u32 i = 0; i < 3; i++) {
+            sched_hold(&sim.vcpu[i], 0);
+        }
+        sim_pick(0);
+        assert_non_null(sim.on[0]);
+        assert_ptr_not_equal(sim.on[0], kept);
+        sched_wake(kept);
+        sim_run(100 * MS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_wake_is_not_lost),
         cmocka_unit_test(test_leaving_moves_nowhere),
         cmocka_unit_test(test_held_rests),
+        cmocka_unit_test(test_paused_stays_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

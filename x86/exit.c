@@ -19,7 +19,6 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/auditor.h"
-#include "core/conring.h"
 #include "core/domain.h"
 #include "core/record.h"
 #include "core/sched.h"
@@ -66,9 +65,9 @@ static void release(struct cpu *cpu, struct regs *r)
 
 enum host_work { WORK_NONE, WORK_WAITS, WORK_GOES_ON };
 
-/* Work of the host that is due: input, lives of domains, console output that
- * waited for its rate. WORK_WAITS: something waits for time or for another
- * CPU. WORK_GOES_ON: a slice was done and the next can follow at once. */
+/* Work of the host that is due: the console line, lives of domains, records.
+ * WORK_WAITS: something waits for time or for another CPU. WORK_GOES_ON: a
+ * slice was done and the next can follow at once. */
 static enum host_work host_work(struct cpu *cpu, struct regs *r)
 {
     const ns_t now = arch_now();
@@ -91,7 +90,6 @@ static enum host_work host_work(struct cpu *cpu, struct regs *r)
         }
         waits = waits || domain_work_wanted();
     }
-    waits = console_service_poll(now) || waits;
     return waits ? WORK_WAITS : WORK_NONE;
 }
 

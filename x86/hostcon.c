@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tenants' consoles on the second serial port, in both directions:
+ * All consoles on the second serial port, in both directions:
  *
  *   ff ff      a byte of value ff
  *   ff hi lo   (hi, lo < 80): what follows belongs to channel hi * 128 + lo
  *   other      a byte of the present channel
  *
- * Channel n is domain n. Without the second port a tenant's lines go to the
- * host's log behind its name, with control characters taken out.
+ * Channel n is domain n, channel 0 is for control. Out, the framing is done
+ * here, since emergency output shares the line. In, bytes are kept as they come
+ * until who serves the consoles fetches them, framing and all: ring 0 parses
+ * none of it. Without the second port a domain's lines go to the host's log
+ * behind its name, with control characters taken out.
  *
- * Lock: console, around the port and the state of a direction. Input is taken
- * by one CPU at a time; what a tenant's ring has no room for is dropped, as a
- * terminal line would.
+ * Locks: out_lock around the port and the channel; in_lock: one reader.
  */
 #include "x86/hostcon.h"
 
@@ -25,46 +26,53 @@
 #define ESCAPE 0xffu
 #define CHANNEL_NONE 0xffffu
 #define LINE_BYTES 128u
+#define BURST_BYTES 16u /* what an idle port takes at once */
 
 static struct lock out_lock;
 static struct lock in_lock;
 static bool muxed;
 static u32 out_channel = CHANNEL_NONE;
-static u32 in_channel = CHANNEL_NONE;
-static u32 in_escape; /* 0 plain, 1 after ff, 2 after ff hi */
-static u32 in_high;
-static u32 input_waits;       /* [a] */
+static u32 out_waits;         /* [a] 1: the port did not take all */
+static u32 input_waits;       /* [a] 1: bytes have arrived */
 static char line[LINE_BYTES]; /* without mux: the line being gathered */
 static u32 line_used;
-static domid_t line_of;
+static u32 line_of;
 
 void hostcon_init(bool mux)
 {
     muxed = mux && serial_is_present(SERIAL_CONSOLES);
 }
 
-static void select_channel(domid_t d)
+/* How many of the bytes went out; without waiting, maybe not all. */
+static u32 write_framed(u32 channel, const u8 *bytes, u32 count, bool waits)
 {
-    const u8 bytes[3] = { ESCAPE, (u8)(d >> 7), (u8)(d & 0x7f) };
+    u32 done = 0;
 
-    serial_write(SERIAL_CONSOLES, bytes, sizeof(bytes));
-    out_channel = d;
-}
+    while (done < count) {
+        u8 burst[BURST_BYTES];
+        u32 used = 0;
+        u32 taken = done;
 
-static void write_framed(domid_t d, const u8 *bytes, u32 count)
-{
-    u32 from = 0;
-
-    if (out_channel != d) {
-        select_channel(d);
-    }
-    for (u32 i = 0; i < count; i++) {
-        if (bytes[i] == ESCAPE) { /* sent once as data, once as mark */
-            serial_write(SERIAL_CONSOLES, bytes + from, i + 1 - from);
-            from = i;
+        if (out_channel != channel) {
+            burst[used++] = ESCAPE;
+            burst[used++] = (u8)(channel >> 7);
+            burst[used++] = (u8)(channel & 0x7f);
         }
+        while (used + 2 <= BURST_BYTES && taken < count) {
+            burst[used++] = bytes[taken];
+            if (bytes[taken++] == ESCAPE) {
+                burst[used++] = ESCAPE;
+            }
+        }
+        if (waits) {
+            serial_write(SERIAL_CONSOLES, burst, used);
+        } else if (serial_send(SERIAL_CONSOLES, burst, used) == 0) {
+            return done;
+        }
+        out_channel = channel;
+        done = taken;
     }
-    serial_write(SERIAL_CONSOLES, bytes + from, count - from);
+    return done;
 }
 
 static void end_line(void)
@@ -76,12 +84,12 @@ static void end_line(void)
     line[0] = 0;
 }
 
-static void write_lines(domid_t d, const u8 *bytes, u32 count)
+static void write_lines(u32 channel, const u8 *bytes, u32 count)
 {
-    if (line_used != 0 && line_of != d) {
+    if (line_used != 0 && line_of != channel) {
         end_line();
     }
-    line_of = d;
+    line_of = channel;
     for (u32 i = 0; i < count; i++) {
         if (bytes[i] == '\n' || line_used == LINE_BYTES - 1) {
             end_line();
@@ -96,12 +104,38 @@ static void write_lines(domid_t d, const u8 *bytes, u32 count)
 void arch_console_write(domid_t d, const u8 *bytes, u32 count)
 {
     lock_take(&out_lock);
-    if (muxed) {
-        write_framed(d, bytes, count);
+    if (muxed && d != 0) {
+        (void)write_framed(d, bytes, count, true);
     } else {
         write_lines(d, bytes, count);
     }
     lock_drop(&out_lock);
+}
+
+u32 arch_console_send(u32 channel, const u8 *bytes, u32 count)
+{
+    u32 sent = count;
+
+    lock_take(&out_lock);
+    if (muxed) {
+        sent = write_framed(channel, bytes, count, false);
+    } else {
+        write_lines(channel, bytes, count);
+    }
+    lock_drop(&out_lock);
+    if (sent < count) {
+        atomic_store32(&out_waits, 1);
+    }
+    return sent;
+}
+
+u32 arch_console_read(u8 *bytes, u32 room)
+{
+    lock_take(&in_lock);
+    const u32 count = serial_read(bytes, room);
+
+    lock_drop(&in_lock);
+    return count;
 }
 
 void serial_input_arrived(void)
@@ -109,52 +143,17 @@ void serial_input_arrived(void)
     atomic_store32(&input_waits, 1);
 }
 
-static void deliver(u8 byte)
-{
-    struct domain *d = domain_by_id(in_channel);
-
-    if (d != NULL && atomic_load64(&d->state) == DOMAIN_RUNNING) {
-        (void)console_service_input(d, &byte, 1);
-    }
-}
-
-static void take_byte(u8 byte)
-{
-    if (in_escape == 2) {
-        in_channel = in_high * 128 + (byte & 0x7f);
-        in_escape = 0;
-    } else if (in_escape == 1 && byte != ESCAPE) {
-        in_high = byte & 0x7f;
-        in_escape = 2;
-    } else if (in_escape == 0 && byte == ESCAPE) {
-        in_escape = 1;
-    } else {
-        in_escape = 0;
-        deliver(byte);
-    }
-}
-
-/* A byte for a tenant costs some 300 instructions. */
-static void take_input(void)
-{
-    u8 bytes[16];
-
-    lock_take(&in_lock);
-    const u32 count = serial_read(bytes, sizeof(bytes));
-    for (u32 i = 0; i < count; i++) {
-        take_byte(bytes[i]);
-    }
-    lock_drop(&in_lock);
-    if (count == sizeof(bytes)) {
-        atomic_store32(&input_waits, 1);
-    }
-}
-
 bool hostcon_work(void)
 {
-    if (atomic_load32(&input_waits) != 0) {
-        atomic_store32(&input_waits, 0);
-        take_input();
+    const bool room =
+        atomic_load32(&out_waits) != 0 && serial_is_idle(SERIAL_CONSOLES);
+
+    if (room) {
+        atomic_store32(&out_waits, 0);
     }
-    return atomic_load32(&input_waits) != 0;
+    if (room ||
+        (atomic_load32(&input_waits) != 0 && atomic_swap32(&input_waits, 0))) {
+        domain_tell(VIRQ_CONSOLE);
+    }
+    return atomic_load32(&out_waits) != 0;
 }

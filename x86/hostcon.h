@@ -11,9 +11,9 @@
  * host's log, a line at a time, and there is no input. */
 void hostcon_init(bool mux);
 
-/* Bring input that has arrived to the tenants, and output that waited for its
- * rate. True: some is left. Any CPU, before it returns to a guest or sleeps.
- * No lock. */
+/* Tell who serves the consoles of input that has arrived, and of room for
+ * output where there was none. True: it waits for room. Any CPU, before it
+ * returns to a guest or sleeps. No lock. */
 bool hostcon_work(void);
 
 #endif

@@ -46,15 +46,16 @@ static void attach_images(struct domain *d, const struct manifest *m,
 static void create_all(const u8 *module)
 {
     const struct manifest m = manifest_records(module);
+    const u32 first = m.domain[0].role == MF_ROLE_DOMAIN0 ? 0 : 1;
 
     for (u32 i = 0; i < m.header->domain_count; i++) {
         const struct mf_domain *p = &m.domain[i];
 
-        if (domain_create((domid_t)(i + 1), p) != RC_OK) {
+        if (domain_create((domid_t)(first + i), p) != RC_OK) {
             cannot_start("too little memory for tenant %s (%lu MiB)", p->name,
                          p->frames_max >> 8);
         }
-        struct domain *d = domain_table[i + 1];
+        struct domain *d = domain_table[first + i];
 
         attach_images(d, &m, module);
         if (domain_begin(d) != RC_OK) {

@@ -110,16 +110,26 @@ void serial_write(u32 port, const u8 *bytes, u32 count)
     }
 }
 
-u32 arch_audit_send(const u8 *bytes, u32 count)
+bool serial_is_idle(u32 port)
 {
-    const u16 base = port_base[SERIAL_AUDIT];
-    if (!serial_is_present(SERIAL_AUDIT) ||
-        (hw_in8(base + REG_LSR) & LSR_EMPTY) == 0) {
+    return serial_is_present(port) &&
+           (hw_in8(port_base[port] + REG_LSR) & LSR_EMPTY) != 0;
+}
+
+u32 serial_send(u32 port, const u8 *bytes, u32 count)
+{
+    const u32 burst = count < FIFO_BYTES ? count : FIFO_BYTES;
+
+    if (!serial_is_idle(port)) {
         return 0;
     }
-    const u32 burst = count < FIFO_BYTES ? count : FIFO_BYTES;
-    hw_out8_many(base + REG_DATA, bytes, burst);
+    hw_out8_many(port_base[port] + REG_DATA, bytes, burst);
     return burst;
+}
+
+u32 arch_audit_send(const u8 *bytes, u32 count)
+{
+    return serial_send(SERIAL_AUDIT, bytes, count);
 }
 
 void serial_write_text(u32 port, const char *text, u32 count)

@@ -32,6 +32,10 @@ void serial_enable_input(void);
 
 /* Bytes as they are. */
 void serial_write(u32 port, const u8 *bytes, u32 count);
+/* All that was sent is gone. */
+bool serial_is_idle(u32 port);
+/* The same bytes without waiting: how many the port took, 0 when it is busy. */
+u32 serial_send(u32 port, const u8 *bytes, u32 count);
 /* Text: CR before each LF. */
 void serial_write_text(u32 port, const char *text, u32 count);
 

@@ -86,7 +86,7 @@ static bool frame_is_ours(mfn_t m)
 
 static bool frame_is_tenants(mfn_t m)
 {
-    for (u32 i = 1; i <= domain_count; i++) {
+    for (u32 i = domain_first; i <= domain_count; i++) {
         if (frame_is_owned(domain_table[i], m)) {
             return true;
         }

@@ -37,7 +37,8 @@ enum kind {
     KIND_OUT,
     KIND_PAD,
     KIND_ZERO,
-    KIND_IO
+    KIND_IO,
+    KIND_TEXT
 };
 
 struct field {
@@ -72,8 +73,22 @@ enum right_names {
     NAME_CONNECT,
     NAME_GRANT,
     NAME_EVENT,
-    NAME_SCHED
+    NAME_SCHED,
+    NAME_OBSERVE,
+    NAME_PAUSE,
+    NAME_DESTROY,
+    NAME_START,
+    NAME_CONSOLES,
+    NAME_RULES_LOAD,
+    NAME_RULES_READ,
+    NAME_DROP
 };
+
+/* What this tenant, or any, does not hold. */
+static bool is_denied(u8 right)
+{
+    return right == NAME_CONNECT || right >= NAME_OBSERVE;
+}
 
 struct row {
     u8 nr, sub, shape, where, pointer, right, arg;
@@ -156,7 +171,7 @@ s64 attack_straddle(void)
     s64 r = map_va(va_of(end), 0, 2);
     for (u32 i = 0; r == 0 && i < ARRAY_COUNT(rows); i++) {
         const u32 bytes = args[rows[i].arg].bytes;
-        const s64 wanted = rows[i].right == NAME_CONNECT ? -EPERM : -EFAULT;
+        const s64 wanted = is_denied(rows[i].right) ? -EPERM : -EFAULT;
         u8 *const at = end - bytes / 2;
         if (rows[i].shape == 'R' || bytes == 0) {
             continue;

@@ -40,8 +40,22 @@ enum right_names {
     NAME_CONNECT,
     NAME_GRANT,
     NAME_EVENT,
-    NAME_SCHED
+    NAME_SCHED,
+    NAME_OBSERVE,
+    NAME_PAUSE,
+    NAME_DESTROY,
+    NAME_START,
+    NAME_CONSOLES,
+    NAME_RULES_LOAD,
+    NAME_RULES_READ,
+    NAME_DROP
 };
+
+/* What this tenant, or any, does not hold. */
+static bool is_denied(u8 right)
+{
+    return right == NAME_CONNECT || right >= NAME_OBSERVE;
+}
 
 /* The rows of the table, as far as these attacks want to know them. */
 struct row {
@@ -81,7 +95,7 @@ static s64 try_shape(u8 shape)
 {
     for (u32 i = 0; i < ARRAY_COUNT(rows); i++) {
         const struct row *r = &rows[i];
-        const s64 expected = r->right == NAME_CONNECT ? -EPERM : -EFAULT;
+        const s64 expected = is_denied(r->right) ? -EPERM : -EFAULT;
         for (u32 j = 0; r->shape == shape && j < BAD_COUNT; j++) {
             if (call_at(r, bad_addresses[j]) != expected) {
                 return r->nr * 10000 + r->sub * 100 + (s64)j;

@@ -14,7 +14,7 @@ u64 refusals_ever;
 u64 refusals[REFUSAL_CLASSES];
 bool may_connect;
 
-enum { NEEDS_CONNECT = 1 };
+enum { NEEDS_CONNECT = 1, NEEDS_PRIVILEGE };
 #define RIGHT_INFO 0
 #define RIGHT_MEMORY 0
 #define RIGHT_CPU 0
@@ -24,6 +24,14 @@ enum { NEEDS_CONNECT = 1 };
 #define RIGHT_GRANT 0
 #define RIGHT_CONSOLE 0
 #define RIGHT_CONNECT NEEDS_CONNECT
+#define RIGHT_OBSERVE NEEDS_PRIVILEGE
+#define RIGHT_PAUSE NEEDS_PRIVILEGE
+#define RIGHT_DESTROY NEEDS_PRIVILEGE
+#define RIGHT_START NEEDS_PRIVILEGE
+#define RIGHT_CONSOLES NEEDS_PRIVILEGE
+#define RIGHT_RULES_LOAD NEEDS_PRIVILEGE
+#define RIGHT_RULES_READ NEEDS_PRIVILEGE
+#define RIGHT_DROP NEEDS_PRIVILEGE
 
 static const struct {
     u8 nr, sub, need;
@@ -36,8 +44,10 @@ static const struct {
 
 static bool lacks_right(u64 nr, u64 sub)
 {
-    for (u32 i = 0; i < ARRAY_COUNT(rows) && !may_connect; i++) {
-        if (rows[i].need != 0 && rows[i].nr == nr && rows[i].sub == sub) {
+    const u8 lacking = may_connect ? NEEDS_PRIVILEGE : NEEDS_CONNECT;
+
+    for (u32 i = 0; i < ARRAY_COUNT(rows); i++) {
+        if (rows[i].need >= lacking && rows[i].nr == nr && rows[i].sub == sub) {
             return true;
         }
     }

@@ -37,7 +37,7 @@ class Bench:
         self.log = os.path.join(work, 'log')
         self.read = 0
         # Counted instructions: how busy this machine is makes no difference.
-        command = ['build/rf', 'run', '--gdb', '--icount', '--cpu', cpu,
+        command = ['build/rf', 'run', '--no-domain0', '--gdb', '--icount', '--cpu', cpu,
                    'tests/fire/fire.cfg', 'tests/fire/victim.cfg']
         with open(self.log, 'wb') as out:
             self.rf = subprocess.Popen(command, stdin=subprocess.DEVNULL,
