@@ -77,7 +77,11 @@ static void print_tables(void)
             }
         }
     }
-    printf("},\"reasons\":[\"\"");
+    printf("},\"rights\":[");
+    for (u32 i = 0; i < 64 && policy_right_name(i) != NULL; i++) {
+        printf("%s\"%s\"", i == 0 ? "" : ",", policy_right_name(i));
+    }
+    printf("],\"reasons\":[\"\"");
     for (u32 i = 1; i <= POLICY_DENY_NO_SUCH_CALL; i++) {
         putchar(',');
         safe_string(policy_reason((enum policy_verdict)i));
