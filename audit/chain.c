@@ -24,17 +24,22 @@ u32 audit_check_value(const struct audit_record *r)
     return fnv(h, bytes + at + 4, r->bytes - at - 4);
 }
 
-void audit_chain(const struct audit_record *r, const u8 prev[SHA256_BYTES],
-                 u8 out[SHA256_BYTES])
+void audit_hash(const void *a, u32 a_bytes, const void *b, u32 b_bytes,
+                const void *c, u32 c_bytes, u8 out[SHA256_BYTES])
 {
-    static const u8 label[] = "RFA1-rec";
     struct sha256 s;
 
     sha256_init(&s);
-    sha256_update(&s, label, sizeof(label) - 1);
-    sha256_update(&s, prev, SHA256_BYTES);
-    sha256_update(&s, (const u8 *)r, r->bytes);
+    sha256_update(&s, a, a_bytes);
+    sha256_update(&s, b, b_bytes);
+    sha256_update(&s, c, c_bytes);
     sha256_final(&s, out);
+}
+
+void audit_chain(const struct audit_record *r, const u8 prev[SHA256_BYTES],
+                 u8 out[SHA256_BYTES])
+{
+    audit_hash("RFA1-rec", 8, prev, SHA256_BYTES, r, r->bytes, out);
 }
 
 #define EVENT(number, name, family, arg0, arg1, arg2, doc)                     \

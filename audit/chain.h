@@ -14,6 +14,9 @@
 #include "audit/record.h"
 #include "audit/sha256.h"
 
+/* SHA-256(a || b || c). */
+void audit_hash(const void *a, u32 a_bytes, const void *b, u32 b_bytes,
+                const void *c, u32 c_bytes, u8 out[SHA256_BYTES]);
 /* Chain value of a record after prev; bytes as the record says. */
 void audit_chain(const struct audit_record *r, const u8 prev[SHA256_BYTES],
                  u8 out[SHA256_BYTES]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log; see log.h. A record is chained as it is written, so that the head
- * covers it before anybody acts on it.
+ * The log; see log.h.
  */
 #include "audit/log.h"
 
@@ -23,7 +22,8 @@ enum rc audit_init(struct audit_log *log, struct audit_record *slot, u32 count,
     if (count < AUDIT_SLOTS_MIN) {
         return RC_EINVAL;
     }
-    *log = (struct audit_log){ .slot = slot, .count = count };
+    *log =
+        (struct audit_log){ .slot = slot, .count = count, .seal_at = U64_MAX };
     copy(log->boot_id, boot_id, sizeof(log->boot_id));
     return RC_OK;
 }
@@ -55,7 +55,7 @@ enum rc audit_field_add(struct audit_record *note, enum audit_field type,
     return RC_OK;
 }
 
-/* May this event's family take so many slots? */
+/* May this event's family take so many slots, a SEAL before each? */
 static bool has_room(const struct audit_log *log, u32 event, u32 slots)
 {
     const u64 taken = log->next - log->sent + log->reserved;
@@ -65,7 +65,7 @@ static bool has_room(const struct audit_log *log, u32 event, u32 slots)
                      : family == AUDIT_LIFE ? AUDIT_POOL_STOP
                                             : AUDIT_POOL_LIFE + AUDIT_POOL_STOP;
 
-    return free_slots >= kept + slots;
+    return free_slots >= kept + 2ull * slots;
 }
 
 /* The log's time: CPUs read the clock before they take the lock, so what they
@@ -78,10 +78,10 @@ static u64 log_time(struct audit_log *log, const struct audit_now *now)
     return log->now_ns;
 }
 
-/* Write and chain the next record. The slot is free: has_room said so, now or
- * when it was reserved. */
-static void put(struct audit_log *log, const struct audit_now *now,
-                const struct audit_record *note)
+/* Write the next record. The slot is free: has_room said so, now or when it
+ * was reserved. */
+static void write(struct audit_log *log, const struct audit_now *now,
+                  const struct audit_record *note)
 {
     struct audit_record *const r = &log->slot[log->next % log->count];
 
@@ -94,10 +94,44 @@ static void put(struct audit_log *log, const struct audit_now *now,
     r->wall_ns = now->wall_ns;
     r->cpu = now->cpu;
     copy(r->boot_id, log->boot_id, sizeof(r->boot_id));
-    copy(r->prev, log->head, sizeof(r->prev));
-    r->check = audit_check_value(r);
-    audit_chain(r, r->prev, log->head);
     log->next++;
+}
+
+static void write_seal(struct audit_log *log, const struct audit_now *now)
+{
+    static const u8 later[32]; /* filled in as it leaves */
+    struct audit_record note;
+
+    audit_note_init(&note, AUDIT_SEAL);
+    (void)!audit_field_add(&note, AUDIT_FIELD_TREE, later, sizeof(later));
+    (void)!audit_field_add(&note, AUDIT_FIELD_MAC, later, sizeof(later));
+    write(log, now, &note);
+    log->sealed = log->next;
+    log->seal_at = U64_MAX;
+}
+
+static void put(struct audit_log *log, const struct audit_now *now,
+                const struct audit_record *note)
+{
+    const u64 time = log_time(log, now);
+
+    if (time >= log->seal_at ||
+        log->next - log->sealed >= AUDIT_SEAL_RECORDS - 1) {
+        write_seal(log, now);
+    }
+    if (log->next == log->sealed) {
+        log->seal_at = time + AUDIT_SEAL_NS;
+    }
+    write(log, now, note);
+}
+
+void audit_seal_due(struct audit_log *log, const struct audit_now *now,
+                    bool in_any_case)
+{
+    if (log->next != log->sealed && has_room(log, AUDIT_SEAL, 1) &&
+        (in_any_case || log_time(log, now) >= log->seal_at)) {
+        write_seal(log, now);
+    }
 }
 
 enum rc audit_append(struct audit_log *log, const struct audit_now *now,
@@ -122,10 +156,10 @@ enum rc audit_begin(struct audit_log *log, const struct audit_now *now,
         log->turned_away++;
         return RC_EAGAIN;
     }
-    ticket->slots = 1;
-    ticket->intent = log->next;
-    log->reserved++;
+    ticket->slots = 2; /* the outcome and a SEAL */
+    log->reserved += ticket->slots;
     put(log, now, &intent);
+    ticket->intent = log->next - 1;
     return RC_OK;
 }
 
@@ -139,8 +173,8 @@ void audit_end(struct audit_log *log, const struct audit_now *now,
     if (ticket->slots == 0) {
         return;
     }
+    log->reserved -= ticket->slots;
     ticket->slots = 0;
-    log->reserved--;
     put(log, now, &outcome);
 }
 

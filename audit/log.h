@@ -7,12 +7,18 @@
  * that audit_drain has handed out counts as acknowledged, and its slot is
  * free.
  *
+ * A record is numbered and written at once, and hashed when it leaves
+ * [audit/seal.h]. No record stands in the log that is AUDIT_SEAL_NS younger
+ * than the first one after the last SEAL, or AUDIT_SEAL_RECORDS behind that
+ * SEAL: put writes a SEAL in front of it, and to have room means to have room
+ * for that, too. A SEAL itself may come later.
+ *
  * Nothing is dropped without a trace. Each family may take slots only while
  * enough stay free for the ones behind it:
  *
  *     GUEST, PRIV   leave AUDIT_POOL_LIFE + AUDIT_POOL_STOP
  *     LIFE          leaves AUDIT_POOL_STOP
- *     STOP          may take the last one
+ *     STOP          may take the last ones
  *
  * When there is no slot the answer is RC_EAGAIN, and what was to be recorded
  * must not happen: the caller drains, or makes its caller wait. A privileged
@@ -32,7 +38,6 @@
 #define AUDIT_LOG_H
 
 #include "audit/record.h"
-#include "audit/sha256.h"
 #include "core/rc.h"
 
 #define AUDIT_POOL_LIFE 64u
@@ -45,6 +50,9 @@
 #define AUDIT_BURST 8u           /* samples at once of one domain */
 #define AUDIT_TOKEN_NS 100000000ull    /* ... and ten a second after that */
 #define AUDIT_SUMMARY_NS 1000000000ull /* between summaries of one domain */
+
+#define AUDIT_SEAL_NS 1000000000ull
+#define AUDIT_SEAL_RECORDS 1024u
 
 struct audit_now {
     u64 mono_ns;
@@ -78,7 +86,8 @@ struct audit_log {
     u64 sent;        /* records before this one have been sent */
     u64 turned_away; /* appends that found no slot */
     u64 now_ns;      /* latest time seen: records never go back */
-    u8 head[SHA256_BYTES];
+    u64 sealed;      /* seq behind the last SEAL */
+    u64 seal_at;     /* time of the next SEAL; U64_MAX: nothing is unsealed */
     u8 boot_id[16];
 };
 
@@ -117,6 +126,10 @@ void audit_refused(struct audit_log *log, const struct audit_now *now,
  * when no count is left; so after AUDIT_SUMMARY_RECORDS calls, with room. */
 bool audit_summary(struct audit_log *log, const struct audit_now *now,
                    u16 domain, struct audit_meter *meter, bool in_any_case);
+
+/* A SEAL, when one is due, or of anything unsealed in any case. */
+void audit_seal_due(struct audit_log *log, const struct audit_now *now,
+                    bool in_any_case);
 
 /* Copy at most max unsent records to out and free their slots. */
 u32 audit_drain(struct audit_log *log, struct audit_record *out, u32 max);

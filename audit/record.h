@@ -6,6 +6,7 @@
  * after the other, each `bytes` long.
  *
  *   seq    counts from 0 at each boot without a gap
+ *          Every second, or 1,024 records, one is a SEAL [audit/log.h].
  *   check  FNV-1a over the record with check as 0: finds a damaged record
  *          even when no later one chains it
  *   prev   chain value of the record before [audit/chain.h]; zeroes for seq 0
@@ -18,7 +19,7 @@
 #include "core/base.h"
 
 #define AUDIT_MAGIC "RFA1"
-#define AUDIT_VERSION 1u
+#define AUDIT_VERSION 2u
 #define AUDIT_HEADER_BYTES 160u
 #define AUDIT_FIELD_ROOM 96u
 #define AUDIT_RECORD_BYTES (AUDIT_HEADER_BYTES + AUDIT_FIELD_ROOM)
@@ -51,6 +52,8 @@ enum audit_field {
     AUDIT_FIELD_REASON = 6, /* text without NUL, maybe cut */
     AUDIT_FIELD_ARGS = 7,   /* the call's structure [core/args.def]: as taken,
                                and in an outcome as given back */
+    AUDIT_FIELD_TREE = 8,   /* SEAL: tree head over the records before */
+    AUDIT_FIELD_MAC = 9,    /* SEAL: its code [audit/seal.h] */
 };
 
 struct audit_count {

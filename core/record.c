@@ -2,15 +2,12 @@
 /*
  * The kernel's one log and who writes to it; see record.h and audit/log.h.
  *
- * Records leave by a serial port of their own, by whichever CPU looks
- * (record_drain), one at a time. On a host whose manifest asks for no audit
- * port they are taken off the ring as if sent; the chain's head is shown at the
- * end.
+ * Records leave in core/recsend.c, by whichever CPU looks.
  *
  * A life-cycle step has slots of its own; when these are used up the record
  * waits for the port here, before the step is made.
  *
- * Lock: log_lock (rank audit) around the log and the meters.
+ * Lock: record_lock (rank audit) around the log and the meters.
  */
 #include "core/record.h"
 
@@ -18,35 +15,18 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/mem.h"
+#include "core/recsend.h"
 #include "policy/manifest.h"
 
 #define LOG_SLOTS 1024u
-#define PANIC_PATIENCE_NS 100000000ull
 #define PORT_PATIENCE_NS 5000000000ull
-#define FLUSH_PATIENCE_NS 30000000000ull /* all slots take 23 s */
 #define REPORT_NS 10000000ull /* between two of what the router reports */
 #define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
 
-static struct lock log_lock;
-static struct audit_log audit_log;
 static struct audit_meter *meter;    /* [I] one a domain, by number */
 static u32 ready;                    /* [a] 1: the log is there */
-static u32 waiting;                  /* [a] 1: something is to be sent */
-static u32 sending;                  /* [a] a CPU is at it */
-static u32 exported;                 /* [a] 1: there is a port for records */
 static ns_t summaries_at = NS_NEVER; /* [a] counts are to be shown then */
-static ns_t reports_at; /* log_lock: the router has its turn then */
-
-/* By the sending CPU alone: the record that is going out. */
-static struct audit_record out;
-static u32 out_at, out_bytes;
-
-static struct audit_now now_here(void)
-{
-    const struct audit_now now = { arch_now(), arch_wall_ns(),
-                                   (u16)arch_cpu() };
-    return now;
-}
+static ns_t reports_at; /* record_lock: the router has its turn then */
 
 /* As much of the text as the record has room for. */
 static void text_field(struct audit_record *note, enum audit_field type,
@@ -63,31 +43,16 @@ static void text_field(struct audit_record *note, enum audit_field type,
     }
 }
 
-/* There is something to send. Lock: log_lock, dropped. */
-static void let_go(void) RF_DROPS(&log_lock)
-{
-    lock_drop(&log_lock);
-    atomic_store32(&waiting, 1);
-}
-
+/* There is something to send. Lock: record_lock, dropped. */
 static enum rc append(const struct audit_record *note)
 {
-    const struct audit_now now = now_here();
+    const struct audit_now now = record_now();
 
-    lock_take(&log_lock);
-    const enum rc rc = audit_append(&audit_log, &now, note);
+    lock_take(&record_lock);
+    const enum rc rc = audit_append(&record_log, &now, note);
 
-    let_go();
+    record_let_go();
     return rc;
-}
-
-/* One turn of waiting for the port; it is given up when it is too late. */
-static void wait_for_port(ns_t until)
-{
-    if (arch_now() > until && atomic_swap32(&exported, 0) != 0) {
-        arch_log("audit: the port takes no records: given up\n");
-    }
-    arch_relax();
 }
 
 /* A record that must be there before what it announces. */
@@ -95,31 +60,27 @@ static void append_surely(const struct audit_record *note)
 {
     const ns_t until = arch_now() + PORT_PATIENCE_NS;
 
-    arch_interrupts();
     while (append(note) != RC_OK) {
-        wait_for_port(until);
+        record_port_wait(until);
         (void)record_drain(1);
     }
-    arch_interrupts();
 }
 
 /* One record of a domain's summary. True: nothing is left of it. */
 static bool summary(const struct audit_now *now, u32 id, bool in_any_case)
 {
-    arch_interrupts();
-    lock_take(&log_lock);
+    lock_take(&record_lock);
     const bool done =
-        audit_summary(&audit_log, now, (u16)id, &meter[id], in_any_case);
+        audit_summary(&record_log, now, (u16)id, &meter[id], in_any_case);
 
-    let_go();
-    arch_interrupts();
+    record_let_go();
     return done;
 }
 
 /* All of a domain's counts that no sample has shown yet. */
 static void write_summary(u32 id)
 {
-    const struct audit_now now = now_here();
+    const struct audit_now now = record_now();
     bool done = false;
 
     for (u32 i = 0; i < AUDIT_SUMMARY_RECORDS && !done; i++) {
@@ -229,7 +190,7 @@ enum rc record_act_begin(struct record_act *act)
     u64 *const used = &act->v->domain->rights_used;
     const u64 bit = act->event == AUDIT_RIGHT_USED ? 1ull << act->right : 0;
     const bool report = act->event == AUDIT_NET_DENIED;
-    const struct audit_now now = now_here();
+    const struct audit_now now = record_now();
     struct audit_record note;
 
     if (act->event == AUDIT_NONE || atomic_load32(&ready) == 0 ||
@@ -237,14 +198,15 @@ enum rc record_act_begin(struct record_act *act)
         return RC_OK;
     }
     act_note(&note, act);
-    lock_take(&log_lock);
-    const enum rc rc = report && now.mono_ns < reports_at ? RC_EAGAIN
-                       : report || bit != 0
-                           ? audit_append(&audit_log, &now, &note)
-                           : audit_begin(&audit_log, &now, &note, &act->ticket);
+    lock_take(&record_lock);
+    const enum rc rc =
+        report && now.mono_ns < reports_at ? RC_EAGAIN
+        : report || bit != 0
+            ? audit_append(&record_log, &now, &note)
+            : audit_begin(&record_log, &now, &note, &act->ticket);
 
     reports_at = report && rc == RC_OK ? now.mono_ns + REPORT_NS : reports_at;
-    let_go();
+    record_let_go();
     arch_interrupts();
     (void)atomic_or64(used, rc == RC_OK ? bit : 0);
     return rc;
@@ -252,7 +214,7 @@ enum rc record_act_begin(struct record_act *act)
 
 void record_act_end(struct record_act *act, s64 result)
 {
-    const struct audit_now now = now_here();
+    const struct audit_now now = record_now();
     struct audit_record note;
 
     if (act->ticket.slots == 0) {
@@ -261,9 +223,9 @@ void record_act_end(struct record_act *act, s64 result)
     act_note(&note, act);
     note.decision = result < 0 ? AUDIT_FAILED : AUDIT_ALLOWED;
     note.result = (s32)result;
-    lock_take(&log_lock);
-    audit_end(&audit_log, &now, &note, &act->ticket);
-    let_go();
+    lock_take(&record_lock);
+    audit_end(&record_log, &now, &note, &act->ticket);
+    record_let_go();
     arch_interrupts();
 }
 
@@ -271,7 +233,7 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
 {
     const enum rc rc = why == POLICY_DENY_NO_SUCH_CALL ? RC_ENOSYS : RC_EPERM;
     struct domain *d = v->domain;
-    const struct audit_now now = now_here();
+    const struct audit_now now = record_now();
     struct audit_record note;
 
     (void)atomic_add64(&d->refused, 1);
@@ -286,57 +248,73 @@ enum rc record_refusal(struct vcpu *v, u32 nr, u64 sub, enum policy_verdict why)
     note.arg[0] = nr;
     note.arg[1] = sub;
     note.arg[2] = arch_guest_rip();
-    arch_interrupts();
-    lock_take(&log_lock);
-    audit_refused(&audit_log, &now, &note, nr, &meter[d->id]);
+    lock_take(&record_lock);
+    audit_refused(&record_log, &now, &note, nr, &meter[d->id]);
     if (summaries_at == NS_NEVER) {
         atomic_store64(&summaries_at, now.mono_ns + AUDIT_SUMMARY_NS);
         arch_resched(); /* arms the timer for it */
     }
-    let_go();
-    arch_interrupts();
-    v->budget = 0; /* a record takes most of what a call may take */
+    record_let_go();
+    v->budget = 0; /* a list of refusals is cut after each */
     return rc;
 }
 
 ns_t record_summaries_at(void)
 {
-    return atomic_load64(&summaries_at);
+    const ns_t summary_at = atomic_load64(&summaries_at);
+    const ns_t seal_at = atomic_load64(&record_log.seal_at);
+
+    return summary_at < seal_at ? summary_at : seal_at;
+}
+
+static void seal_due(bool in_any_case)
+{
+    const struct audit_now now = record_now();
+
+    lock_take(&record_lock);
+    audit_seal_due(&record_log, &now, in_any_case);
+    record_let_go();
 }
 
 /* One record at a time; who calls next goes on at once. Of those that are not
  * due somebody looks again in a second. */
 void record_summaries(ns_t now_ns)
 {
-    const struct audit_now now = now_here();
+    const struct audit_now now = record_now();
     ns_t next = NS_NEVER;
 
-    if (now_ns < record_summaries_at()) {
+    if (now_ns >= record_summaries_at()) {
+        seal_due(false);
+    }
+    if (now_ns < atomic_load64(&summaries_at)) {
         return;
     }
     /* What is refused from here on asks for itself. */
     atomic_store64(&summaries_at, NS_NEVER);
-    const u64 before = audit_log.next;
+    const u64 before = record_log.next;
 
     for (u32 i = domain_first; i <= domain_count && next != now_ns; i++) {
-        if (meter[i].pending != 0 && audit_log.next != before) {
+        if (meter[i].pending != 0 && record_log.next != before) {
             next = now_ns;
         } else if (meter[i].pending != 0 && !summary(&now, i, false)) {
             next = now.mono_ns + AUDIT_SUMMARY_NS;
         }
     }
-    lock_take(&log_lock);
+    lock_take(&record_lock);
     if (next < summaries_at) {
         atomic_store64(&summaries_at, next);
     }
-    lock_drop(&log_lock);
+    lock_drop(&record_lock);
 }
 
-void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
+void record_boot(const u8 policy_digest[32], const u8 key[32], u32 domains,
+                 bool has_port)
 {
     struct audit_record note;
     mfn_t ignored;
-    u8 boot_id[16];
+    static const u8 none[32];
+    const bool is_keyed = memcmp(key, none, sizeof(none)) != 0;
+    u8 seed[16 + 32]; /* boot_id and a key */
     u8 build[32];
     struct audit_record *slots =
         arch_boot_frames(LOG_SLOTS / SLOTS_A_FRAME, &ignored);
@@ -344,14 +322,16 @@ void record_boot(const u8 policy_digest[32], u32 domains, bool has_port)
 
     meter =
         arch_boot_frames((meter_bytes + PAGE_BYTES - 1) / PAGE_BYTES, &ignored);
-    const u64 words[2] = { arch_random(), arch_random() };
+    for (u32 i = 0; i < sizeof(seed); i += 8) {
+        const u64 word = arch_random();
 
-    memcpy(boot_id, words, sizeof(boot_id));
+        memcpy(seed + i, &word, sizeof(word));
+    }
+    record_send_begin(is_keyed ? key : seed + 16, seed, has_port);
     if (slots == NULL || meter == NULL ||
-        audit_init(&audit_log, slots, LOG_SLOTS, boot_id) != RC_OK) {
+        audit_init(&record_log, slots, LOG_SLOTS, seed) != RC_OK) {
         arch_panic("record: no room for the log");
     }
-    atomic_store32(&exported, has_port ? 1 : 0);
     audit_note_init(&note, AUDIT_BOOT);
     note.arg[0] = AUDIT_VERSION;
     note.arg[1] = domains;
@@ -376,125 +356,25 @@ void record_host_end(u32 code)
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);
-    arch_log("audit: %lu records, chain head %016lx%016lx%016lx%016lx\n",
-             audit_log.next, record_head_word(0), record_head_word(1),
-             record_head_word(2), record_head_word(3));
-}
-
-u64 record_head_word(u32 word)
-{
-    u64 value = 0;
-
-    for (u32 i = 0; i < 8; i++) {
-        value = value << 8 | audit_log.head[(word % 4) * 8 + i];
-    }
-    return value;
-}
-
-bool record_waiting(void)
-{
-    return atomic_load32(&waiting) != 0;
-}
-
-/* The next record to send is in out; false: there is none. */
-static bool load_next(void)
-{
-    if (out_at < out_bytes) {
-        return true;
-    }
-    lock_take(&log_lock);
-    const u32 count = audit_drain(&audit_log, &out, 1);
-
-    lock_drop(&log_lock);
-    out_at = 0;
-    out_bytes = count == 0 ? 0 : out.bytes;
-    return count != 0;
-}
-
-/* Send while the port takes bytes. True: nothing is left. */
-static bool send_some(u32 max)
-{
-    for (u32 records = 0; records < max; records++) {
-        if (!load_next()) {
-            return true;
-        }
-        while (out_at < out_bytes && atomic_load32(&exported) != 0) {
-            const u8 *bytes = (const u8 *)&out;
-            const u32 sent =
-                arch_audit_send(bytes + out_at, out_bytes - out_at);
-
-            if (sent == 0) {
-                return false;
-            }
-            out_at += sent;
-        }
-        out_at = out_bytes;
-    }
-    return false;
-}
-
-bool record_drain(u32 max)
-{
-    if (atomic_swap32(&sending, 1) != 0) {
-        return false;
-    }
-    atomic_store32(&waiting, 0);
-    const bool empty = send_some(max);
-
-    if (!empty) {
-        atomic_store32(&waiting, 1);
-    }
-    atomic_store32(&sending, 0);
-    return empty;
-}
-
-/* One turn of waiting for what another CPU may have stopped with. */
-static bool has_patience(ns_t until)
-{
-    arch_relax();
-    return arch_now() <= until;
+    seal_due(true);
 }
 
 bool record_panic(u64 rip)
 {
+    const struct audit_now now = record_now();
     struct audit_record note;
 
     if (atomic_load32(&ready) == 0) {
         return true;
     }
-    const ns_t until = arch_now() + PANIC_PATIENCE_NS;
-
-    while (atomic_swap32(&sending, 1) != 0) {
-        if (!has_patience(until)) {
-            return false;
-        }
-    }
-    while (!lock_try(&log_lock)) {
-        if (!has_patience(until)) {
-            return false;
-        }
+    if (!record_seize()) {
+        return false;
     }
     audit_note_init(&note, AUDIT_PANIC);
     note.arg[0] = rip;
-    const struct audit_now now = now_here();
-    const enum rc rc = audit_append(&audit_log, &now, &note);
+    const enum rc rc = audit_append(&record_log, &now, &note);
 
-    lock_drop(&log_lock);
-    const ns_t end = arch_now() + FLUSH_PATIENCE_NS;
-
-    while (!send_some(1)) {
-        if (!has_patience(end)) {
-            return false;
-        }
-    }
-    return rc == RC_OK;
-}
-
-void record_flush(void)
-{
-    const ns_t until = arch_now() + FLUSH_PATIENCE_NS;
-
-    while (!record_drain(64)) {
-        wait_for_port(until);
-    }
+    audit_seal_due(&record_log, &now, true);
+    record_let_go();
+    return record_send_rest() && rc == RC_OK;
 }

@@ -49,8 +49,10 @@ void record_fault(const struct domain *d, u32 fault, u64 where, u64 expected,
                   u64 found);
 
 /* The host itself. record_boot comes first, at boot: the log's memory, its
- * first record. has_port: there is a serial port for records. */
-void record_boot(const u8 policy_digest[32], u32 domains, bool has_port);
+ * first record. key: root key of the seals, or zeroes: then one is drawn that
+ * nobody knows. has_port: there is a serial port for records. */
+void record_boot(const u8 policy_digest[32], const u8 key[32], u32 domains,
+                 bool has_port);
 /* The last record. */
 void record_host_end(u32 code);
 

@@ -23,6 +23,8 @@ static struct audit_log log_;
 static struct audit_meter meter[DOMAINS];
 static struct audit_now now;
 static struct audit_reader reader;
+static struct audit_seal seal_;
+static const u8 root_key[SHA256_BYTES] = { 4, 5, 6 };
 static u64 refused[DOMAINS], reported[DOMAINS], seen;
 static struct audit_ticket ticket[TICKETS];
 
@@ -49,6 +51,8 @@ static void drain(u32 max)
     const u32 count = audit_drain(&log_, out, max % 9);
 
     for (u32 i = 0; i < count; i++) {
+        while (!audit_seal_step(&seal_, &out[i])) {
+        }
         see(&out[i]);
     }
 }
@@ -169,6 +173,8 @@ void target_auditlog(const u8 *data, size_t bytes)
         fuzz_fail("no log");
     }
     audit_reader_init(&reader);
+    audit_reader_key(&reader, root_key);
+    audit_seal_init(&seal_, root_key, boot_id);
     audit_note_init(&note, AUDIT_BOOT);
     (void)!audit_append(&log_, &now, &note);
     for (u32 i = 0; i < OPS_MAX && left(&in) != 0; i++) {
@@ -216,6 +222,7 @@ static void make_good(void)
 
     memset(&now, 0, sizeof(now));
     (void)!audit_init(&log_, slots, SLOTS, boot_id);
+    audit_seal_init(&seal_, root_key, boot_id);
     for (u32 i = 0; i < 6; i++) {
         audit_note_init(&note, i == 0   ? AUDIT_BOOT
                                : i == 5 ? AUDIT_HOST_SHUTDOWN
@@ -226,7 +233,10 @@ static void make_good(void)
         now.mono_ns += 1000;
         (void)!audit_append(&log_, &now, &note);
     }
+    audit_seal_due(&log_, &now, true);
     while (audit_drain(&log_, &out, 1) == 1) {
+        while (!audit_seal_step(&seal_, &out)) {
+        }
         memcpy(good + good_bytes, &out, out.bytes);
         good_bytes += out.bytes;
     }
@@ -280,7 +290,7 @@ void target_auditreader(const u8 *data, size_t bytes)
             mended = true;
         }
     }
-    const struct audit_verdict v = audit_verify(log, size);
+    const struct audit_verdict v = audit_verify(log, size, root_key);
     const bool same = memcmp(log, good, size) == 0;
 
     if (audit_fault_text(v.fault) == NULL || v.offset > size) {

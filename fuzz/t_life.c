@@ -95,7 +95,7 @@ static bool begin(u32 small)
     host.boot_fails_at = small;
     exported = (small & 1) == 0;
     host.may_wait = true;
-    record_boot(digest, TENANTS, (small & 1) == 0);
+    record_boot(digest, digest, TENANTS, (small & 1) == 0);
     for (u32 id = 1; id <= TENANTS; id++) {
         make_plan(id);
         if (domain_create((domid_t)id, &plans[id]) != RC_OK) {

@@ -78,7 +78,7 @@ static void build(const struct world_kind *kind)
     host_reset();
     sched_init(2);
     if (kind->audited) {
-        record_boot(digest, WORLD_DOMAINS, true);
+        record_boot(digest, digest, WORLD_DOMAINS, true);
     }
     for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
         make_domain(id, kind);

@@ -75,7 +75,8 @@ struct mf_header {
     u32 image_count;
     u8 digest[32];
     u8 policy_digest[32]; /* SHA-256 of the tenant files' text, for the log */
-    u8 zero[4096 - 104];
+    u8 seal_key[32];      /* root key of the log's seals, or zeroes */
+    u8 zero[4096 - 136];
 };
 
 struct mf_domain {

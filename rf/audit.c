@@ -1,366 +1,345 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rf audit: read the log that `rf run --audit-log` kept.
- *
- *   rf audit show FILE              a line a record
- *   rf audit verify [--head H] FILE  is the chain whole, and does it end at H?
- *
- * The file is hostile: audit/chain.c, which the kernel shares, reads it, and
- * text in it is printed as printable ASCII only. verify answers 0 good,
- * 1 tampered, 2 cut short; show prints what is good and then says what is not.
+ * rf audit: read the log that `rf run --audit-log` kept. This file is the
+ * command line.
  */
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "policy/policy.h"
-#include "rf/logreader.h"
-#include "rf/policytext.h"
-#include "rf/rf.h"
+#include "rf/auditkey.h"
+#include "rf/auditlog.h"
 #include "rf/verbs.h"
 
-#define LOG_BYTES_MAX (1ull << 32)
-#define AUDIT_TRUNCATED 2
-/* The host prints half of a head: 128 bits are enough to compare. */
-#define HEAD_CHARS_MIN 32u
-#define HEAD_CHARS (u32)(2 * SHA256_BYTES)
+#define ACTION_ARGS_MAX 64
 
 struct options {
     const char *action;
-    const char *file;
+    char *arg[ACTION_ARGS_MAX];
+    size_t count;
+    struct audit_filter filter;
+    const char *key;
     const char *head;
+    const char *memory;
+    const char *output;
+    enum export_form form;
+    u64 lines;
+    bool as_json;
+    bool is_open;
+    bool follow;
 };
 
-/* Names of domains, as their DOMAIN_CREATED records give them. */
-struct names {
-    char name[MF_DOMAINS_MAX + 1][MF_NAME_BYTES];
-};
-
+/* How many arguments an action takes after its name. */
 static const struct {
-    u32 nr;
-    u32 sub;
     const char *name;
-} rows[] = {
-#define HC_R(nr, sub, where, name, right, object, guest, doc)                  \
-    { nr, sub, #name },
-#define HC_S(nr, sub, where, name, ptr, arg, right, object, guest, doc)        \
-    { nr, sub, #name },
-#define HC_B(nr, sub, where, name, arg, right, object, guest, doc)             \
-    { nr, sub, #name },
-#include "core/hypercalls.def"
+    size_t least;
+    size_t most;
+} actions[] = {
+    { "show", 1, 1 },        { "tail", 1, 1 },
+    { "filter", 1, 1 },      { "why", 2, ACTION_ARGS_MAX - 1 },
+    { "stats", 1, 1 },       { "verify", 1, 1 },
+    { "prove", 2, 2 },       { "check-proof", 1, 1 },
+    { "consistency", 3, 3 }, { "export", 1, 1 },
+    { "recover", 1, 1 },     { "html", 1, ACTION_ARGS_MAX - 1 },
 };
 
-static const char *row_name(u64 nr, u64 sub)
+enum {
+    OPTION_ACTOR = 0x500,
+    OPTION_TARGET,
+    OPTION_OP,
+    OPTION_RESULT,
+    OPTION_SINCE,
+    OPTION_UNTIL,
+    OPTION_CLASS,
+    OPTION_JSON,
+    OPTION_OCSF,
+    OPTION_CEF,
+    OPTION_OPEN,
+    OPTION_MEMORY
+};
+
+static const struct argp_option argp_options[] = {
+    { "actor", OPTION_ACTOR, "DOMAIN", 0, "Records of what DOMAIN did", 1 },
+    { "target", OPTION_TARGET, "DOMAIN", 0, "... of what was done to it", 1 },
+    { "op", OPTION_OP, "NAME", 0, "... of this event or hypercall", 1 },
+    { "result", OPTION_RESULT, "R", 0,
+      "... that were allowed, denied, failed, or gave this number", 1 },
+    { "since", OPTION_SINCE, "TIME", 0,
+      "... from HH:MM:SS or YYYY-MM-DDTHH:MM:SS on (UTC)", 1 },
+    { "until", OPTION_UNTIL, "TIME", 0, "... up to then", 1 },
+    { "class", OPTION_CLASS, "CLASS", 0, "... priv, life, guest or stop", 1 },
+    { "follow", 'f', NULL, 0, "tail: wait for more", 2 },
+    { "lines", 'n', "N", 0, "tail: this many to begin with (10)", 2 },
+    { "key", 'k', "FILE", 0, "verify, html: the key of the seals (LOG.key)",
+      3 },
+    { "head", 'H', "HEX", 0,
+      "verify, check-proof: a head from the host's console", 3 },
+    { "open", OPTION_OPEN, NULL, 0, "verify: the host still runs", 3 },
+    { "json", OPTION_JSON, NULL, 0, "verify, export: as JSON", 4 },
+    { "ocsf", OPTION_OCSF, NULL, 0, "export: as OCSF events", 4 },
+    { "cef", OPTION_CEF, NULL, 0, "export: as CEF", 4 },
+    { "memory", OPTION_MEMORY, "FILE", 0,
+      "recover: look for later records in this image of memory", 5 },
+    { "output", 'o', "FILE", 0, "recover: write what is whole to FILE", 5 },
+    { NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static error_t parse_filter(int key, char *arg, struct audit_filter *filter)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        if (rows[i].nr == nr && rows[i].sub == sub) {
-            return rows[i].name;
-        }
-    }
-    return NULL;
-}
-
-/* The first field of that kind; NULL when there is none. */
-static const u8 *field_find(const struct audit_record *r, u16 kind, u32 *bytes)
-{
-    u32 at = 0;
-    const u32 end = r->bytes - AUDIT_HEADER_BYTES;
-
-    while (at + 4 <= end) {
-        const u32 type = r->field[at] | (u32)r->field[at + 1] << 8;
-        const u32 size = r->field[at + 2] | (u32)r->field[at + 3] << 8;
-        if (type == 0 || size > end - at - 4) {
-            return NULL;
-        }
-        if (type == kind) {
-            *bytes = size;
-            return r->field + at + 4;
-        }
-        at += 4 + size;
-    }
-    return NULL;
-}
-
-static void names_learn(struct names *names, const struct audit_record *r)
-{
-    u32 bytes = 0;
-    const u8 *const text = field_find(r, AUDIT_FIELD_NAME, &bytes);
-
-    if (text == NULL || r->target > MF_DOMAINS_MAX) {
-        return;
-    }
-    char *const name = names->name[r->target];
-    u32 i = 0;
-    for (; i < bytes && i + 1 < MF_NAME_BYTES; i++) {
-        name[i] = (char)(text[i] > 0x20 && text[i] < 0x7f ? text[i] : '?');
-    }
-    name[i] = '\0';
-}
-
-static void print_domain(const struct names *names, u16 domain)
-{
-    if (domain == AUDIT_NOBODY) {
-        printf(" %-10s", "host");
-    } else if (domain <= MF_DOMAINS_MAX && names->name[domain][0] != '\0') {
-        printf(" %-10s", names->name[domain]);
-    } else {
-        printf(" domain-%-3u", domain);
-    }
-}
-
-static void print_time(u64 wall_ns)
-{
-    const time_t seconds = (time_t)(wall_ns / 1000000000u);
-    struct tm tm;
-
-    if (gmtime_r(&seconds, &tm) == NULL) {
-        memset(&tm, 0, sizeof(tm));
-    }
-    printf("%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec,
-           (u32)(wall_ns / 1000000u % 1000u));
-}
-
-static void print_event(const struct audit_record *r)
-{
-    const char *const name = audit_event_name(r->event);
-    char text[32];
-    size_t i = 0;
-
-    for (; name != NULL && name[i] != '\0' && i + 1 < sizeof(text); i++) {
-        text[i] = (char)(name[i] == '_' ? '-' : name[i] | 0x20);
-    }
-    text[i] = '\0';
-    printf(" %-16s", text);
-}
-
-static void print_args(const struct audit_record *r)
-{
-    const bool is_call = r->event == AUDIT_GUEST_REFUSED;
-    const char *const call = is_call ? row_name(r->arg[0], r->arg[1]) : NULL;
-
-    if (call != NULL) {
-        printf(" %s", call);
-    }
-    for (u32 i = call != NULL ? 2 : 0; i < ARRAY_COUNT(r->arg); i++) {
-        const char *const name = audit_event_arg(r->event, i);
-        if (name == NULL || name[0] == '\0') {
-            continue;
-        }
-        if (strcmp(name, "rip") == 0) {
-            printf(" %s=%#llx", name, (unsigned long long)r->arg[i]);
-        } else {
-            printf(" %s=%llu", name, (unsigned long long)r->arg[i]);
-        }
-    }
-}
-
-static void print_digest(const struct audit_record *r, u16 kind,
-                         const char *name)
-{
-    u32 bytes = 0;
-    const u8 *const digest = field_find(r, kind, &bytes);
-
-    if (digest != NULL && bytes == SHA256_BYTES) {
-        printf(" %s=", name);
-        for (u32 i = 0; i < 8; i++) {
-            printf("%02x", digest[i]);
-        }
-    }
-}
-
-static void print_counts(const struct audit_record *r)
-{
-    u32 bytes = 0;
-    const u8 *const counts = field_find(r, AUDIT_FIELD_COUNTS, &bytes);
-
-    for (u32 at = 0; counts != NULL && at + 8 <= bytes; at += 8) {
-        struct audit_count count;
-        memcpy(&count, counts + at, sizeof(count));
-        printf(" call-%u:%llu", (u32)count.class_nr,
-               (unsigned long long)count.refused);
-    }
-}
-
-/* How a domain was ended: on which vCPU, after which calls, why. */
-static void print_crash(const struct audit_record *r)
-{
-    u32 bytes = 0;
-    const u8 *const calls = field_find(r, AUDIT_FIELD_CALLS, &bytes);
-
-    if (calls != NULL && bytes == 16) {
-        const char *before = " calls=";
-        printf(" vcpu=%u", r->actor_vcpu);
-        for (u32 i = 8; i-- > 0;) {
-            const char *const name = row_name(calls[i] - 1u, calls[8 + i]);
-            if (calls[i] != 0) {
-                printf("%s%s", before, name != NULL ? name : "unknown");
-                before = ",";
-            }
-        }
-    }
-    const u8 *const why = field_find(r, AUDIT_FIELD_REASON, &bytes);
-    if (why != NULL) {
-        printf(" why=\"");
-        for (u32 i = 0; i < bytes; i++) {
-            putchar(why[i] >= 0x20 && why[i] < 0x7f && why[i] != '"' ? why[i]
-                                                                     : '?');
-        }
-        putchar('"');
-    }
-}
-
-static void print_record(const struct names *names,
-                         const struct audit_record *r)
-{
-    static const char *const phases[] = { "", " intent", " outcome" };
-    static const char *const decisions[] = { "", " denied", " failed" };
-
-    print_time(r->wall_ns);
-    printf(" #%llu", (unsigned long long)r->seq);
-    print_domain(names, r->target != AUDIT_NOBODY ? r->target : r->actor);
-    print_event(r);
-    print_args(r);
-    print_digest(r, AUDIT_FIELD_BUILD, "build");
-    print_digest(r, AUDIT_FIELD_POLICY, "policy");
-    print_counts(r);
-    print_crash(r);
-    printf("%s%s", r->phase < ARRAY_COUNT(phases) ? phases[r->phase] : "",
-           r->decision < ARRAY_COUNT(decisions) ? decisions[r->decision] : "");
-    if (r->result != 0) {
-        printf(" result=%d", r->result);
-    }
-    if (r->reason != 0) {
-        printf(" (%s)", policy_reason((enum policy_verdict)r->reason));
-    }
-    if (r->suppressed != 0) {
-        printf(" (and %u more)", r->suppressed);
-    }
-    putchar('\n');
-}
-
-static void print_head(const u8 *head)
-{
-    for (u32 i = 0; i < SHA256_BYTES; i++) {
-        printf("%02x", head[i]);
-    }
-}
-
-static int report_fault(const struct audit_verdict *verdict)
-{
-    printf("bad: record %llu, at byte %llu: %s\n",
-           (unsigned long long)verdict->good,
-           (unsigned long long)verdict->offset,
-           audit_fault_text(verdict->fault));
-    return verdict->fault == AUDIT_FAULT_TRUNCATED ? AUDIT_TRUNCATED
-                                                   : EXIT_FINDING;
-}
-
-static int show(const struct blob *log)
-{
-    struct names *const names = mem_alloc(sizeof(*names));
-    struct audit_reader reader;
-    struct audit_record record;
-    u64 at = 0;
-
-    audit_reader_init(&reader);
-    while (at < log->bytes && audit_next(&reader, log->data, log->bytes, &at,
-                                         &record) == AUDIT_GOOD) {
-        names_learn(names, &record);
-        print_record(names, &record);
-    }
-    free(names);
-    const struct audit_verdict verdict = audit_verify(log->data, log->bytes);
-    return verdict.fault == AUDIT_GOOD ? EXIT_OK : report_fault(&verdict);
-}
-
-static bool head_is(const u8 *head, const char *text)
-{
-    char hex[HEAD_CHARS + 1];
-
-    for (u32 i = 0; i < SHA256_BYTES; i++) {
-        snprintf(hex + 2 * (size_t)i, 3, "%02x", head[i]);
-    }
-    return strncmp(hex, text, strlen(text)) == 0;
-}
-
-static int verify(const struct blob *log, const char *head)
-{
-    const struct audit_verdict verdict = audit_verify(log->data, log->bytes);
-
-    if (verdict.fault != AUDIT_GOOD) {
-        return report_fault(&verdict);
-    }
-    if (head != NULL && !head_is(verdict.head, head)) {
-        printf("bad: record %llu is the last, and the chain does not end at "
-               "the head given\n",
-               (unsigned long long)(verdict.good - 1));
-        return EXIT_FINDING;
-    }
-    printf("good: %llu records, chained, %s; head ",
-           (unsigned long long)verdict.good,
-           verdict.is_closed ? "closed by the host" : "not closed");
-    print_head(verdict.head);
-    printf("%s\n", head != NULL ? ", as given" : "");
-    return EXIT_OK;
-}
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-    struct options *const options = state->input;
-
     switch (key) {
-    case 'H':
-        if (strlen(arg) < HEAD_CHARS_MIN || strlen(arg) > HEAD_CHARS) {
-            argp_error(state, "--head: %u to %u hexadecimal digits, please",
-                       HEAD_CHARS_MIN, HEAD_CHARS);
-        }
-        options->head = arg;
+    case OPTION_ACTOR:
+        filter->actor = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num == 0) {
-            options->action = arg;
-        } else if (state->arg_num == 1) {
-            options->file = arg;
-        } else {
-            argp_error(state, "one file at a time");
-        }
+    case OPTION_TARGET:
+        filter->target = arg;
         return 0;
-    case ARGP_KEY_END:
-        if (options->file == NULL || (strcmp(options->action, "show") != 0 &&
-                                      strcmp(options->action, "verify") != 0)) {
-            argp_error(state, "`show FILE` or `verify FILE` is expected");
-        }
+    case OPTION_OP:
+        filter->op = arg;
+        return 0;
+    case OPTION_RESULT:
+        filter->result = arg;
+        return 0;
+    case OPTION_SINCE:
+        filter->since = arg;
+        return 0;
+    case OPTION_UNTIL:
+        filter->until = arg;
+        return 0;
+    case OPTION_CLASS:
+        filter->family = arg;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
+static void check_action(const struct options *options,
+                         struct argp_state *state)
+{
+    const char *near = NULL;
+    unsigned distance = 0;
+
+    for (size_t i = 0; options->action != NULL && i < ARRAY_COUNT(actions);
+         i++) {
+        if (strcmp(actions[i].name, options->action) == 0) {
+            if (options->count < actions[i].least ||
+                options->count > actions[i].most) {
+                argp_error(state, "%s: wrong number of arguments",
+                           options->action);
+            }
+            return;
+        }
+        near_offer(options->action, actions[i].name, &near, &distance);
+    }
+    if (near != NULL) {
+        argp_error(state, "there is no `%s`: did you mean `%s`?",
+                   options->action, near);
+    } else {
+        argp_error(state, "`show FILE` or another action is expected");
+    }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *const options = state->input;
+    const char *wrong;
+
+    switch (key) {
+    case 'f':
+        options->follow = true;
+        return 0;
+    case 'n':
+        options->lines = option_number(state, "lines", arg, 0, 1000000);
+        return 0;
+    case 'k':
+        options->key = arg;
+        return 0;
+    case 'o':
+        options->output = arg;
+        return 0;
+    case OPTION_MEMORY:
+        options->memory = arg;
+        return 0;
+    case OPTION_OPEN:
+        options->is_open = true;
+        return 0;
+    case OPTION_JSON:
+        options->as_json = true;
+        return 0;
+    case OPTION_OCSF:
+        options->form = EXPORT_OCSF;
+        return 0;
+    case OPTION_CEF:
+        options->form = EXPORT_CEF;
+        return 0;
+    case 'H':
+        if (strlen(arg) < HEAD_CHARS_MIN || strlen(arg) > HEAD_CHARS) {
+            argp_error(state, "--head: %u to %u hexadecimal digits, please",
+                       HEAD_CHARS_MIN, (u32)HEAD_CHARS);
+        }
+        options->head = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num == 0) {
+            options->action = arg;
+        } else if (state->arg_num <= ACTION_ARGS_MAX) {
+            options->arg[options->count++] = arg;
+        } else {
+            argp_error(state, "too many files");
+        }
+        return 0;
+    case ARGP_KEY_END:
+        check_action(options, state);
+        if (!filter_begin(&options->filter, &wrong)) {
+            argp_error(state, "%s is expected", wrong);
+        }
+        return 0;
+    default:
+        return parse_filter(key, arg, &options->filter);
+    }
+}
+
+/* The key that was given, or the one beside the log; false: it is not one. */
+static bool find_key(const struct options *options, const char *log,
+                     struct verify_options *verify, u8 key[SHA256_BYTES])
+{
+    struct fault fault = { "", "" };
+    char *const beside = text_format("%s.key", log);
+    const char *const path = options->key != NULL ? options->key : beside;
+
+    verify->file = log;
+    verify->head = options->head;
+    verify->is_open = options->is_open;
+    verify->as_json = options->as_json;
+    if (audit_key_read(path, key, &fault)) {
+        verify->key = key;
+        verify->key_path = options->key != NULL
+                               ? NULL
+                               : "the key beside the log: whoever could write "
+                                 "the one could write the other";
+    } else if (options->key != NULL) {
+        fprintf(stderr, "rf: error: '%s': %s\n", path, fault.text);
+        free(beside);
+        return false;
+    }
+    free(beside);
+    return true;
+}
+
+static int with_policy(const struct options *options, const struct blob *log,
+                       const char *path)
+{
+    const bool is_why = strcmp(options->action, "why") == 0;
+    const size_t first = is_why ? 2 : 1;
+    struct verify_options verify = { 0 };
+    struct audit_policy policy = { 0 };
+    struct fault fault = { "", "" };
+    u8 key[SHA256_BYTES];
+
+    if (!audit_policy_load(&policy, (char *const *)options->arg + first,
+                           options->count - first, log, &fault)) {
+        fault_print(&fault);
+        return EXIT_ENVIRONMENT;
+    }
+    if (!find_key(options, path, &verify, key)) {
+        return EXIT_ENVIRONMENT;
+    }
+    const int code = is_why ? audit_why(log, options->arg[0], &policy)
+                            : audit_html(log, &policy, &verify);
+    audit_policy_free(&policy);
+    return code;
+}
+
+static int recover(const struct options *options, const struct blob *log)
+{
+    struct blob memory = { NULL, 0 };
+    struct fault fault = { "", "" };
+
+    if (options->memory != NULL &&
+        !file_read(options->memory, LOG_BYTES_MAX, &memory, &fault)) {
+        fprintf(stderr, "rf: error: '%s': %s\n", options->memory, fault.text);
+        return EXIT_ENVIRONMENT;
+    }
+    const int code = audit_recover(
+        log, options->memory != NULL ? &memory : NULL, options->output);
+    free(memory.data);
+    return code;
+}
+
+static int run_action(const struct options *options, const struct blob *log,
+                      const char *path)
+{
+    const char *const action = options->action;
+    struct verify_options verify = { 0 };
+    u8 key[SHA256_BYTES];
+
+    if (strcmp(action, "verify") == 0) {
+        return find_key(options, path, &verify, key) ? audit_check(log, &verify)
+                                                     : EXIT_ENVIRONMENT;
+    }
+    if (strcmp(action, "stats") == 0) {
+        return audit_stats(log, &options->filter);
+    }
+    if (strcmp(action, "export") == 0) {
+        return audit_export(log, &options->filter, options->form);
+    }
+    if (strcmp(action, "prove") == 0) {
+        return audit_prove(log, options->arg[1]);
+    }
+    if (strcmp(action, "check-proof") == 0) {
+        return audit_check_proof(log, options->head);
+    }
+    if (strcmp(action, "consistency") == 0) {
+        return audit_consistency(log, options->arg[1], options->arg[2]);
+    }
+    if (strcmp(action, "recover") == 0) {
+        return recover(options, log);
+    }
+    if (strcmp(action, "why") == 0 || strcmp(action, "html") == 0) {
+        return with_policy(options, log, path);
+    }
+    return audit_show(log, &options->filter);
+}
+
+static void read_input(struct blob *log)
+{
+    size_t count;
+
+    do {
+        log->data = mem_grow(log->data, log->bytes + (1u << 20), 1);
+        count = fread(log->data + log->bytes, 1, 1u << 20, stdin);
+        log->bytes += count;
+    } while (count > 0);
+}
+
 int cmd_audit(int argc, char **argv)
 {
-    static const struct argp_option argp_options[] = {
-        { "head", 'H', "HEX", 0, "verify: the head that the host printed", 0 },
-        { NULL, 0, NULL, 0, NULL, 0 },
-    };
     static const struct argp argp = {
         .options = argp_options,
         .parser = parse_option,
-        .args_doc = "show FILE\nverify FILE",
-        .doc = "Read a log of audit records.",
+        .args_doc = "show FILE\nfilter FILE\ntail [-f] FILE\n"
+                    "why TENANT FILE [TENANT-FILE...]\nstats FILE\n"
+                    "verify FILE\nprove FILE SEQ\ncheck-proof PROOF\n"
+                    "consistency FILE OLD-HEAD NEW-HEAD\nexport FILE\n"
+                    "recover FILE\nhtml FILE [TENANT-FILE...]",
+        .doc = "Read a log of audit records; `-` is the standard input.",
     };
-    struct options options = { NULL, NULL, NULL };
+    struct options options = { .lines = 10 };
     struct blob log = { NULL, 0 };
     struct fault fault = { "", "" };
 
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    if (!file_read(options.file, LOG_BYTES_MAX, &log, &fault)) {
-        fprintf(stderr, "rf: error: '%s': %s\n", options.file, fault.text);
+    const char *path = options.arg[strcmp(options.action, "why") == 0 ? 1 : 0];
+    if (strcmp(options.action, "tail") == 0) {
+        return audit_tail(path, options.lines, options.follow, &options.filter);
+    }
+    if (strcmp(path, "-") == 0) {
+        read_input(&log);
+    } else if (!file_read(path, LOG_BYTES_MAX, &log, &fault)) {
+        fprintf(stderr, "rf: error: '%s': %s\n", path, fault.text);
         return EXIT_ENVIRONMENT;
     }
-    const int code = strcmp(options.action, "show") == 0
-                         ? show(&log)
-                         : verify(&log, options.head);
+    const int code = run_action(&options, &log, path);
     free(log.data);
     return code;
 }

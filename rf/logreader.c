@@ -2,20 +2,24 @@
 /* The reader of a log; see logreader.h. */
 #include "rf/logreader.h"
 
+#include <string.h>
+
+#include "audit/log.h"
+
 void audit_reader_init(struct audit_reader *reader)
 {
-    reader->seq = 0;
-    for (u32 i = 0; i < SHA256_BYTES; i++) {
-        reader->head[i] = 0;
-    }
-    for (u32 i = 0; i < 16; i++) {
-        reader->boot_id[i] = 0;
-    }
+    memset(reader, 0, sizeof(*reader));
+}
+
+void audit_reader_key(struct audit_reader *reader, const u8 key[SHA256_BYTES])
+{
+    reader->has_key = true;
+    memcpy(reader->key, key, SHA256_BYTES);
 }
 
 static bool format_ok(const struct audit_record *r)
 {
-    return r->version == AUDIT_VERSION && r->event < AUDIT_EVENT_COUNT &&
+    return r->version == AUDIT_VERSION && audit_event_name(r->event) != NULL &&
            r->family == (u8)audit_event_family(r->event) &&
            r->phase <= AUDIT_OUTCOME && r->decision <= AUDIT_FAILED &&
            r->actor_kernel <= 1;
@@ -96,52 +100,165 @@ static enum audit_fault take(const u8 *data, u64 bytes,
     return format_ok(out) ? AUDIT_GOOD : AUDIT_FAULT_FORMAT;
 }
 
+void audit_tree_root(const struct audit_tree *tree, u8 out[SHA256_BYTES])
+{
+    u32 left = tree->nodes;
+
+    memset(out, 0, SHA256_BYTES);
+    if (left > 0) {
+        left--;
+        memcpy(out, tree->node[left], SHA256_BYTES);
+    }
+    while (left > 0) {
+        left--;
+        audit_node(tree->node[left], out, out);
+    }
+}
+
+/* Its two fields, and nothing that a seal does not say. */
+static bool seal_form_ok(const struct audit_record *r)
+{
+    static const u8 heads[2][4] = {
+        { AUDIT_FIELD_TREE, 0, SHA256_BYTES, 0 },
+        { AUDIT_FIELD_MAC, 0, SHA256_BYTES, 0 },
+    };
+
+    return r->bytes >= AUDIT_HEADER_BYTES + AUDIT_MAC_AT + SHA256_BYTES &&
+           memcmp(r->field, heads[0], 4) == 0 &&
+           memcmp(r->field + AUDIT_MAC_AT - 4, heads[1], 4) == 0;
+}
+
+/* The seal's code, with the key that is due; and the key after it. */
+static bool code_ok(struct audit_reader *reader, const struct audit_record *r)
+{
+    struct audit_record bare = *r;
+    u8 code[SHA256_BYTES];
+
+    bare.check = 0;
+    memset(bare.field + AUDIT_MAC_AT, 0, SHA256_BYTES);
+    audit_chain(&bare, reader->head, code);
+    audit_hmac(reader->key, code, SHA256_BYTES, code);
+    if (!sha256_equal(code, r->field + AUDIT_MAC_AT)) {
+        return false;
+    }
+    audit_hmac(reader->key, "next", 4, reader->key);
+    return true;
+}
+
+static enum audit_fault check_seal(struct audit_reader *reader,
+                                   const struct audit_record *r)
+{
+    u8 root[SHA256_BYTES];
+
+    audit_tree_root(&reader->tree, root);
+    if (!seal_form_ok(r) || r->arg[0] != reader->epoch ||
+        !sha256_equal(root, r->field + AUDIT_TREE_AT)) {
+        return AUDIT_FAULT_SEAL;
+    }
+    if (reader->has_key && !code_ok(reader, r)) {
+        return AUDIT_FAULT_CODE;
+    }
+    memcpy(reader->root, root, SHA256_BYTES);
+    reader->epoch++;
+    reader->sealed = r->seq;
+    return AUDIT_GOOD;
+}
+
+/* Records come in time's order, and none is later than its seal may be. */
+static enum audit_fault check_time(const struct audit_reader *reader,
+                                   const struct audit_record *r)
+{
+    const u64 first = reader->epoch == 0 ? 0 : reader->sealed + 1;
+    const u64 open = reader->seq - first;
+
+    if (r->mono_ns < reader->last_ns) {
+        return AUDIT_FAULT_SEQ;
+    }
+    if (r->event == AUDIT_SEAL) {
+        return open > 0 && open < AUDIT_SEAL_RECORDS ? AUDIT_GOOD
+                                                     : AUDIT_FAULT_SEAL;
+    }
+    return open == 0 || (open < AUDIT_SEAL_RECORDS - 1 &&
+                         r->mono_ns - reader->open_ns < AUDIT_SEAL_NS)
+               ? AUDIT_GOOD
+               : AUDIT_FAULT_UNSEALED;
+}
+
+static void take_in(struct audit_reader *reader, const struct audit_record *r)
+{
+    const u64 first = reader->epoch == 0 ? 0 : reader->sealed + 1;
+
+    if (reader->seq == first) {
+        reader->open_ns = r->mono_ns;
+    }
+    reader->is_closed = r->event == AUDIT_SEAL && reader->has_ended;
+    reader->has_ended =
+        r->event == AUDIT_HOST_SHUTDOWN || r->event == AUDIT_PANIC;
+    reader->last_ns = r->mono_ns;
+    memcpy(reader->boot_id, r->boot_id, sizeof(reader->boot_id));
+    audit_chain(r, reader->head, reader->head);
+    audit_tree_add(&reader->tree, reader->head);
+    while (reader->tree.merges > 0) {
+        audit_tree_merge(&reader->tree);
+    }
+    reader->seq++;
+}
+
 enum audit_fault audit_next(struct audit_reader *reader, const u8 *data,
                             u64 bytes, u64 *at, struct audit_record *out)
 {
     enum audit_fault fault = take(data + *at, bytes - *at, out);
-    u8 head[SHA256_BYTES];
 
     if (fault == AUDIT_GOOD) {
         fault = check_place(reader, out);
     }
+    if (fault == AUDIT_GOOD) {
+        fault = check_time(reader, out);
+    }
+    if (fault == AUDIT_GOOD && reader->seq == 0 && reader->has_key) {
+        audit_hmac(reader->key, out->boot_id, 16, reader->key);
+    }
+    if (fault == AUDIT_GOOD && out->event == AUDIT_SEAL) {
+        fault = check_seal(reader, out);
+    }
     if (fault != AUDIT_GOOD) {
         return fault;
     }
-    audit_chain(out, reader->head, head);
-    for (u32 i = 0; i < SHA256_BYTES; i++) {
-        reader->head[i] = head[i];
-    }
-    for (u32 i = 0; i < 16; i++) {
-        reader->boot_id[i] = out->boot_id[i];
-    }
-    reader->seq++;
+    take_in(reader, out);
     *at += out->bytes;
     return AUDIT_GOOD;
 }
 
-struct audit_verdict audit_verify(const u8 *data, u64 bytes)
+struct audit_verdict audit_verdict_of(const struct audit_reader *reader,
+                                      enum audit_fault fault, u64 offset)
 {
-    struct audit_verdict v = { .fault = AUDIT_GOOD };
+    struct audit_verdict v = { .fault = fault,
+                               .good = reader->seq,
+                               .offset = offset,
+                               .is_closed = reader->is_closed,
+                               .epochs = reader->epoch,
+                               .sealed = reader->sealed };
+
+    memcpy(v.root, reader->root, SHA256_BYTES);
+    memcpy(v.head, reader->head, SHA256_BYTES);
+    return v;
+}
+
+struct audit_verdict audit_verify(const u8 *data, u64 bytes, const u8 *key)
+{
+    enum audit_fault fault = bytes == 0 ? AUDIT_FAULT_TRUNCATED : AUDIT_GOOD;
     struct audit_reader reader;
     struct audit_record r;
+    u64 at = 0;
 
     audit_reader_init(&reader);
-    if (bytes == 0) {
-        v.fault = AUDIT_FAULT_TRUNCATED;
+    if (key != NULL) {
+        audit_reader_key(&reader, key);
     }
-    while (v.offset < bytes && v.fault == AUDIT_GOOD) {
-        v.fault = audit_next(&reader, data, bytes, &v.offset, &r);
-        if (v.fault == AUDIT_GOOD) {
-            v.is_closed =
-                r.event == AUDIT_HOST_SHUTDOWN || r.event == AUDIT_PANIC;
-        }
+    while (at < bytes && fault == AUDIT_GOOD) {
+        fault = audit_next(&reader, data, bytes, &at, &r);
     }
-    v.good = reader.seq;
-    for (u32 i = 0; i < SHA256_BYTES; i++) {
-        v.head[i] = reader.head[i];
-    }
-    return v;
+    return audit_verdict_of(&reader, fault, at);
 }
 
 const char *audit_fault_text(enum audit_fault fault)
@@ -156,6 +273,9 @@ const char *audit_fault_text(enum audit_fault fault)
         [AUDIT_FAULT_SEQ] = "records are missing, repeated or out of order",
         [AUDIT_FAULT_CHAIN] = "the record before is not the one that was there",
         [AUDIT_FAULT_FIELDS] = "the record's fields do not fill it",
+        [AUDIT_FAULT_UNSEALED] = "a seal is missing in front of the record",
+        [AUDIT_FAULT_SEAL] = "the seal is not the one that is due here",
+        [AUDIT_FAULT_CODE] = "the seal was not made with this key",
     };
 
     return (u32)fault < AUDIT_FAULT_COUNT ? texts[fault] : "unknown fault";

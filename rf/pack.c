@@ -203,6 +203,7 @@ static u8 *fill_manifest(const struct tenant_set *set, u32 flags, u64 *bytes)
     header->domain_count = (u32)set->count;
     header->image_count = (u32)set->image_count;
     memcpy(header->policy_digest, set->policy_digest, 32);
+    memcpy(header->seal_key, set->seal_key, 32);
     u8 digest[32];
     sha256(manifest, total, digest);
     memcpy(header->digest, digest, sizeof(digest));

@@ -9,12 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rf/auditkey.h"
 #include "rf/verbs.h"
 
 struct options {
     struct common common;
     const char *output;
     const char *hypervisor;
+    const char *audit_key;
     bool is_iso;
     bool no_domain0;
     u32 flags;
@@ -53,7 +55,13 @@ static void parse_flags(struct options *options, const char *text,
     }
 }
 
-enum { OPTION_ISO = 0x200, OPTION_HYPERVISOR, OPTION_FLAGS, OPTION_NO_DOMAIN0 };
+enum {
+    OPTION_ISO = 0x200,
+    OPTION_HYPERVISOR,
+    OPTION_FLAGS,
+    OPTION_NO_DOMAIN0,
+    OPTION_AUDIT_KEY
+};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -71,6 +79,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPTION_HYPERVISOR:
         options->hypervisor = arg;
+        return 0;
+    case OPTION_AUDIT_KEY:
+        options->audit_key = arg;
         return 0;
     case OPTION_NO_DOMAIN0:
         options->no_domain0 = true;
@@ -97,6 +108,10 @@ static const struct argp_option pack_options[] = {
     { "flags", OPTION_FLAGS, "LIST", 0,
       "Of debug-exit, console-mux, "
       "audit-serial, test-frames",
+      0 },
+    { "audit-key", OPTION_AUDIT_KEY, "FILE", 0,
+      "Draw a key for the seals of the audit log, keep it in FILE; what is "
+      "written holds it, too, and is private",
       0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -126,6 +141,14 @@ static bool write_iso(const struct options *options,
     }
     free(module);
     return good;
+}
+
+static bool write_output(const struct options *options,
+                         const struct tenant_set *set, struct fault *fault)
+{
+    return options->is_iso
+               ? write_iso(options, set, fault)
+               : pack_module(set, options->output, options->flags, fault);
 }
 
 static void report(const struct options *options, const struct tenant_set *set)
@@ -175,9 +198,12 @@ int cmd_pack(int argc, char **argv)
                          options.common.host_mib)) {
         code = tenant_set_report(&set, options.common.is_json);
     } else {
-        const bool good = options.is_iso ? write_iso(&options, &set, &fault)
-                                         : pack_module(&set, options.output,
-                                                       options.flags, &fault);
+        bool good = true;
+        if (options.audit_key != NULL) {
+            umask(0077); /* of the module, too */
+            good = audit_key_make(options.audit_key, set.seal_key, &fault);
+        }
+        good = good && write_output(&options, &set, &fault);
         if (good) {
             report(&options, &set);
         } else {

@@ -228,6 +228,7 @@ struct tenant_set {
     struct kernel_file *kernels;
     size_t kernel_count;
     u8 policy_digest[32]; /* of the files' text, one after the other */
+    u8 seal_key[32];      /* root key of the log's seals, or zeroes */
     struct diags diags;
     bool is_quiet;
     bool has_services;  /* to pack or run: Domain0 is added if no file is it */

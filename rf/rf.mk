@@ -17,7 +17,7 @@ RF_FLAGS := -I. -O2 -g -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE \
 	-ffile-prefix-map=$(CURDIR)=.
 RF_LINK := -pie -Wl,-z,relro,-z,now
-RF_LIBS := -lelf -llzma -lzstd -llz4 -lz -lbz2
+RF_LIBS := -lelf -llzma -lzstd -llz4 -lz -lbz2 -lcrypto
 
 all: $(B)/rf
 
@@ -34,3 +34,4 @@ $(B)/host/libshared.a: $(RF_SHARED_O)
 $(B)/rf: $(RF_O) $(B)/host/libshared.a
 	@echo "  LD  $@"
 	@$(CC) $(RF_LINK) -o $@ $^ $(RF_LIBS)
+$(B)/host/rf/audithtml.o: rf/audit.html

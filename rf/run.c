@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rf/auditkey.h"
 #include "rf/run.h"
 #include "rf/run_options.h"
 #include "rf/verbs.h"
@@ -97,6 +98,24 @@ static u32 memory_needed(const struct tenant_set *set, const char *module)
         mib += (u64)st.st_size >> 20;
     }
     return mib < LEAST_MIB ? LEAST_MIB : (u32)mib;
+}
+
+/* A log that is kept gets a key; a module given as it is has its own or none.
+ */
+static bool seal_key_make(const struct run_options *options,
+                          struct tenant_set *set, struct fault *fault)
+{
+    if (options->module != NULL ||
+        (options->audit_key == NULL && options->audit_log == NULL)) {
+        return true;
+    }
+    char *const path = options->audit_key != NULL
+                           ? text_format("%s", options->audit_key)
+                           : text_format("%s.key", options->audit_log);
+    const bool good = audit_key_make(path, set->seal_key, fault);
+
+    free(path);
+    return good;
 }
 
 /* The file to boot from, in the scratch folder unless it was given. */
@@ -218,8 +237,7 @@ static int run_machine(struct run *run, const char *module, u32 memory_mib)
     return end_report(run, reason, status);
 }
 
-static int run_set(const struct run_options *options,
-                   const struct tenant_set *set)
+static int run_set(const struct run_options *options, struct tenant_set *set)
 {
     struct run run = { .options = options,
                        .control = { .listen = -1, .client = -1 } };
@@ -238,7 +256,8 @@ static int run_set(const struct run_options *options,
         fault_print(&fault);
         return code;
     }
-    if (module_make(options, set, run.machine.scratch, &module, &fault)) {
+    if (seal_key_make(options, set, &fault) &&
+        module_make(options, set, run.machine.scratch, &module, &fault)) {
         const u32 memory_mib = options->memory_mib != 0
                                    ? options->memory_mib
                                    : memory_needed(set, module);

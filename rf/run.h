@@ -48,6 +48,7 @@ struct run_options {
     const char *machine;
     const char *serial_log;
     const char *audit_log;
+    const char *audit_key;
     const char *hypervisor;
     const char *control; /* path of the control socket, or NULL: ours */
     const char *module;  /* boot this one, damaged or not, instead of packing */

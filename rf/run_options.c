@@ -23,6 +23,7 @@ enum {
     OPTION_SERIAL_LOG,
     OPTION_AUDIT_LOG,
     OPTION_CONTROL,
+    OPTION_AUDIT_KEY,
     OPTION_CPU,
     OPTION_THREADS,
     OPTION_MACHINE,
@@ -51,6 +52,10 @@ static const struct argp_option run_argp_options[] = {
       "Keep the audit records in FILE", 0 },
     { "control", OPTION_CONTROL, "PATH", 0,
       "Where the socket of rf ps and its kin is to be", 0 },
+    { "audit-key", OPTION_AUDIT_KEY, "FILE", 0,
+      "Draw a key for the seals and keep it in FILE (the log's name, with "
+      ".key)",
+      0 },
     { "cpu", OPTION_CPU, "MODEL", 0, "CPU model of QEMU (max)", 0 },
     { "machine", OPTION_MACHINE, "TYPE", 0, "Machine of QEMU (q35)", 0 },
     { "iso", OPTION_ISO, NULL, 0, "Boot an image of rf pack --iso by BIOS", 0 },
@@ -78,6 +83,9 @@ static error_t parse_text(int key, char *arg, struct run_options *options)
         return 0;
     case OPTION_CONTROL:
         options->control = arg;
+        return 0;
+    case OPTION_AUDIT_KEY:
+        options->audit_key = arg;
         return 0;
     case OPTION_CPU:
         options->cpu = arg;

@@ -15,7 +15,7 @@ static int make_two(void **state)
 {
     static const u8 digest[32] = { 1 };
     assert_int_equal(setup(state), 0);
-    record_boot(digest, 2, true);
+    record_boot(digest, digest, 2, true);
     a = build(1, plan_linux(1, 32 * MIB_FRAMES));
     b = build(2, plan_grub(2, 16 * MIB_FRAMES));
     assert_int_equal(auditor_init(false), RC_OK);

@@ -35,6 +35,8 @@ _Static_assert(offsetof(struct audit_record, field) == 160, "layout");
 
 enum { RECORDS = 40, SLOTS = 256 };
 
+static const u8 key[SHA256_BYTES] = { 3, 1, 4 };
+
 struct stored {
     u8 bytes[RECORDS * AUDIT_RECORD_BYTES];
     u64 size;
@@ -45,7 +47,7 @@ struct stored {
 static void note_of(struct audit_record *note, u32 i)
 {
     audit_note_init(note, i == 0 ? AUDIT_BOOT
-                                 : (i == RECORDS - 1 ? AUDIT_HOST_SHUTDOWN
+                                 : (i == RECORDS - 2 ? AUDIT_HOST_SHUTDOWN
                                                      : AUDIT_GUEST_REFUSED));
     note->actor = (u16)(i % 3);
     note->arg[0] = i;
@@ -60,27 +62,33 @@ static void make(struct stored *s, u8 boot)
 {
     static struct audit_record slots[SLOTS];
     struct audit_record out[RECORDS];
+    static struct audit_seal seal;
     struct audit_log log;
+    struct audit_now now = { 0, 5, 0 };
     u8 boot_id[16];
 
     memset(boot_id, boot, sizeof(boot_id));
     assert_int_equal(audit_init(&log, slots, SLOTS, boot_id), RC_OK);
-    for (u32 i = 0; i < RECORDS; i++) {
-        const struct audit_now now = { 1000 * i, 5, (u16)(i % 2) };
+    audit_seal_init(&seal, key, boot_id);
+    for (u32 i = 0; i + 1 < RECORDS; i++) {
         struct audit_record note;
 
+        now = (struct audit_now){ 1000 * i, 5, (u16)(i % 2) };
         note_of(&note, i);
         assert_int_equal(audit_append(&log, &now, &note), RC_OK);
     }
+    audit_seal_due(&log, &now, true);
     assert_int_equal(audit_drain(&log, out, RECORDS), RECORDS);
     s->size = 0;
     for (u32 i = 0; i < RECORDS; i++) {
+        while (!audit_seal_step(&seal, &out[i])) {
+        }
         s->at[i] = s->size;
         memcpy(s->bytes + s->size, &out[i], out[i].bytes);
         s->size += out[i].bytes;
     }
     s->at[RECORDS] = s->size;
-    memcpy(s->head, log.head, sizeof(s->head));
+    memcpy(s->head, seal.head, sizeof(s->head));
 }
 
 static void test_a_good_log(void **state)
@@ -89,7 +97,7 @@ static void test_a_good_log(void **state)
     struct stored s;
 
     make(&s, 1);
-    const struct audit_verdict v = audit_verify(s.bytes, s.size);
+    const struct audit_verdict v = audit_verify(s.bytes, s.size, key);
 
     assert_int_equal(v.fault, AUDIT_GOOD);
     assert_int_equal(v.good, RECORDS);
@@ -110,7 +118,7 @@ static void test_every_flipped_bit_is_found_in_its_record(void **state)
             record++;
         }
         s.bytes[bit / 8] ^= (u8)(1u << bit % 8);
-        const struct audit_verdict v = audit_verify(s.bytes, s.size);
+        const struct audit_verdict v = audit_verify(s.bytes, s.size, key);
 
         assert_int_not_equal(v.fault, AUDIT_GOOD);
         assert_int_equal(v.good, record);
@@ -131,7 +139,8 @@ static void test_a_removed_record_is_found(void **state)
 
         memcpy(cut.bytes, s.bytes, s.at[i]);
         memcpy(cut.bytes + s.at[i], s.bytes + s.at[i + 1], rest);
-        const struct audit_verdict v = audit_verify(cut.bytes, s.at[i] + rest);
+        const struct audit_verdict v =
+            audit_verify(cut.bytes, s.at[i] + rest, key);
 
         assert_int_equal(v.fault, AUDIT_FAULT_SEQ);
         assert_int_equal(v.good, i);
@@ -150,7 +159,7 @@ static void test_a_repeated_or_swapped_record_is_found(void **state)
 
         memcpy(twice, s.bytes, s.at[i + 1]);
         memcpy(twice + s.at[i + 1], s.bytes + s.at[i], s.size - s.at[i]);
-        struct audit_verdict v = audit_verify(twice, s.size + bytes);
+        struct audit_verdict v = audit_verify(twice, s.size + bytes, key);
 
         assert_int_equal(v.fault, AUDIT_FAULT_SEQ);
         assert_int_equal(v.good, i + 1);
@@ -160,7 +169,7 @@ static void test_a_repeated_or_swapped_record_is_found(void **state)
             memcpy(twice, s.bytes, s.size);
             memcpy(twice + s.at[i], s.bytes + s.at[i + 1], next);
             memcpy(twice + s.at[i] + next, s.bytes + s.at[i], bytes);
-            v = audit_verify(twice, s.size);
+            v = audit_verify(twice, s.size, key);
             assert_int_equal(v.fault, AUDIT_FAULT_SEQ);
             assert_int_equal(v.good, i);
         }
@@ -180,7 +189,7 @@ static void test_every_cut(void **state)
 
         assert_non_null(cut);
         memcpy(cut + 1, s.bytes, bytes);
-        const struct audit_verdict v = audit_verify(cut + 1, bytes);
+        const struct audit_verdict v = audit_verify(cut + 1, bytes, key);
 
         while (bytes >= s.at[record + 1]) {
             record++;
@@ -207,7 +216,7 @@ static void test_a_splice_from_another_boot(void **state)
     make(&b, 2);
     for (u32 i = 1; i < RECORDS; i++) {
         memcpy(a.bytes + a.at[i], b.bytes + b.at[i], b.size - b.at[i]);
-        const struct audit_verdict v = audit_verify(a.bytes, a.size);
+        const struct audit_verdict v = audit_verify(a.bytes, a.size, key);
 
         assert_int_equal(v.fault, AUDIT_FAULT_BOOT);
         assert_int_equal(v.good, i);
@@ -233,15 +242,14 @@ static void test_a_rewritten_record(void **state)
         r.arg[2] = 4711;
         r.check = audit_check_value(&r);
         memcpy(s.bytes + s.at[i], &r, bytes);
-        const struct audit_verdict v = audit_verify(s.bytes, s.size);
+        const struct audit_verdict v = audit_verify(s.bytes, s.size, key);
 
         if (i + 1 < RECORDS) {
             assert_int_equal(v.fault, AUDIT_FAULT_CHAIN);
             assert_int_equal(v.good, i + 1);
         } else {
-            /* The last one: only the head from elsewhere tells. */
-            assert_int_equal(v.fault, AUDIT_GOOD);
-            assert_memory_not_equal(v.head, s.head, SHA256_BYTES);
+            assert_int_equal(v.fault, AUDIT_FAULT_CODE);
+            assert_int_equal(v.good, i);
         }
         memcpy(s.bytes + s.at[i], &before, bytes);
     }
@@ -273,6 +281,7 @@ static void test_noise(void **state)
             memcpy(bytes, &r, sizeof(r));
         }
         audit_reader_init(&reader);
+        audit_reader_key(&reader, key);
         const enum audit_fault f =
             audit_next(&reader, bytes, sizeof(bytes), &at, &r);
 
@@ -285,6 +294,9 @@ static void test_every_event_and_fault_has_words(void **state)
 {
     (void)state;
     for (u32 e = 0; e < AUDIT_EVENT_COUNT; e++) {
+        if (audit_event_name(e) == NULL) {
+            continue; /* numbers may be left out */
+        }
         assert_true(strlen(audit_event_name(e)) > 3);
         assert_true(strlen(audit_event_doc(e)) > 3);
         for (u32 a = 0; a < 3; a++) {

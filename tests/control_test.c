@@ -36,7 +36,7 @@ static int begin(void **state)
 
     (void)setup(state); /* all but the domain */
     host_reset();
-    record_boot(digest, 3, true);
+    record_boot(digest, digest, 3, true);
     d = host_domain(0, FRAMES, 2);
     d->rights = RIGHTS_ALL;
     e = host_domain(1, FRAMES, 2);

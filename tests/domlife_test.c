@@ -118,7 +118,7 @@ static void test_destruction_is_recorded_before_it_begins(void **state)
     static const u8 digest[32] = { 7 };
     struct domain *other = NULL;
     struct domain *d = pair(&other);
-    record_boot(digest, 2, true);
+    record_boot(digest, digest, 2, true);
     d->audit = MF_AUDIT_LIFECYCLE;
     domain_end(d, SHUTDOWN_POWEROFF);
     run_cpu();
@@ -237,7 +237,7 @@ static u32 end_of_host(u32 first, u32 second)
     assert_true(child >= 0);
     if (child == 0) {
         static const u8 digest[32] = { 1 };
-        record_boot(digest, 2, true);
+        record_boot(digest, digest, 2, true);
         struct domain *other = NULL;
         struct domain *d = pair(&other);
         domain_end(d, first);

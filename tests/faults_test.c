@@ -369,7 +369,7 @@ static void log_without(u32 n)
     prepare();
     host.boot_fails_at = n;
     if (host_expect_panic()) {
-        record_boot(digest, 2, false);
+        record_boot(digest, digest, 2, false);
         fail_msg("a log without memory");
     }
     host.boot_fails_at = 0;

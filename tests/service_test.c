@@ -221,7 +221,7 @@ static u32 end_of_host(bool crash_domain0)
     if (child == 0) {
         static const u8 digest[32] = { 1 };
 
-        record_boot(digest, 3, true);
+        record_boot(digest, digest, 3, true);
         begin();
         if (crash_domain0) {
             domain_crash(d0, "test");

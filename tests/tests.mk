@@ -6,6 +6,7 @@
 #   bounds  longest stretches of ring 0, in instructions (tests/bounds)
 #   paths   what each way through ring 0 costs, against its budget (tests/paths)
 #   golden  what rf answers, against stored text
+#   audit   tests/audit: the log at length, both its verifiers, its page
 #   boot    tests/boot: the kernel in QEMU
 #   mutants-smoke  seeded defects: the named test must fail on each
 #   fire    tests/fire: events at each instruction of entry and exit
@@ -130,6 +131,7 @@ help:
 	@echo "make check     rules of the house"
 	@echo "make unit      unit tests, gcc and clang, sanitized"
 	@echo "make cov       lines of core/ that the unit tests reach"
+	@echo "make audit-test  the log at length, both verifiers, the page; two minutes"
 	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
 	@echo "make fuzz-schedules   all interleavings of pairs of calls; N=2 PAIR=poll"
 	@echo "make fuzz-tsan        the same with threads, ThreadSanitizer; SECS=60 SEED=7"
@@ -156,6 +158,17 @@ help:
 	@echo "make format    lay out the C as .clang-format says"
 	@echo "make docs      generate docs/hypercalls.md"
 	@echo "make clean     remove $(B), but for the fetched kernels"
+
+# ---- the log at length, its two verifiers, its page (tests/audit) ------------
+.PHONY: audit-test
+$(B)/audit_flood: $(B)/host/tests/audit/flood.o $(B)/host/rf/logreader.o \
+		$(B)/host/rf/auditkey.o $(B)/host/rf/sha256.o $(B)/host/rf/util.o \
+		$(B)/host/libshared.a
+	@echo "  LD  $@"
+	@$(CC) $(RF_LINK) -o $@ $^ -lcrypto
+
+audit-test: all $(B)/audit_flood
+	@tests/audit/run
 
 # ---- how long ring 0 keeps others waiting (tests/bounds) ---------------------
 $(B)/bounds/bounds.so: tests/bounds/bounds.c tests/bounds/qemu_plugin.h

@@ -123,9 +123,10 @@ void launch_all(const struct mf_header *h)
     make_frame_table();
     domtables_init(gdt_page_frame());
     sched_init(smp_cpu_count());
-    record_boot(h->policy_digest, h->domain_count,
+    record_boot(h->policy_digest, h->seal_key, h->domain_count,
                 (h->flags & MF_AUDIT_SERIAL) != 0 &&
                     serial_is_present(SERIAL_AUDIT));
+    module_forget(h->seal_key, sizeof(h->seal_key));
     create_all(module);
     if (auditor_init((h->flags & MF_TEST_FRAMES) != 0) != RC_OK) {
         cannot_start("too little memory for the frame auditor");

@@ -246,3 +246,12 @@ const u8 *module_map(u64 *bytes)
     }
     return module_at;
 }
+
+void module_forget(const u8 *at, u32 bytes)
+{
+    const u64 first = module_start + (u64)(at - module_at);
+    for (u32 i = 0; i < bytes; i += 8) {
+        const u64 to = first + i;
+        arch_frame_write64(mfn(to / PAGE_BYTES), (u32)(to % PAGE_BYTES), 0);
+    }
+}

@@ -40,5 +40,7 @@ bool memory_chunk_is_own(u32 chunk);
 
 /* The module, mapped read-only, and its size; NULL when there is none. */
 const u8 *module_map(u64 *bytes);
+/* Zeroes in its place: 8-byte aligned, and nobody has a copy. */
+void module_forget(const u8 *at, u32 bytes);
 
 #endif

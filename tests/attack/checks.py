@@ -137,7 +137,7 @@ class Log:
                 counts = self.refused.setdefault(who, Counter())
                 for nr, n in re.findall(r"call-(\d+):(\d+)", rest):
                     counts[int(nr)] += int(n)
-            else:
+            elif event != "seal":
                 reason = re.search(r"reason=(\d+)", rest)
                 self.life[who, event, reason[1] if reason else ""] += 1
             if event == "domain-crashed":
