@@ -36,7 +36,7 @@ struct return_frame {
  * for a stack. Do the return for the guest; it can only reach ring 3, and any
  * bad value in it is caught where every guest frame is (trap_iret_failed).
  */
-static bool iretq_emulate(struct regs *r)
+static NO_INLINE bool iretq_emulate(struct regs *r)
 {
     struct return_frame f;
     u8 code[2];
