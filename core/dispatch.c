@@ -298,7 +298,9 @@ static NO_INLINE s64 call_mmu_batch(struct hc_call *c)
             i++;
         }
     }
-    if (result >= 0 && pgtable_continue(v) == RC_PREEMPT) {
+    /* Without the lock: what this call has left is seen, which is the point. */
+    if (result >= 0 && atomic_load32(&v->domain->work.mode) != PGWORK_IDLE &&
+        pgtable_continue(v) == RC_PREEMPT) {
         return cut_counted(c, size, i, before);
     }
     const u32 done = (u32)(before + i);

@@ -9,11 +9,19 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 
+static NO_INLINE void wait_turn(struct lock *l, u32 ticket)
+{
+    while (atomic_load32(&l->serving) != ticket) {
+        arch_relax();
+    }
+}
+
 void lock_take(struct lock *l) RF_UNCHECKED_LOCKS
 {
     const u32 ticket = atomic_add32(&l->next, 1);
-    while (atomic_load32(&l->serving) != ticket) {
-        arch_relax();
+
+    if (atomic_load32(&l->serving) != ticket) {
+        wait_turn(l, ticket);
     }
 }
 

@@ -12,7 +12,6 @@
  * Zero entries are passed in groups of eight: most tables are nearly empty.
  */
 #include "core/arch.h"
-#include "core/atomic.h"
 #include "core/pgentry.h"
 #include "core/pgtable.h"
 #include "x86/layout.h"
@@ -307,10 +306,6 @@ enum rc pgtable_ready(struct vcpu *v)
 
 enum rc pgtable_continue(struct vcpu *v)
 {
-    /* Without the lock: what this call has left is seen, which is the point. */
-    if (atomic_load32(&v->domain->work.mode) == PGWORK_IDLE) {
-        return RC_OK;
-    }
     lock_take(&v->domain->mm);
     const enum rc rc = run(v);
 

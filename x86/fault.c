@@ -36,7 +36,7 @@ struct return_frame {
  * for a stack. Do the return for the guest; it can only reach ring 3, and any
  * bad value in it is caught where every guest frame is (trap_iret_failed).
  */
-static bool iretq_emulate(struct regs *r)
+static NO_INLINE bool iretq_emulate(struct regs *r)
 {
     struct return_frame f;
     u8 code[2];
@@ -52,30 +52,23 @@ static bool iretq_emulate(struct regs *r)
     return true;
 }
 
-/* What the guest is to hear nothing of: true. */
-static NO_INLINE bool fault_ours(struct vcpu *v, struct regs *r, u64 address)
+void fault_page(struct vcpu *v, struct regs *r, u64 address)
 {
     const u32 error = r->error;
     if ((error & PF_USER) == 0 && address_is_guest(address) &&
         iretq_emulate(r)) {
-        return true;
+        return;
     }
     if ((error & PF_RESERVED) != 0) {
         /* No entry with a reserved bit is ever accepted. */
         domain_crash(v->domain, "page fault by a reserved bit");
-        return true;
+        return;
     }
     const u32 kind = error & (PF_PRESENT | PF_WRITE | PF_FETCH);
-    return v->in_kernel && kind == (PF_PRESENT | PF_WRITE) &&
-           address_is_guest(address) && ptwrite_emulate(v, r, address);
-}
-
-void fault_page(struct vcpu *v, struct regs *r, u64 address)
-{
-    const bool plain =
-        !v->in_kernel && (r->error & (PF_USER | PF_RESERVED)) == PF_USER;
-    if (plain || !fault_ours(v, r, address)) {
-        atomic_store64(&v->info->cr2, address);
-        bounce_trap(v, r, TRAP_PF, error_for_guest(v, r->error, address));
+    if (v->in_kernel && kind == (PF_PRESENT | PF_WRITE) &&
+        address_is_guest(address) && ptwrite_emulate(v, r, address)) {
+        return;
     }
+    atomic_store64(&v->info->cr2, address);
+    bounce_trap(v, r, TRAP_PF, error_for_guest(v, error, address));
 }

@@ -48,8 +48,11 @@ static const struct msr_rule *rule_of(u32 msr)
 }
 
 /* The guest is in kernel mode: its kernel GS base is the live one. */
-static u64 rule_read(const struct vcpu *v, const struct msr_rule *rule)
+static inline u64 rule_read(const struct vcpu *v, const struct msr_rule *rule)
 {
+    if (rule->how == HOW_GSOTHER) {
+        return v->gs_base_user; /* at each switch of processes */
+    }
     switch (rule->how) {
     case HOW_HOST:
         return hw_rdmsr(rule->number);
@@ -57,8 +60,6 @@ static u64 rule_read(const struct vcpu *v, const struct msr_rule *rule)
         return hw_rdmsr(MSR_FS_BASE);
     case HOW_GSBASE:
         return hw_rdmsr(MSR_KERNEL_GS_BASE);
-    case HOW_GSOTHER:
-        return v->gs_base_user;
     case HOW_TSCAUX:
         return private_state(v)->tsc_aux;
     case HOW_TSC:

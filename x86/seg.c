@@ -196,7 +196,11 @@ s64 hc_segbase_fs(struct hc_call *c)
 /* Only the guest kernel makes hypercalls: the user base is the other one. */
 s64 hc_segbase_gs_user(struct hc_call *c)
 {
-    return msr_write(c->v, MSR_KERNEL_GS_BASE, c->arg[1]) ? RC_OK : RC_EINVAL;
+    if (!address_is_canonical(c->arg[1])) {
+        return RC_EINVAL;
+    }
+    c->v->gs_base_user = c->arg[1];
+    return RC_OK;
 }
 
 s64 hc_segbase_gs_kernel(struct hc_call *c)

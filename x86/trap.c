@@ -132,7 +132,7 @@ static void trap_debug(struct vcpu *v, struct regs *r)
 /* INT3 and INTO come by gates that are open to ring 3: whether a program may
  * use them is for the guest's trap table to say. If not, #GP at the
  * instruction, of one byte or, as INT n, of two. */
-static NO_INLINE void trap_software(struct vcpu *v, struct regs *r)
+static void trap_software(struct vcpu *v, struct regs *r)
 {
     u8 last = 0;
     if (v->in_kernel || bounce_may_raise(v, r->vector)) {
@@ -156,20 +156,8 @@ static void trap_machine_check(struct vcpu *v, const struct regs *r)
     }
 }
 
-void trap_from_guest(struct regs *r)
+static NO_INLINE void trap_others(struct vcpu *v, struct regs *r)
 {
-    struct vcpu *v = this_cpu()->current;
-    if (v == NULL) {
-        panic_regs("a guest runs that nobody chose", r);
-    }
-    if (r->vector == TRAP_PF) {
-        fault_page(v, r, hw_read_cr2()); /* before anything can fault */
-        return;
-    }
-    if (r->vector == TRAP_GP) {
-        emul_protection(v, r);
-        return;
-    }
     switch (r->vector) {
     case VECTOR_SYSCALL:
     case VECTOR_SYSCALL32:
@@ -200,6 +188,21 @@ void trap_from_guest(struct regs *r)
         if (!interrupt(r->vector)) {
             bounce_trap(v, r, r->vector, r->error);
         }
+    }
+}
+
+void trap_from_guest(struct regs *r)
+{
+    struct vcpu *v = this_cpu()->current;
+    if (v == NULL) {
+        panic_regs("a guest runs that nobody chose", r);
+    }
+    if (r->vector == TRAP_PF) {
+        fault_page(v, r, hw_read_cr2()); /* before anything can fault */
+    } else if (r->vector == TRAP_GP) {
+        emul_protection(v, r);
+    } else {
+        trap_others(v, r);
     }
 }
 
