@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The four memory functions a freestanding compiler expects. The kernel has
+ * The memory functions a freestanding compiler expects. The kernel has
  * them in x86/string.c, a host program in its C library.
  */
 #ifndef CORE_MEM_H
@@ -9,7 +9,6 @@
 #include "core/base.h"
 
 void *memcpy(void *to, const void *from, size_t bytes);
-void *memmove(void *to, const void *from, size_t bytes);
 void *memset(void *to, int value, size_t bytes);
 int memcmp(const void *a, const void *b, size_t bytes);
 

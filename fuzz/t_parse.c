@@ -26,7 +26,7 @@ static void check_insn(const struct insn *in, size_t count)
         fuzz_fail("an instruction of %u bytes out of %zu, op %u", in->length,
                   count, in->op);
     }
-    if (in->op <= INSN_BTC &&
+    if (in->op <= INSN_BTR &&
         (in->size == 0 || in->size > 8 || (in->size & (in->size - 1)) != 0 ||
          (in->reg > 15) || (in->base > 15 && in->base != INSN_NO_REG) ||
          (in->index > 15 && in->index != INSN_NO_REG) || in->scale > 3)) {
@@ -44,7 +44,7 @@ static void run_insn(const struct insn *in, struct input *rest)
         words[i] = take64(rest);
     }
     (void)decode_address(in, &r);
-    if (in->op > INSN_BTC) {
+    if (in->op > INSN_BTR) {
         return;
     }
     const u64 mask = rmw_mask(in->size);

@@ -14,29 +14,25 @@ void arch_log(const char *fmt, ...)
     host.log_lines++;
 }
 
-void arch_console_write(domid_t d, const u8 *bytes, u32 count)
+u32 arch_console_write(u32 channel, const u8 *bytes, u32 count, bool waits)
 {
-    if (d >= HOST_DOMAINS) {
+    u32 taken = count;
+
+    if (channel >= HOST_DOMAINS) {
         host_fail("console of a domain that is not there");
     }
-    struct host_console *c = &host.console[d];
-    for (u32 i = 0; i < count; i++) {
+    if (!waits && host.line_full) {
+        taken = taken > host.line_room ? host.line_room : taken;
+        host.line_room -= taken;
+    }
+    struct host_console *c = &host.console[channel];
+
+    for (u32 i = 0; i < taken; i++) {
         if (c->count < HOST_CONSOLE_BYTES) {
             c->bytes[c->count] = bytes[i];
         }
         c->count++;
     }
-}
-
-u32 arch_console_send(u32 channel, const u8 *bytes, u32 count)
-{
-    u32 taken = count;
-
-    if (host.line_full && taken > host.line_room) {
-        taken = host.line_room;
-    }
-    host.line_room -= host.line_full ? taken : 0;
-    arch_console_write((domid_t)channel, bytes, taken);
     return taken;
 }
 

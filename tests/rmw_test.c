@@ -42,21 +42,15 @@ struct state {
     NATIVE(name##4, op "l %%ecx, %[memory]")                                   \
     NATIVE(name##8, op "q %%rcx, %[memory]")
 
-NATIVE_SIZES(add, "add")
 NATIVE_SIZES(or, "or")
 NATIVE_SIZES(and, "and")
-NATIVE_SIZES(sub, "sub")
-NATIVE_SIZES(xor, "xor")
 NATIVE_SIZES(mov, "mov")
 NATIVE_SIZES(xchg, "xchg")
-NATIVE_SIZES(xadd, "lock xadd")
 NATIVE_SIZES(cmpxchg, "lock cmpxchg")
 NATIVE(bts4, "btsl %%ecx, %[memory]")
 NATIVE(bts8, "btsq %%rcx, %[memory]")
 NATIVE(btr4, "btrl %%ecx, %[memory]")
 NATIVE(btr8, "btrq %%rcx, %[memory]")
-NATIVE(btc4, "btcl %%ecx, %[memory]")
-NATIVE(btc8, "btcq %%rcx, %[memory]")
 
 static u64 operand(u32 round)
 {
@@ -73,7 +67,7 @@ static u64 operand(u32 round)
 static void compare(u8 op, u8 size, void (*native)(struct state *), u64 flags)
 {
     const struct insn in = { .op = op, .size = size };
-    const bool bits = op == INSN_BTS || op == INSN_BTR || op == INSN_BTC;
+    const bool bits = op == INSN_BTS || op == INSN_BTR;
     for (u32 i = 0; i < ROUNDS; i++) {
         struct state s = { operand(i), operand(i), operand(i), 0 };
         if (bits) {
@@ -101,20 +95,11 @@ static void compare(u8 op, u8 size, void (*native)(struct state *), u64 flags)
     compare(op, 4, native_##name##4, flags);                                   \
     compare(op, 8, native_##name##8, flags)
 
-static void test_rmw_arithmetic(void **unused)
-{
-    (void)unused;
-    COMPARE_SIZES(INSN_ADD, add, ALL_FLAGS);
-    COMPARE_SIZES(INSN_SUB, sub, ALL_FLAGS);
-    COMPARE_SIZES(INSN_XADD, xadd, ALL_FLAGS);
-}
-
 static void test_rmw_logic(void **unused)
 {
     (void)unused;
     COMPARE_SIZES(INSN_OR, or, LOGIC_FLAGS);
     COMPARE_SIZES(INSN_AND, and, LOGIC_FLAGS);
-    COMPARE_SIZES(INSN_XOR, xor, LOGIC_FLAGS);
 }
 
 static void test_rmw_exchange(void **unused)
@@ -132,14 +117,11 @@ static void test_rmw_bits(void **unused)
     compare(INSN_BTS, 8, native_bts8, RFLAGS_CF);
     compare(INSN_BTR, 4, native_btr4, RFLAGS_CF);
     compare(INSN_BTR, 8, native_btr8, RFLAGS_CF);
-    compare(INSN_BTC, 4, native_btc4, RFLAGS_CF);
-    compare(INSN_BTC, 8, native_btc8, RFLAGS_CF);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rmw_arithmetic),
         cmocka_unit_test(test_rmw_logic),
         cmocka_unit_test(test_rmw_exchange),
         cmocka_unit_test(test_rmw_bits),

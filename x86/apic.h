@@ -32,8 +32,8 @@ void apic_timer_mode(bool tsc_deadline);
 void pic_silence(void);
 /* Mask every line. */
 void ioapic_init(const struct acpi_info *a);
-/* Route an ISA interrupt to the first CPU; false: there is no I/O APIC. */
-bool ioapic_route(const struct acpi_info *a, u32 irq, u32 vector,
+/* Route an ISA interrupt to that CPU, if there is an I/O APIC. */
+void ioapic_route(const struct acpi_info *a, u32 irq, u32 vector,
                   u32 apic_id) MUST_CHECK;
 
 #endif

@@ -17,7 +17,6 @@
 #include "x86/layout.h"
 
 #define MB2_MAGIC 0xe85250d6
-#define MB2_BOOT_MAGIC 0x36d76289
 #define ELFNOTE_PHYS32_ENTRY 18 /* [XEN elfnote.h] */
 #define SEL_BOOT_CODE 0x08
 #define SEL_BOOT_DATA 0x10

@@ -12,8 +12,6 @@ struct cpu;
 
 /* What ACPI said. */
 const struct acpi_info *boot_acpi(void);
-/* No I/O APIC: serial input is looked for at each timer interrupt. */
-bool boot_polls_serial(void);
 
 /* From boot.S, on the boot tables; from ap.S, on the idle root. */
 void main_early(u32 magic, u32 info) NO_RETURN;

@@ -46,11 +46,8 @@ static const struct {
 } table[] = {
     { 0x86, 0xfffe, FORM_STORE, INSN_XCHG },
     { 0x88, 0xfffe, FORM_STORE, INSN_MOV },
-    { 0x00, 0xfffe, FORM_STORE, INSN_ADD },
     { 0x08, 0xfffe, FORM_STORE, INSN_OR },
     { 0x20, 0xfffe, FORM_STORE, INSN_AND },
-    { 0x28, 0xfffe, FORM_STORE, INSN_SUB },
-    { 0x30, 0xfffe, FORM_STORE, INSN_XOR },
     { 0x80, 0xfffe, FORM_ARITHMETIC, INSN_NONE },
     { 0x83, 0xffff, FORM_ARITHMETIC, INSN_NONE },
     { 0xc6, 0xfffe, FORM_MOVE, INSN_MOV },
@@ -67,10 +64,8 @@ static const struct {
     { TWO_BYTES | 0xa2, 0xffff, FORM_NONE, INSN_CPUID },
     { TWO_BYTES | 0xab, 0xffff, FORM_STORE, INSN_BTS },
     { TWO_BYTES | 0xb3, 0xffff, FORM_STORE, INSN_BTR },
-    { TWO_BYTES | 0xbb, 0xffff, FORM_STORE, INSN_BTC },
     { TWO_BYTES | 0xb0, 0xfffe, FORM_STORE, INSN_CMPXCHG },
     { TWO_BYTES | 0xba, 0xffff, FORM_BITS, INSN_NONE },
-    { TWO_BYTES | 0xc0, 0xfffe, FORM_STORE, INSN_XADD },
 };
 
 static u8 next_byte(struct decoder *d)
@@ -239,15 +234,9 @@ static u8 move_special(struct decoder *d, u8 opcode)
 
 static u8 read_form(struct decoder *d, u32 row, u8 opcode)
 {
-    static const u8 arithmetic[8] = { [0] = INSN_ADD,
-                                      [1] = INSN_OR,
-                                      [4] = INSN_AND,
-                                      [5] = INSN_SUB,
-                                      [6] = INSN_XOR };
+    static const u8 arithmetic[8] = { [1] = INSN_OR, [4] = INSN_AND };
     static const u8 move[8] = { [0] = INSN_MOV };
-    static const u8 bits[8] = {
-        [5] = INSN_BTS, [6] = INSN_BTR, [7] = INSN_BTC
-    };
+    static const u8 bits[8] = { [5] = INSN_BTS, [6] = INSN_BTR };
     const bool byte_form = (table[row].mask & 1) == 0 && (opcode & 1) == 0;
     d->in.size = byte_form               ? 1
                  : (d->rex & REX_W) != 0 ? 8
@@ -296,7 +285,7 @@ enum decode_result decode(const u8 *bytes, u32 count, struct insn *insn)
         return count < INSN_BYTES_MAX ? DECODE_SHORT : DECODE_UNKNOWN;
     }
     if (d.in.op == INSN_NONE ||
-        (d.in.lock && (d.in.op == INSN_MOV || d.in.op > INSN_BTC))) {
+        (d.in.lock && (d.in.op == INSN_MOV || d.in.op > INSN_BTR))) {
         return DECODE_UNKNOWN;
     }
     d.in.length = (u8)d.at;

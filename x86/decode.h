@@ -25,17 +25,12 @@ enum insn_op {
     INSN_NONE,
     /* One memory operand, written: dst op= src. */
     INSN_MOV,
-    INSN_ADD,
     INSN_OR,
     INSN_AND,
-    INSN_SUB,
-    INSN_XOR,
     INSN_XCHG,
     INSN_CMPXCHG,
-    INSN_XADD,
     INSN_BTS,
     INSN_BTR,
-    INSN_BTC,
     /* Privileged. */
     INSN_CPUID,
     INSN_RDMSR,

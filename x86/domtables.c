@@ -25,7 +25,7 @@
 #define VCPUS_A_TABLE 8u
 #define PAGES_A_VCPU 64u
 
-const u8 private_own_page[PRIVATE_FRAMES_PER_VCPU] = {
+static const u8 own_page[PRIVATE_FRAMES_PER_VCPU] = {
     PRIVATE_STATE_PAGE, PRIVATE_TRAPS_PAGE, PRIVATE_LDT_PAGE, PRIVATE_GDT_PAGE
 };
 static mfn_t zero_frame;
@@ -101,7 +101,7 @@ static void make_vcpu(struct domain *d, u32 n)
     const u64 read_only = (LEAF_FLAGS & ~PTE_WRITE);
 
     for (u32 i = 0; i < PRIVATE_FRAMES_PER_VCPU; i++) {
-        *private_entry(d, n, private_own_page[i]) =
+        *private_entry(d, n, own_page[i]) =
             pte_make(private_frame(d, n, i), LEAF_FLAGS);
     }
     for (u32 p = PRIVATE_GDT_PAGE + 1; p < PAGES_A_VCPU / 2; p++) {

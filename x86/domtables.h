@@ -15,8 +15,7 @@ void domtables_init(mfn_t hv_gdt);
 /* The L1 entry for page (0..63) of vCPU vcpu's private area. */
 u64 *private_entry(const struct domain *d, u32 vcpu, u32 page);
 
-/* The vCPU's own frames: 0 state, 1 traps, 2 LDT, 3 GDT; and their pages. */
-extern const u8 private_own_page[PRIVATE_FRAMES_PER_VCPU];
+/* The vCPU's own frames: 0 state, 1 traps, 2 LDT, 3 GDT. */
 mfn_t private_frame(const struct domain *d, u32 vcpu, u32 which);
 
 #endif

@@ -101,24 +101,13 @@ static void write_lines(u32 channel, const u8 *bytes, u32 count)
     }
 }
 
-void arch_console_write(domid_t d, const u8 *bytes, u32 count)
-{
-    lock_take(&out_lock);
-    if (muxed && d != 0) {
-        (void)write_framed(d, bytes, count, true);
-    } else {
-        write_lines(d, bytes, count);
-    }
-    lock_drop(&out_lock);
-}
-
-u32 arch_console_send(u32 channel, const u8 *bytes, u32 count)
+u32 arch_console_write(u32 channel, const u8 *bytes, u32 count, bool waits)
 {
     u32 sent = count;
 
     lock_take(&out_lock);
-    if (muxed) {
-        sent = write_framed(channel, bytes, count, false);
+    if (muxed && (channel != 0 || !waits)) {
+        sent = write_framed(channel, bytes, count, waits);
     } else {
         write_lines(channel, bytes, count);
     }

@@ -321,18 +321,6 @@ static inline void hw_copy_bytes(void *to, const void *from, u64 bytes)
                      : "memory");
 }
 
-/* The same from the last byte to the first, for overlapping ranges. bytes > 0.
- */
-static inline void hw_copy_bytes_down(u8 *to, const u8 *from, u64 bytes)
-{
-    to += bytes - 1;
-    from += bytes - 1;
-    __asm__ volatile("std\n\trep movsb\n\tcld"
-                     : "+D"(to), "+S"(from), "+c"(bytes)
-                     :
-                     : "memory");
-}
-
 static inline void hw_fill_bytes(void *to, u8 value, u64 bytes)
 {
     u64 words = bytes / 8;

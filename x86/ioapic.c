@@ -61,7 +61,7 @@ void ioapic_init(const struct acpi_info *a)
     }
 }
 
-bool ioapic_route(const struct acpi_info *a, u32 irq, u32 vector, u32 apic_id)
+void ioapic_route(const struct acpi_info *a, u32 irq, u32 vector, u32 apic_id)
 {
     const u32 line = a->isa_line[irq];
     const u32 flags = a->isa_flags[irq];
@@ -76,7 +76,6 @@ bool ioapic_route(const struct acpi_info *a, u32 irq, u32 vector, u32 apic_id)
         const u32 reg = IOREG_LINE + 2 * (line - first);
         ioapic_write(n, reg + 1, apic_id << 24);
         ioapic_write(n, reg, low);
-        return true;
+        return;
     }
-    return false;
 }

@@ -68,7 +68,7 @@ void irq_timer(void)
     struct cpu *const c = this_cpu();
     c->timer_armed = NS_NEVER;
     c->resched = 1;
-    if (boot_polls_serial() || serial_is_behind()) {
+    if (serial_is_behind()) {
         input_collect(c);
     }
     apic_eoi();

@@ -37,16 +37,10 @@
 static struct bootinfo boot_info_copy SEALED;
 static struct acpi_info acpi SEALED;
 static u32 trampoline_page SEALED;
-static bool polls_serial SEALED;
 
 const struct acpi_info *boot_acpi(void)
 {
     return &acpi;
-}
-
-bool boot_polls_serial(void)
-{
-    return polls_serial;
 }
 
 /* A page below 1 MiB for the start of the other CPUs; 0 when there is none. */
@@ -94,13 +88,6 @@ __attribute__((no_stack_protector)) void main_early(u32 magic, u32 info)
     hw_continue_on(c->stack_top);
 }
 
-static void route_serial(void)
-{
-    polls_serial =
-        !ioapic_route(&acpi, COM2_IRQ, VEC_SERIAL, this_cpu()->apic_id);
-    serial_enable_input();
-}
-
 void main_on_own_stack(void)
 {
     struct cpu *const c = this_cpu();
@@ -120,7 +107,8 @@ void main_on_own_stack(void)
     smp_init(&acpi, c->apic_id,
              model_thread_bits(hw_cpuid_leaf(0xb), hw_cpuid_leaf(0x8000001e)));
     smp_start(trampoline_page);
-    route_serial();
+    ioapic_route(&acpi, COM2_IRQ, VEC_SERIAL, c->apic_id);
+    serial_enable_input();
     cpu_print(smp_cpu_count());
     arch_log("memory: %lu MiB in %u chunks, clock: %lu kHz\n", memory_mib(),
              (u32)(memory_mib() / 2), clock_tsc_khz());

@@ -185,17 +185,6 @@ void paging_window_set(mfn_t m, bool present)
     }
 }
 
-bool paging_linear_has(mfn_t m)
-{
-    const u64 va = LINEAR_BASE + (m.v << PAGE_BITS);
-    if (m.v >= (u64)memory_chunk_count() << CHUNK_FRAME_BITS) {
-        return false;
-    }
-    const u64 *const l2 = entry_there(va, 2);
-    const u64 *const e = pte_is_large(*l2) ? l2 : entry_at(va, 1, false);
-    return e != NULL && pte_is_present(*e);
-}
-
 void *temp_map(u32 slot, mfn_t m)
 {
     CHECK(slot < TEMP_SLOTS && m.v <= PTE_MFN_MAX);

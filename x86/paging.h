@@ -39,8 +39,6 @@ void paging_window_prepare(u32 chunk, mfn_t l1_table);
 /* Show frame m of a chunk with a window, or hide it again; hiding flushes it
  * from this CPU only. */
 void paging_window_set(mfn_t m, bool present);
-/* Frame m is shown in LINEAR now. */
-bool paging_linear_has(mfn_t m);
 
 /* Address of a frame shown in LINEAR. */
 static inline void *linear(mfn_t m)

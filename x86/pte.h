@@ -22,7 +22,6 @@
 #define PTE_AVAIL_LOW 0xe00ull /* bits 9..11: software's */
 #define PTE_FRAME 0x000ffffffffff000ull
 #define PTE_AVAIL_HIGH 0x07f0000000000000ull /* bits 52..58: software's */
-#define PTE_KEY 0x7800000000000000ull        /* bits 59..62: protection key */
 #define PTE_NX 0x8000000000000000ull
 #define PTE_AVAIL (PTE_AVAIL_LOW | PTE_AVAIL_HIGH)
 

@@ -49,11 +49,10 @@ static bool find_table(struct vcpu *v, u64 address, mfn_t *l1, u64 *entry)
 static bool form_ok(const struct insn *in, const struct regs *r, u64 address,
                     u64 bit_number)
 {
-    const bool bits =
-        in->op == INSN_BTS || in->op == INSN_BTR || in->op == INSN_BTC;
+    const bool bits = in->op == INSN_BTS || in->op == INSN_BTR;
     /* A bit number may reach beyond the operand; keep to the near ones. */
     const bool near = !bits || in->immediate || bit_number < 8u * in->size;
-    return in->op != INSN_NONE && in->op <= INSN_BTC && !in->segment && near &&
+    return in->op != INSN_NONE && in->op <= INSN_BTR && !in->segment && near &&
            (address & 7) + in->size <= 8 && decode_address(in, r) == address;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The arithmetic of an instruction that reads, changes and writes one integer
- * in memory: the new integer, the registers and the flags. Pure, so that
- * tests/rmw_test.c can compare it with the processor itself. [SDM 2]
+ * What becomes of the operands of an instruction that reads, changes and writes
+ * one integer in memory: the new integer, the registers and the flags. Pure, so
+ * that tests/rmw_test.c can compare it with the processor itself. [SDM 2]
  */
 #include "x86/rmw.h"
 
@@ -37,28 +37,22 @@ static u64 flags_of(u64 result, u32 size)
     return flags;
 }
 
-/* Flags of a + b = result, and of result + b = a for a subtraction. */
-static u64 flags_of_sum(u64 a, u64 b, u64 sum, u32 size)
+/* Flags of a - b = difference. */
+static u64 flags_of_difference(u64 a, u64 b, u64 difference, u32 size)
 {
     const u64 top = 1ull << (8 * size - 1);
-    const u64 carry = (a & b) | ((a | b) & ~sum);
-    u64 flags = 0;
-    if ((carry & top) != 0) {
+    const u64 borrow = (~a & b) | ((~a | b) & difference);
+    u64 flags = flags_of(difference, size);
+    if ((borrow & top) != 0) {
         flags |= RFLAGS_CF;
     }
-    if ((carry & 8) != 0) {
+    if ((borrow & 8) != 0) {
         flags |= RFLAGS_AF;
     }
-    if (((a ^ sum) & (b ^ sum) & top) != 0) {
+    if (((a ^ b) & (a ^ difference) & top) != 0) {
         flags |= RFLAGS_OF;
     }
     return flags;
-}
-
-/* a - b is what b must be added to for a. */
-static u64 flags_of_difference(u64 a, u64 b, u64 difference, u32 size)
-{
-    return flags_of_sum(difference, b, a, size) | flags_of(difference, size);
 }
 
 /* Put a result of the size into a register as the processor does: 4 bytes
@@ -74,35 +68,11 @@ static u64 register_merge(u64 old, u64 value, u32 size, bool high_byte)
     return (old & ~rmw_mask(size)) | (value & rmw_mask(size));
 }
 
-static void apply_arithmetic(const struct insn *in, u64 old, u64 src,
-                             struct rmw *w)
+static void apply_logic(const struct insn *in, u64 old, u64 src, struct rmw *w)
 {
-    u64 result = src;
-    switch (in->op) {
-    case INSN_ADD:
-    case INSN_XADD:
-        result = old + src;
-        w->flags = flags_of_sum(old, src, result, in->size);
-        break;
-    case INSN_SUB:
-        result = old - src;
-        w->flags = flags_of_difference(old, src, result, in->size);
-        break;
-    case INSN_OR:
-        result = old | src;
-        break;
-    case INSN_AND:
-        result = old & src;
-        break;
-    case INSN_XOR:
-        result = old ^ src;
-        break;
-    default:
-        break;
-    }
-    w->flags |= flags_of(result, in->size);
+    w->value = in->op == INSN_OR ? old | src : old & src;
+    w->flags = flags_of(w->value, in->size);
     w->flags_changed = RFLAGS_ARITHMETIC;
-    w->value = result;
 }
 
 static void apply_bit(const struct insn *in, u64 old, u64 src, struct rmw *w)
@@ -110,13 +80,7 @@ static void apply_bit(const struct insn *in, u64 old, u64 src, struct rmw *w)
     const u64 bit = 1ull << (src & (8u * in->size - 1));
     w->flags = (old & bit) != 0 ? RFLAGS_CF : 0;
     w->flags_changed = RFLAGS_CF;
-    if (in->op == INSN_BTS) {
-        w->value = old | bit;
-    } else if (in->op == INSN_BTR) {
-        w->value = old & ~bit;
-    } else {
-        w->value = old ^ bit;
-    }
+    w->value = in->op == INSN_BTS ? old | bit : old & ~bit;
 }
 
 static void apply_compare(const struct insn *in, u64 old, u64 src, u64 rax,
@@ -157,12 +121,10 @@ void rmw_compute(const struct insn *in, u64 old, u64 reg, u64 rax,
         break;
     case INSN_BTS:
     case INSN_BTR:
-    case INSN_BTC:
         apply_bit(in, old, src, w);
         break;
     default:
-        apply_arithmetic(in, old, src, w);
-        w->sets_reg = in->op == INSN_XADD;
+        apply_logic(in, old, src, w);
         break;
     }
     w->value &= mask;

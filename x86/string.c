@@ -12,18 +12,6 @@ void *memcpy(void *to, const void *from, size_t bytes)
     return to;
 }
 
-void *memmove(void *to, const void *from, size_t bytes)
-{
-    u8 *t = to;
-    const u8 *f = from;
-    if (t <= f || t >= f + bytes) {
-        hw_copy_bytes(to, from, bytes);
-        return to;
-    }
-    hw_copy_bytes_down(t, f, bytes);
-    return to;
-}
-
 void *memset(void *to, int value, size_t bytes)
 {
     hw_fill_bytes(to, (u8)value, bytes);
