@@ -168,8 +168,8 @@ static void s5_find(struct acpi_info *a, const struct phys *p,
         }
         /* The two top bits of the length say how many more bytes it has. */
         u64 v = at + 5 + 1 + (get(p, at + 5, 1) >> 6) + 1;
-        a->s5_a = aml_byte(p, &v);
-        a->s5_b = aml_byte(p, &v);
+        a->s5[0] = aml_byte(p, &v);
+        a->s5[1] = aml_byte(p, &v);
         a->has_s5 = true;
         return;
     }
@@ -178,8 +178,8 @@ static void s5_find(struct acpi_info *a, const struct phys *p,
 static void fadt_parse(struct acpi_info *a, const struct phys *p,
                        const struct table *t)
 {
-    a->pm1a_port = (u16)field(p, t, 64, 4);
-    a->pm1b_port = (u16)field(p, t, 68, 4);
+    a->pm1_port[0] = (u16)field(p, t, 64, 4);
+    a->pm1_port[1] = (u16)field(p, t, 68, 4);
     struct table dsdt;
     const u64 wide = field(p, t, 140, 8);
     if (table_open(p, wide != 0 ? wide : field(p, t, 40, 4), &dsdt)) {
@@ -189,19 +189,14 @@ static void fadt_parse(struct acpi_info *a, const struct phys *p,
 
 /* ---- all --------------------------------------------------------------- */
 
-static void info_default(struct acpi_info *a)
-{
-    memset(a, 0, sizeof(*a));
-    for (u32 i = 0; i < ISA_IRQS; i++) {
-        a->isa_line[i] = i;
-    }
-}
-
 bool acpi_parse(struct acpi_info *a, const struct bootinfo *b, const u8 *mem,
                 u64 mem_bytes)
 {
     const struct phys p = { mem, mem_bytes };
-    info_default(a);
+    memset(a, 0, sizeof(*a));
+    for (u32 i = 0; i < ISA_IRQS; i++) {
+        a->isa_line[i] = i;
+    }
     const u64 rsdp = rsdp_find(b, &p);
     if (rsdp == 0) {
         return false;

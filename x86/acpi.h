@@ -24,10 +24,10 @@ struct acpi_info {
         u32 first_irq;
     } ioapic[IOAPIC_MAX];
     u32 ioapic_count;
-    u32 isa_line[ISA_IRQS];   /* global interrupt of each ISA irq */
-    u16 isa_flags[ISA_IRQS];  /* polarity bits 0-1, trigger bits 2-3 */
-    u16 pm1a_port, pm1b_port; /* 0: none */
-    u16 s5_a, s5_b;           /* SLP_TYP values */
+    u32 isa_line[ISA_IRQS];  /* global interrupt of each ISA irq */
+    u16 isa_flags[ISA_IRQS]; /* polarity bits 0-1, trigger bits 2-3 */
+    u16 pm1_port[2];         /* 0: none */
+    u16 s5[2];               /* SLP_TYP values */
     bool has_s5;
 };
 

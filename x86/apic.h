@@ -33,7 +33,6 @@ void pic_silence(void);
 /* Mask every line. */
 void ioapic_init(const struct acpi_info *a);
 /* Route an ISA interrupt to that CPU, if there is an I/O APIC. */
-void ioapic_route(const struct acpi_info *a, u32 irq, u32 vector,
-                  u32 apic_id) MUST_CHECK;
+void ioapic_route(const struct acpi_info *a, u32 irq, u32 vector, u32 apic_id);
 
 #endif

@@ -50,11 +50,6 @@ static const struct cpuid_rule *rule_of(u32 leaf, u32 sub)
     return NULL;
 }
 
-bool cpuid_is_native(u32 leaf, u32 sub)
-{
-    return rule_of(leaf, sub) != NULL;
-}
-
 static u32 at_most(u32 v, u32 limit)
 {
     return v < limit ? v : limit;
@@ -183,7 +178,7 @@ void cpuid_emulate(const struct vcpu *v, struct regs *r)
     struct cpuid_regs native = { 0, 0, 0, 0 };
     /* Beyond the machine's largest leaf its answer means something else. */
     const u32 largest = hw_cpuid(leaf & 0x80000000, 0).a;
-    if (cpuid_is_native(leaf, sub) && leaf <= largest) {
+    if (rule_of(leaf, sub) != NULL && leaf <= largest) {
         const struct hw_cpuid h = hw_cpuid(leaf, sub);
         native = (struct cpuid_regs){ h.a, h.b, h.c, h.d };
     }

@@ -18,9 +18,6 @@ struct cpuid_view {
     u32 address_bits; /* machine addresses a guest may meet */
 };
 
-/* Does the leaf need the machine's own answer? */
-bool cpuid_is_native(u32 leaf, u32 sub);
-
 /* The guest's answer, made from the machine's. Pure. */
 struct cpuid_regs cpuid_filter(u32 leaf, u32 sub, struct cpuid_regs native,
                                const struct cpuid_view *view);

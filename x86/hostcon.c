@@ -79,9 +79,9 @@ static void end_line(void)
 {
     const struct domain *d = domain_by_id(line_of);
 
+    line[line_used] = 0;
     arch_log("[%s] %s\n", d != NULL ? d->name : "?", line);
     line_used = 0;
-    line[0] = 0;
 }
 
 static void write_lines(u32 channel, const u8 *bytes, u32 count)
@@ -96,7 +96,6 @@ static void write_lines(u32 channel, const u8 *bytes, u32 count)
         }
         if (bytes[i] >= ' ' && bytes[i] < 0x7f) {
             line[line_used++] = (char)bytes[i];
-            line[line_used] = 0;
         }
     }
 }

@@ -42,13 +42,9 @@ void arch_machine_off(u32 code)
         hw_out32(EXIT_PORT, code);
     }
     const struct acpi_info *const a = boot_acpi();
-    if (a->has_s5 && a->pm1a_port != 0) {
-        hw_out16(a->pm1a_port,
-                 (u16)(((u32)a->s5_a << PM1_SLP_TYP_SHIFT) | PM1_SLP_EN));
-        if (a->pm1b_port != 0) {
-            hw_out16(a->pm1b_port,
-                     (u16)(((u32)a->s5_b << PM1_SLP_TYP_SHIFT) | PM1_SLP_EN));
-        }
+    for (u32 i = 0; a->has_s5 && i < 2 && a->pm1_port[i] != 0; i++) {
+        hw_out16(a->pm1_port[i],
+                 (u16)(((u32)a->s5[i] << PM1_SLP_TYP_SHIFT) | PM1_SLP_EN));
     }
     hw_halt();
 }
@@ -76,7 +72,6 @@ void irq_timer(void)
 
 void irq_serial(void)
 {
-    struct cpu *const c = this_cpu();
-    input_collect(c);
+    input_collect(this_cpu());
     apic_eoi();
 }
