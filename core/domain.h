@@ -27,6 +27,7 @@
 #include "core/gnttab.h"
 #include "core/ids.h"
 #include "core/lock.h"
+#include "core/nospec.h"
 #include "core/pgwork.h"
 #include "core/rc.h"
 #include "core/store.h"
@@ -121,7 +122,13 @@ extern u32 domain_count; /* [I] numbers 1..domain_count are in use */
 /*@ requires \valid_read(d) && chunks_ok(d);
     assigns \nothing;
     ensures \result <==> frame_owns(d, m.v); */
-bool frame_is_owned(const struct domain *d, mfn_t m);
+static inline bool frame_is_owned(const struct domain *d, mfn_t m)
+{
+    const u64 first = d->first_chunk * CHUNK_FRAMES;
+    const u64 count = (u64)d->chunk_count * CHUNK_FRAMES;
+
+    return m.v >= first && m.v - first < count;
+}
 
 /* The record of m when d owns it and it is part of d's memory (not FREE, not
  * PRIVATE), else NULL. */
@@ -130,7 +137,15 @@ bool frame_is_owned(const struct domain *d, mfn_t m);
     ensures \result != \null ==> frame_owns(d, m.v) &&
             m.v < frame_table_count && \result == &frame_table[m.v] &&
             \result->type != FRAME_FREE && \result->type != FRAME_PRIVATE; */
-struct frame *frame_of(const struct domain *d, mfn_t m);
+static inline struct frame *frame_of(const struct domain *d, mfn_t m)
+{
+    if (!frame_is_owned(d, m) || m.v >= frame_table_count) {
+        return NULL;
+    }
+    struct frame *f = &frame_table[index_clamp(m.v, frame_table_count)];
+
+    return frame_is_memory(f) ? f : NULL;
+}
 
 /* The domain with that number, or NULL. The table is fixed after boot. */
 struct domain *domain_by_id(u64 id);

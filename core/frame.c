@@ -21,24 +21,6 @@ struct frame *frame_at(mfn_t m)
     return &frame_table[index_clamp(m.v, frame_table_count)];
 }
 
-bool frame_is_owned(const struct domain *d, mfn_t m)
-{
-    const u64 first = d->first_chunk * CHUNK_FRAMES;
-    const u64 count = (u64)d->chunk_count * CHUNK_FRAMES;
-
-    return m.v >= first && m.v - first < count;
-}
-
-struct frame *frame_of(const struct domain *d, mfn_t m)
-{
-    if (!frame_is_owned(d, m) || m.v >= frame_table_count) {
-        return NULL;
-    }
-    struct frame *f = &frame_table[index_clamp(m.v, frame_table_count)];
-
-    return frame_is_memory(f) ? f : NULL;
-}
-
 bool frame_needs_flush(const struct frame *f, u32 type)
 {
     return f->was != FRAME_FREE && f->was != type;

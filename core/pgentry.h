@@ -9,6 +9,7 @@
 #include "core/atomic.h"
 #include "core/domain.h"
 #include "core/frame.h"
+#include "x86/layout.h"
 #include "x86/pte.h"
 
 /* What a guest may set in an entry that is present, at any level. G is accepted
@@ -19,16 +20,40 @@
      PTE_GLOBAL | PTE_AVAIL | PTE_FRAME | PTE_NX)
 
 /* Slots of an L4 table that are the hypervisor's. */
-bool pgentry_is_hv_slot(u32 level, u32 index);
+static inline bool pgentry_is_hv_slot(u32 level, u32 index)
+{
+    return level == 4 && index >= HV_FIRST_SLOT && index <= HV_LAST_SLOT;
+}
 
 /* A frame of the hypervisor that d may map: shared_info, its grant table. */
 bool pgentry_is_shared(const struct domain *d, mfn_t m);
 
-/* How many entries from index on are zero, as far as a run of eight shows. */
-u32 pgentry_zero_run(const u64 *table, u32 index);
+/* Entries are passed in groups of eight, a cache line: most are zero. */
+#define PGENTRY_GROUP 8u
+
+/* The eight entries are zero. */
+static inline bool pgentry_group_is_zero(const u64 *e)
+{
+    return (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) == 0;
+}
+
+/* The first entry from index on that is in a group with one that is not zero,
+ * or TABLE_ENTRIES. index itself, unless it begins a group. */
+static inline u32 pgentry_pass_zeroes(const u64 *table, u32 index)
+{
+    if (index % PGENTRY_GROUP == 0) {
+        while (index < TABLE_ENTRIES && pgentry_group_is_zero(&table[index])) {
+            index += PGENTRY_GROUP;
+        }
+    }
+    return index;
+}
 
 /* What is stored for an entry the guest asked for. */
-u64 pgentry_fix(u64 pte);
+static inline u64 pgentry_fix(u64 pte)
+{
+    return pte_is_present(pte) ? (pte | PTE_USER) & ~PTE_GLOBAL : pte;
+}
 
 /* May the entry, which is not present, be in a table of any level? RC_EINVAL:
  * its address names memory, and this processor would look there. */

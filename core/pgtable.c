@@ -10,7 +10,6 @@
 
 #include "core/arch.h"
 #include "core/pgentry.h"
-#include "x86/layout.h"
 #include "x86/pte.h"
 
 /* Tries of an exchange against the processor, which sets A and D behind our
@@ -19,11 +18,6 @@
 
 /* 36 address bits: no processor's cache compares fewer. */
 #define L1TF_FRAME_MASK 0xffffffull
-
-bool pgentry_is_hv_slot(u32 level, u32 index)
-{
-    return level == 4 && index >= HV_FIRST_SLOT && index <= HV_LAST_SLOT;
-}
 
 bool pgentry_is_shared(const struct domain *d, mfn_t m)
 {
@@ -43,11 +37,6 @@ void pgentry_quarantine(struct domain *d, struct frame *f, u32 type)
     if (f->type == FRAME_PLAIN && frame_needs_flush(f, type)) {
         arch_tlb_flush_since(atomic_load64(&d->cpus), f->stamp);
     }
-}
-
-u64 pgentry_fix(u64 pte)
-{
-    return pte_is_present(pte) ? (pte | PTE_USER) & ~PTE_GLOBAL : pte;
 }
 
 /*

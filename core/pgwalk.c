@@ -9,7 +9,7 @@
  * names, and is counted there only when it has settled (validation), or not
  * any more (release). So wherever the walk stops, nothing else needs to know.
  *
- * Zero entries are passed eight at a time: most tables are nearly empty.
+ * Zero entries are passed in groups of eight: most tables are nearly empty.
  */
 #include "core/arch.h"
 #include "core/pgentry.h"
@@ -71,16 +71,6 @@ static enum rc take_upper(struct domain *d, u32 level, u64 pte)
     return rc == RC_OK ? RC_PREEMPT : rc;
 }
 
-u32 pgentry_zero_run(const u64 *table, u32 index)
-{
-    if (index % 8 != 0) {
-        return 0;
-    }
-    const u64 *e = &table[index];
-
-    return (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) == 0 ? 8 : 0;
-}
-
 static void fail(struct pgwork *w, enum rc rc)
 {
     w->mode = PGWORK_RELEASE;
@@ -102,11 +92,51 @@ static void leave_validated(struct pgwork *w)
     w->step[w->depth - 1].taken++;
 }
 
-/* What a step costs of the budget: one of a present entry, and any other. */
-#define ENTRY_STEP_COST 6
+/* What steps cost of the budget: one at all, an entry of an L1 table or of
+ * another in it, two groups of zeroes. */
 #define STEP_COST 2
+#define LEAF_COST 2
+#define ENTRY_COST 6
+#define ZEROES_A_UNIT (2 * PGENTRY_GROUP)
 
-/* One step of validation: at most eight entries. Returns its cost. */
+/* Take one entry of an upper table. RC_PREEMPT: its table comes first. */
+static enum rc validate_entry(struct domain *d, u32 level, u64 *table, u32 i)
+{
+    const u64 pte = table[i];
+
+    if (!pte_is_present(pte)) {
+        return pgentry_check_absent(pte);
+    }
+    if (pgentry_is_hv_slot(level, i)) {
+        return RC_OK;
+    }
+    const enum rc rc = take_upper(d, level, pte);
+
+    if (rc == RC_OK || rc == RC_PREEMPT) {
+        table[i] = pgentry_fix(pte);
+    }
+    return rc;
+}
+
+/* Take the rest of a group of an L1 table, as far as it is good. */
+static enum rc validate_leaves(struct domain *d, u64 *table, u32 *taken)
+{
+    const u32 end = (*taken | (PGENTRY_GROUP - 1)) + 1;
+    enum rc rc = RC_OK;
+
+    while (*taken < end && rc == RC_OK) {
+        const u64 pte = table[*taken];
+
+        rc = pgentry_take_l1(d, pte);
+        if (rc == RC_OK) {
+            table[*taken] = pgentry_fix(pte);
+            *taken += 1;
+        }
+    }
+    return rc;
+}
+
+/* One step of validation: zeroes, and at most eight entries. Its cost. */
 static s32 validate_step(struct domain *d)
 {
     struct pgwork *w = &d->work;
@@ -117,30 +147,28 @@ static s32 validate_step(struct domain *d)
         return STEP_COST;
     }
     u64 *table = arch_table(mfn(s->table));
-    const u32 zeroes = pgentry_zero_run(table, s->taken);
+    const u32 from = s->taken;
+    const u32 to = pgentry_pass_zeroes(table, from);
+    s32 cost = STEP_COST + (s32)((to - from) / ZEROES_A_UNIT);
 
-    if (zeroes != 0) {
-        s->taken += zeroes;
-        return STEP_COST;
+    s->taken = to;
+    if (to == TABLE_ENTRIES) {
+        return cost;
     }
-    const u64 pte = table[s->taken];
-    enum rc rc = RC_OK;
+    enum rc rc;
 
-    if (!pte_is_present(pte)) {
-        rc = pgentry_check_absent(pte);
-    } else if (!pgentry_is_hv_slot(w->level, s->taken)) {
-        rc = w->level == 1 ? pgentry_take_l1(d, pte)
-                           : take_upper(d, w->level, pte);
-        if (rc == RC_OK || rc == RC_PREEMPT) {
-            table[s->taken] = pgentry_fix(pte);
-        }
+    if (w->level == 1) {
+        rc = validate_leaves(d, table, &s->taken);
+        cost += LEAF_COST * (s32)(s->taken - to + 1);
+    } else {
+        rc = validate_entry(d, w->level, table, to);
+        s->taken += rc == RC_OK ? 1 : 0;
+        cost += ENTRY_COST;
     }
-    if (rc == RC_OK) {
-        s->taken++;
-    } else if (rc != RC_PREEMPT) {
+    if (rc != RC_OK && rc != RC_PREEMPT) {
         fail(w, rc);
     }
-    return ENTRY_STEP_COST;
+    return cost;
 }
 
 /* All entries of the top table are released: it is plain memory again. */
@@ -163,7 +191,30 @@ static void leave_released(struct pgwork *w)
     }
 }
 
-/* One step of release: at most eight entries, from the end. Its cost. */
+/* The number of entries up to the last group before taken, counted from the
+ * start, that has one that is not zero; taken itself within a group. */
+static u32 before_zeroes(const u64 *table, u32 taken)
+{
+    if (taken % PGENTRY_GROUP == 0) {
+        while (taken != 0 &&
+               pgentry_group_is_zero(&table[taken - PGENTRY_GROUP])) {
+            taken -= PGENTRY_GROUP;
+        }
+    }
+    return taken;
+}
+
+/* Drop what one entry of an upper table holds. */
+static void release_entry(struct pgwork *w, u64 pte, u32 i)
+{
+    if (pte_is_present(pte) && !pgentry_is_hv_slot(w->level, i) &&
+        frame_unref_table(frame_at(pte_mfn(pte)))) {
+        push(w, pte_mfn(pte).v, w->level - 1, TABLE_ENTRIES);
+    }
+}
+
+/* One step of release, from the end: zeroes, and at most eight entries. Its
+ * cost. */
 static s32 release_step(struct domain *d)
 {
     struct pgwork *w = &d->work;
@@ -174,23 +225,22 @@ static s32 release_step(struct domain *d)
         return STEP_COST;
     }
     const u64 *table = arch_table(mfn(s->table));
+    const u32 from = before_zeroes(table, s->taken);
+    s32 cost = STEP_COST + (s32)((s->taken - from) / ZEROES_A_UNIT);
 
-    if (s->taken % 8 == 0 && pgentry_zero_run(table, s->taken - 8) != 0) {
-        s->taken -= 8;
-        return STEP_COST;
+    s->taken = from;
+    if (from != 0 && w->level == 1) {
+        do {
+            s->taken--;
+            pgentry_drop_l1(d, table[s->taken]);
+        } while (s->taken % PGENTRY_GROUP != 0);
+        cost += LEAF_COST * (s32)(from - s->taken);
+    } else if (from != 0) {
+        s->taken--;
+        release_entry(w, table[s->taken], s->taken);
+        cost += ENTRY_COST;
     }
-    s->taken--;
-    const u64 pte = table[s->taken];
-
-    if (!pte_is_present(pte) || pgentry_is_hv_slot(w->level, s->taken)) {
-        return STEP_COST;
-    }
-    if (w->level == 1) {
-        pgentry_drop_l1(d, pte);
-    } else if (frame_unref_table(frame_at(pte_mfn(pte)))) {
-        push(w, pte_mfn(pte).v, w->level - 1, TABLE_ENTRIES);
-    }
-    return ENTRY_STEP_COST;
+    return cost;
 }
 
 static enum rc run(struct vcpu *v)

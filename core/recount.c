@@ -146,12 +146,13 @@ static bool step_tables(struct recount *r)
 
     for (; i < end && i < TABLE_ENTRIES && r->cost + 1 < RECOUNT_SLICE;
          r->cost++) {
-        const u32 zeroes = pgentry_zero_run(table, i);
+        const bool zeroes =
+            i % PGENTRY_GROUP == 0 && pgentry_group_is_zero(&table[i]);
 
         if (pte_is_present(table[i]) && !pgentry_is_hv_slot(f->type, i)) {
             count_entry(r, m, f->type, i, table[i]);
         }
-        i += zeroes != 0 ? zeroes : 1;
+        i += zeroes ? PGENTRY_GROUP : 1;
     }
     r->next += (i < end ? i : TABLE_ENTRIES) - r->next % TABLE_ENTRIES;
     return r->next == r->frames * TABLE_ENTRIES;

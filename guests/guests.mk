@@ -65,3 +65,17 @@ $(GUESTS)/$(1).elf: $(call guest_objects,$(1)) guests/lib/guest.lds
 		-Wl,-T,guests/lib/guest.lds -o $$@ $(call guest_objects,$(1))
 endef
 $(foreach guest,$(OWN_GUESTS),$(eval $(call guest_rule,$(guest))))
+
+# The benchmark: a Linux program, in front of the examples' ramdisk.
+BENCH_SRC := $(wildcard guests/bench/*.c)
+$(GUESTS)/bench: $(BENCH_SRC) guests/bench/bench.h
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARN) -o $@ $(BENCH_SRC)
+
+$(GUESTS)/bench.cpio.gz: $(GUESTS)/bench guests/bench/script \
+		guests/bench/make-initramfs $(GUESTS)/busybox.cpio.gz
+	@guests/bench/make-initramfs $(GUESTS)
+
+$(GUESTS)/xen-4.17-amd64:
+	@guests/fetch-kernels $(GUESTS) xen-4.17-amd64

@@ -135,6 +135,8 @@ help:
 	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"
 	@echo "make prove     proofs of units of the kernel; U=frame for one"
 	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
+	@echo "make bench     against native Linux and Xen; BENCH=full BASE=REV FRESH=1"
+	@echo "make bench-profile   one row by function; ROW=null SYSTEM=ringfence LINES=1"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
@@ -160,3 +162,25 @@ prove:
 		echo "make prove: needs frama-c-base why3 cvc4 z3:" \
 		"apt install frama-c-base why3 cvc4 z3 && why3 config detect"; exit 1; }
 	@proofs/run $(U)
+
+# ---- the benchmark (tests/bench) ---------------------------------------------
+.PHONY: bench bench-profile
+$(B)/bench/layers.so: tests/bench/layers.c tests/bounds/qemu_plugin.h \
+		guests/bench/bench.h
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+BENCH_NEEDS := $(B)/bench/layers.so $(GUESTS)/bench.cpio.gz \
+	$(GUESTS)/vmlinuz-amd64 $(B)/rf
+
+# BENCH=full for all rows, measured twice; BASE=rev to compare with a revision;
+# FRESH=1 measures native and Xen again
+bench: all $(BENCH_NEEDS) $(GUESTS)/xen-4.17-amd64
+	@tests/bench/run $(if $(filter full,$(BENCH)),--full) \
+		$(if $(FRESH),--fresh) $(if $(BASE),--base $(BASE))
+
+# ROW=null: in which functions, of SYSTEM=ringfence|native|xen; LINES=1: by line
+bench-profile: all $(BENCH_NEEDS)
+	@tests/bench/run --profile $(or $(ROW),null) \
+		--system $(or $(SYSTEM),ringfence) $(if $(LINES),--lines)

@@ -38,12 +38,14 @@ enum form {
     FORM_BITS        /* ModRM: which, memory; a bit number */
 };
 
-/* Opcodes, without the bits outside mask. An even one of a pair that the mask
- * joins is the byte form. */
+/* Opcodes, without the bits outside mask, what guests use most first. An even
+ * one of a pair that the mask joins is the byte form. */
 static const struct {
     u16 opcode, mask;
     u8 form, op;
 } table[] = {
+    { 0x86, 0xfffe, FORM_STORE, INSN_XCHG },
+    { 0x88, 0xfffe, FORM_STORE, INSN_MOV },
     { 0x00, 0xfffe, FORM_STORE, INSN_ADD },
     { 0x08, 0xfffe, FORM_STORE, INSN_OR },
     { 0x20, 0xfffe, FORM_STORE, INSN_AND },
@@ -51,8 +53,6 @@ static const struct {
     { 0x30, 0xfffe, FORM_STORE, INSN_XOR },
     { 0x80, 0xfffe, FORM_ARITHMETIC, INSN_NONE },
     { 0x83, 0xffff, FORM_ARITHMETIC, INSN_NONE },
-    { 0x86, 0xfffe, FORM_STORE, INSN_XCHG },
-    { 0x88, 0xfffe, FORM_STORE, INSN_MOV },
     { 0xc6, 0xfffe, FORM_MOVE, INSN_MOV },
     { 0xe4, 0xfffc, FORM_PORT, INSN_NONE },
     { 0xec, 0xfffc, FORM_PORT, INSN_NONE },
@@ -316,18 +316,22 @@ u64 *regs_general(struct regs *r, u32 n)
     return (u64 *)(void *)((u8 *)r + general_at[n & 15]);
 }
 
+static u64 value_of(const struct regs *r, u32 n)
+{
+    return *(const u64 *)(const void *)((const u8 *)r + general_at[n & 15]);
+}
+
 u64 decode_address(const struct insn *insn, const struct regs *r)
 {
-    struct regs copy = *r;
     u64 ea = insn->disp;
     if (insn->rip_relative) {
         ea += r->rip + insn->length;
     }
     if (insn->base != INSN_NO_REG) {
-        ea += *regs_general(&copy, insn->base);
+        ea += value_of(r, insn->base);
     }
     if (insn->index != INSN_NO_REG) {
-        ea += *regs_general(&copy, insn->index) << insn->scale;
+        ea += value_of(r, insn->index) << insn->scale;
     }
     return insn->address32 ? ea & U32_MAX : ea;
 }
