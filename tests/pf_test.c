@@ -206,6 +206,7 @@ static void test_tables_decide_as_pf(void **state)
         fix_tenant(&x, "web", "bridge=b,ip=10.0.0.2 2001:db8::2", "");
         pf_parse_set(&x.set);
         struct tenant *const t = &x.tenant[0];
+        free(t->firewall);
         t->firewall = mem_alloc((n + 1) * sizeof(*t->firewall));
         t->firewall_count = n;
         for (u32 k = 0; k < n; k++) {

@@ -168,6 +168,7 @@ static void begin_round(struct round *r, struct pfgen *g, pcap_t *pcap)
 
     fix_tenant(&r->x, "web", "ip=10.0.0.2 2001:db8::2", "");
     struct tenant *const t = &r->x.tenant[0];
+    free(t->firewall);
     t->firewall = mem_alloc(RULES * sizeof(*t->firewall));
     t->firewall_count = RULES;
     for (u32 i = 0; i < RULES; i++) {

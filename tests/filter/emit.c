@@ -31,6 +31,7 @@ int main(int argc, char **argv)
           out);
     struct tenant *const t = &x.tenant[0];
     t->firewall_count = number(argv[2]);
+    free(t->firewall);
     t->firewall = mem_alloc(t->firewall_count * sizeof(*t->firewall));
     for (size_t i = 0; i < t->firewall_count; i++) {
         struct pftext text;
