@@ -214,7 +214,7 @@ prove:
 	@proofs/run $(U)
 
 # ---- the benchmark (tests/bench) ---------------------------------------------
-.PHONY: bench bench-paths bench-check bench-accept bench-profile bench-memory bench-shares
+.PHONY: bench bench-docs bench-paths bench-check bench-accept bench-profile bench-memory bench-shares
 $(B)/bench/layers.so: tests/bench/layers.c tests/bounds/qemu_plugin.h \
 		guests/bench/bench.h
 	@mkdir -p $(@D)
@@ -250,6 +250,14 @@ bench-memory: all $(B)/rf $(GUESTS)/gauge.elf
 bench-shares: all $(B)/rf $(GUESTS)/gauge.elf $(GUESTS)/bench.cpio.gz \
 		$(GUESTS)/vmlinuz-cloud-amd64
 	@tests/bench/shares $(if $(DOCS),--docs) $(CASE)
+
+# All of docs/performance.md, and the budgets: half an hour
+bench-docs:
+	@$(MAKE) --no-print-directory bench BENCH=full DOCS=1
+	@$(MAKE) --no-print-directory bench-paths DOCS=1
+	@$(MAKE) --no-print-directory bench-memory DOCS=1
+	@$(MAKE) --no-print-directory bench-shares DOCS=1
+	@$(MAKE) --no-print-directory bench-accept
 
 # ROW=null, ROW=path.exception: in which functions, of SYSTEM=ringfence|native|xen; LINES=1: by line
 bench-profile: all $(BENCH_NEEDS)
