@@ -138,10 +138,10 @@ void arch_machine_off(u32 code) NO_RETURN;
 void arch_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* SHA-256 of the kernel's text and constants, as they run. */
 void arch_build_digest(u8 digest[32]);
-/* Bytes to a channel of the console line: how many it took; after fewer than
- * count, VIRQ_CONSOLE comes when it takes more. waits: emergency output of the
- * domain of that number, which waits for the line; that of domain 0 goes to the
- * host's log, since channel 0 is for control. */
+/* Bytes to a channel of the console line, that of the domain with its number:
+ * how many the line took. Emergency output waits for the line; of domain 0 it
+ * goes to the host's log, since channel 0 is for control. Else, after fewer
+ * than count, VIRQ_CONSOLE comes when the line takes more. */
 u32 arch_console_write(u32 channel, const u8 *bytes, u32 count, bool waits);
 /* Bytes typed, framed as they came: how many. VIRQ_CONSOLE comes with more. */
 u32 arch_console_read(u8 *bytes, u32 room);

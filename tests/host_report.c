@@ -14,19 +14,17 @@ void arch_log(const char *fmt, ...)
     host.log_lines++;
 }
 
-u32 arch_console_write(u32 channel, const u8 *bytes, u32 count, bool waits)
+u32 arch_console_write(u32 d, const u8 *bytes, u32 count, bool waits)
 {
-    u32 taken = count;
+    const u32 taken = !waits && host.line_full && count > host.line_room
+                          ? host.line_room
+                          : count;
 
-    if (channel >= HOST_DOMAINS) {
+    host.line_room -= !waits && host.line_full ? taken : 0;
+    if (d >= HOST_DOMAINS) {
         host_fail("console of a domain that is not there");
     }
-    if (!waits && host.line_full) {
-        taken = taken > host.line_room ? host.line_room : taken;
-        host.line_room -= taken;
-    }
-    struct host_console *c = &host.console[channel];
-
+    struct host_console *c = &host.console[d];
     for (u32 i = 0; i < taken; i++) {
         if (c->count < HOST_CONSOLE_BYTES) {
             c->bytes[c->count] = bytes[i];
