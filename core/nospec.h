@@ -15,9 +15,12 @@
     ensures idx >= limit ==> \result == 0; */
 static inline u64 index_clamp(u64 idx, u64 limit)
 {
-    /* Bit 63 of either term is set exactly when idx >= limit. */
-    const u64 outside = (idx | (limit - 1u - idx)) >> 63;
-    return idx & (outside - 1u);
+    /* Behind a check the compiler would see that idx is below limit. */
+    volatile u64 hidden = idx;
+    const u64 i = hidden;
+    /* Bit 63 of either term is set exactly when i >= limit. */
+    const u64 outside = (i | (limit - 1u - i)) >> 63;
+    return i & (outside - 1u);
 }
 
 #endif

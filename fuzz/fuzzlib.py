@@ -12,7 +12,7 @@ BUILD = os.environ.get("B", "build")
 WORK = os.path.join(BUILD, "fuzz")  # corpora, findings, reports
 # Inputs longer than this say nothing new: 48 records, a page of settings.
 LENGTHS = {"calls": 768, "cpus": 96, "cpu": 768, "life": 256, "auditor": 768,
-           "rf": 1024, "domain0": 256, "audit": 512, "parse": 256,
+           "rf": 1024, "domain0": 256, "rings": 256, "audit": 512, "parse": 256,
            "kernel": 81920, "decode": 64}
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What Domain0 reads of its clients: store rings and console rings, and the
- * bytes that an earlier Domain0 left in a client's page.
+ * What Domain0 reads of its clients' store: their rings, and the bytes that an
+ * earlier Domain0 left in a client's page.
  *
  * Two clients of the store are of two minds: with bit 0 of the first byte
  * client 1 writes its page as it likes, else it keeps to the protocol. Client 2
@@ -14,7 +14,6 @@
 #include "fuzz/fuzz.h"
 #include "guests/domain0/bytes.h"
 #include "guests/domain0/client.h"
-#include "guests/domain0/pvcon.h"
 #include "guests/domain0/save.h"
 #include "guests/domain0/txn.h"
 #include "guests/domain0/wire.h"
@@ -25,9 +24,6 @@
 #define RING 1024u
 
 static struct input in;
-
-/* ---- the store ------------------------------------------------------------
- */
 
 static u8 pages[3][PAGE_BYTES] __attribute__((aligned(4096)));
 static struct wire wire[3];
@@ -367,154 +363,5 @@ void target_xenstore(const u8 *data, size_t bytes)
     check_blocks();
     if (client[1].shadows + client[1].watches + client[1].events != 0) {
         fuzz_fail("a client that is gone still has something");
-    }
-}
-
-/* ---- one ring alone, byte by byte -----------------------------------------
- */
-
-static void stream(u8 byte)
-{
-    struct store_ring *const r = ring_of(1);
-
-    r->req[r->req_prod++ % RING] = byte;
-}
-
-static void wire_op(void)
-{
-    struct store_ring *const r = ring_of(1);
-    const u8 c = take8(&in);
-
-    if (c < 0xb0) { /* a stream of requests */
-        for (u32 i = 0; i <= c % 64u; i++) {
-            stream(take8(&in));
-        }
-    } else if (c < 0xd0) { /* the header of a long one */
-        const u32 header[4] = { c % 32u, 1, 0, take16(&in) % 8192u };
-        for (u32 i = 0; i < sizeof(header); i++) {
-            stream(((const u8 *)header)[i]);
-        }
-    } else if (c < 0xe0) { /* as much as there is room for */
-        while (r->req_prod - r->req_cons < RING) {
-            stream('x');
-        }
-    } else if (c < 0xf0) {
-        r->rsp_cons = r->rsp_prod;
-    } else if (c < 0xfc) {
-        u32 *const index = &r->req_cons + c % 4;
-        *index += take16(&in);
-    } else {
-        r->connection = c % 4;
-    }
-}
-
-void target_xswire(const u8 *data, size_t bytes)
-{
-    bool again;
-
-    in = (struct input){ data, bytes, 0 };
-    memset(pages[1], 0, sizeof(struct store_ring));
-    store_reset(1);
-    client_open(1, false);
-    wire_open(&wire[1], 1, ring_of(1));
-    for (u32 i = 0; i < OPS_MAX && left(&in) != 0; i++) {
-        const struct store_ring *const r = ring_of(1);
-        wire_op();
-        (void)wire_turn(&wire[1], &again);
-        if (wire[1].state == WIRE_BROKEN) {
-            if (r->error != 2 && r->error != 3) {
-                fuzz_fail("closed, and the client is not told why");
-            }
-            return;
-        }
-        if (r->rsp_prod - r->rsp_cons > RING ||
-            r->req_prod - r->req_cons > RING ||
-            wire[1].in_have > sizeof(struct message)) {
-            fuzz_fail("a ring that lies is open");
-        }
-    }
-}
-
-/* ---- consoles -------------------------------------------------------------
- */
-
-static struct console_ring con_page;
-static struct pvcon con;
-static u8 sent_next, heard_next; /* honest output counts up */
-
-static void con_look(u64 now, bool honest)
-{
-    u8 piece[256];
-    const u32 n = pvcon_look(&con, now, piece, sizeof(piece));
-
-    if (n > sizeof(piece)) {
-        fuzz_fail("%u bytes of a piece", n);
-    }
-    const u32 taken = n != 0 ? take8(&in) % (n + 1) : 0;
-    for (u32 i = 0; honest && i < taken; i++) {
-        if (piece[i] != heard_next++) {
-            fuzz_fail("output out of order");
-        }
-    }
-    pvcon_sent(&con, taken);
-}
-
-static void con_op(u64 *now, bool honest)
-{
-    static const u8 keys[300] = "typed";
-    const u8 c = take8(&in);
-    u32 *const index[] = { &con_page.in_cons, &con_page.in_prod,
-                           &con_page.out_cons, &con_page.out_prod };
-
-    switch (c % 6) {
-    case 0:
-    case 1:
-        con_look(*now, honest);
-        break;
-    case 2:
-        pvcon_type(&con, keys, take16(&in) % sizeof(keys));
-        (void)pvcon_flush(&con);
-        break;
-    case 3:
-        for (u32 i = take16(&in) % 400u; i != 0; i--) {
-            if (con_page.out_prod - con_page.out_cons < 2048) {
-                con_page.out[con_page.out_prod++ % 2048] = sent_next++;
-            }
-        }
-        break;
-    case 4:
-        if (honest) {
-            con_page.in_cons = con_page.in_prod;
-        } else {
-            *index[c / 6 % 4] = take16(&in) | (u32)(c & 0x80) << 24;
-        }
-        break;
-    default:
-        *now += take16(&in) * 1000ull;
-        if (c >= 0xf0) {
-            pvcon_open(&con, &con_page, 0, *now); /* another server */
-        }
-        break;
-    }
-}
-
-void target_pvcon(const u8 *data, size_t bytes)
-{
-    u64 now = 1000000000ull;
-
-    in = (struct input){ data, bytes, 0 };
-    const bool honest = (take8(&in) & 1) == 0;
-    memset(&con_page, 0, sizeof(con_page));
-    sent_next = 0;
-    heard_next = 0;
-    pvcon_open(&con, &con_page, 0, now);
-    for (u32 i = 0; i < OPS_MAX && left(&in) != 0; i++) {
-        con_op(&now, honest);
-        if (honest && con.state != PVCON_OPEN) {
-            fuzz_fail("the ring of an honest tenant was closed");
-        }
-        if (con.tokens > PVCON_BURST || con.typed_bytes > TYPED_MAX) {
-            fuzz_fail("more than there can be");
-        }
     }
 }

@@ -7,6 +7,7 @@
 #include "guests/domain0/bytes.h"
 #include "guests/domain0/jsonline.h"
 #include "guests/domain0/life.h"
+#include "guests/domain0/line.h"
 #include "guests/domain0/machine.h"
 #include "guests/domain0/nodes.h"
 #include "guests/domain0/rules.h"
@@ -14,8 +15,6 @@
 #include "guests/domain0/watch.h"
 #include "guests/lib/guest.h"
 
-#define IN_BYTES 8192u
-#define LINE_MAX 3200u /* a path, or 1500 bytes in hex */
 #define SHOWN_BYTES 512u
 #define RESTART_NS 10000000000ull
 #define LEAVE_NS 2000000000ull
@@ -30,47 +29,8 @@ static struct {
     u64 served_before, until_ns;
 } now;
 
-static u8 in[IN_BYTES];
-static u32 in_bytes;
-static bool in_is_lost; /* the line being read has lost bytes */
-static char line[LINE_MAX + 1];
+static const char *line; /* the request, or a line of its rules */
 static struct path path; /* STORE */
-
-void control_typed(const u8 *bytes, u32 count)
-{
-    for (u32 i = 0; i < count; i++) {
-        if (in_bytes < IN_BYTES) {
-            in[in_bytes++] = bytes[i];
-        } else {
-            in_is_lost = true;
-        }
-    }
-}
-
-/* The next whole line without its newline. False: there is none yet. */
-static bool take_line(u32 *bytes)
-{
-    u32 end = 0;
-    while (end < in_bytes && in[end] != '\n') {
-        end++;
-    }
-    if (end == in_bytes && in_bytes < IN_BYTES) {
-        return false;
-    }
-    const bool is_whole = end < in_bytes && end <= LINE_MAX && !in_is_lost;
-    *bytes = is_whole ? end : 0;
-    for (u32 i = 0; i < *bytes; i++) {
-        line[i] = (char)in[i];
-    }
-    line[*bytes] = '\0';
-    const u32 gone = end < in_bytes ? end + 1 : end;
-    for (u32 i = gone; i < in_bytes; i++) {
-        in[i - gone] = in[i];
-    }
-    in_bytes -= gone;
-    in_is_lost = end == gone; /* what follows is the rest of this line */
-    return true;
-}
 
 /* ---- answers --------------------------------------------------------------
  */
@@ -276,8 +236,26 @@ static void begin_store(const char *text)
     now.next = 0;
 }
 
+/* The rest of a rule set that was refused, or nothing: no answer. */
+static bool is_rest_of_rules(void)
+{
+    u32 i = 0;
+    while ((line[i] >= '0' && line[i] <= '9') ||
+           (line[i] >= 'a' && line[i] <= 'f')) {
+        i++;
+    }
+    return line[i] == '\0';
+}
+
 static void begin_request(void)
 {
+    if (!line_is_whole()) {
+        answer_error("too long a request");
+        return;
+    }
+    if (is_rest_of_rules()) {
+        return;
+    }
     if (text_equal(line, "ps")) {
         begin_list(false);
     } else if (text_equal(line, "stats")) {
@@ -330,7 +308,7 @@ static void go_on_restart(void)
 static void go_on_rules(void)
 {
     u32 bytes;
-    while (now.job == RULES && take_line(&bytes)) {
+    while (now.job == RULES && (line = line_take(&bytes)) != NULL) {
         if (!rules_hex(line, bytes)) {
             answer_error("not lines of hex digits of the size announced");
         } else if (rules_are_whole()) {
@@ -458,7 +436,8 @@ bool control_work(u64 *due_ns)
     u32 bytes;
     bool began = false;
     (void)write_out();
-    if (now.job == NO_JOB && json_has_room() && take_line(&bytes)) {
+    if (now.job == NO_JOB && json_has_room() &&
+        (line = line_take(&bytes)) != NULL) {
         began = true;
         begin_request();
     }

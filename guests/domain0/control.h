@@ -14,15 +14,14 @@
  *
  * The last object of an answer that is not a list is {"ok":true, ...} or
  * {"error":"..."}. A request that is longer than a line may be is answered by
- * an error. While one is under way, further lines wait.
+ * an error. While one is under way, further lines wait. Lines of hex digits
+ * alone that no rule set waits for, and empty ones, are passed over.
  */
 #ifndef GUESTS_DOMAIN0_CONTROL_H
 #define GUESTS_DOMAIN0_CONTROL_H
 
 #include "core/base.h"
 
-/* Bytes that came in on the channel. */
-void control_typed(const u8 *bytes, u32 count);
 /* Go on with what is under way. True: there is more to do at once. */
 bool control_work(u64 *due_ns);
 

@@ -12,6 +12,7 @@
 #include "guests/domain0/client.h"
 #include "guests/domain0/control.h"
 #include "guests/domain0/life.h"
+#include "guests/domain0/line.h"
 #include "guests/domain0/machine.h"
 #include "guests/domain0/txn.h"
 #include "guests/lib/guest.h"
@@ -38,7 +39,7 @@ static bool take_typed(void)
             continue;
         }
         if (decoder.channel == 0) {
-            control_typed(&c, 1);
+            line_typed(&c, 1);
         } else {
             life_typed(decoder.channel, &c, 1);
         }
@@ -72,7 +73,8 @@ void guest_main(void)
     for (;;) {
         u64 due = time_ns() + IDLE_NS;
         ports_take();
-        if (port_heard(console_port)) {
+        /* The line's own word, and once a second without it. */
+        if (port_heard(console_port) || port_heard(timer_port)) {
             life_line_ready();
             more_typed = true;
         }
