@@ -138,12 +138,11 @@ void arch_machine_off(u32 code) NO_RETURN;
 void arch_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* SHA-256 of the kernel's text and constants, as they run. */
 void arch_build_digest(u8 digest[32]);
-/* Emergency output of domain d, by the line's channel of that number; of domain
- * 0 to the host's log, since channel 0 is for control. Waits for the line. */
-void arch_console_write(domid_t d, const u8 *bytes, u32 count);
-/* Bytes to a channel: how many the line took; after fewer than count,
- * VIRQ_CONSOLE comes when it takes more. Does not wait. */
-u32 arch_console_send(u32 channel, const u8 *bytes, u32 count);
+/* Bytes to a channel of the console line, that of the domain with its number:
+ * how many the line took. Emergency output waits for the line; of domain 0 it
+ * goes to the host's log, since channel 0 is for control. Else, after fewer
+ * than count, VIRQ_CONSOLE comes when the line takes more. */
+u32 arch_console_write(u32 channel, const u8 *bytes, u32 count, bool waits);
 /* Bytes typed, framed as they came: how many. VIRQ_CONSOLE comes with more. */
 u32 arch_console_read(u8 *bytes, u32 room);
 

@@ -33,7 +33,7 @@ static void write_piece(struct domain *d, const u8 *bytes, u32 count)
 
     d->console_paid += allowed * cost;
     if (allowed != 0) {
-        arch_console_write(d->id, bytes, allowed);
+        (void)arch_console_write(d->id, bytes, allowed, true);
     }
     lock_drop(&d->console);
 }
@@ -70,7 +70,7 @@ s64 hc_serial_write(struct hc_call *c, struct arg_serial *a)
     if (!arch_fetch(piece, gva(a->buffer), a->bytes)) {
         return RC_EFAULT;
     }
-    return arch_console_send(a->channel, piece, a->bytes);
+    return arch_console_write(a->channel, piece, a->bytes, false);
 }
 
 /* Bytes whose buffer proves to be none are lost, as on any line. */

@@ -411,6 +411,7 @@ static enum rc slice(struct recount *r)
     if (over) {
         r->phase++;
         r->next = 0;
+        r->other = r->d->id; /* what is found from here on is not its fault */
     }
     if (r->fault != RECOUNT_NONE) {
         return RC_EIO;

@@ -19,6 +19,7 @@
 #include "core/domain.h"
 
 #define RULES_BYTES 65536u /* most that a rule set may have */
+#define HASH_BYTES 512u    /* between two looks at interrupts */
 
 static u8 half[2][RULES_BYTES]; /* generation g is in half[g % 2] */
 static u64 generation;          /* [a] of the rules in force; 0: none */
@@ -42,8 +43,14 @@ static enum rc write_part(const struct arg_rules_write *a)
     if (!arch_fetch(staging + a->offset, gva(a->buffer), a->bytes)) {
         return RC_EFAULT;
     }
-    sha256_update(&hash, staging + a->offset, a->bytes);
-    atomic_store32(written, a->offset + a->bytes);
+    while (*written < a->offset + a->bytes) {
+        const u32 left = a->offset + a->bytes - *written;
+        const u32 now = left < HASH_BYTES ? left : HASH_BYTES;
+
+        sha256_update(&hash, staging + *written, now);
+        atomic_store32(written, *written + now);
+        arch_interrupts();
+    }
     return RC_OK;
 }
 

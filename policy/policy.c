@@ -10,20 +10,28 @@
 
 #include "policy/manifest.h"
 
-#define ON(object) (1u << POLICY_##object)
-
-/* What each right reaches: a mask of object kinds. */
-static const u8 reach[RIGHT_COUNT] = {
-    [RIGHT_INFO] = ON(SELF),       [RIGHT_MEMORY] = ON(SELF),
-    [RIGHT_CPU] = ON(SELF),        [RIGHT_SCHED] = ON(SELF),
-    [RIGHT_TIME] = ON(SELF),       [RIGHT_EVENT] = ON(SELF),
-    [RIGHT_GRANT] = ON(SELF),      [RIGHT_CONSOLE] = ON(SELF),
-    [RIGHT_CONNECT] = ON(PEER),    [RIGHT_OBSERVE] = ON(SELF) | ON(DOMAIN),
-    [RIGHT_PAUSE] = ON(DOMAIN),    [RIGHT_DESTROY] = ON(DOMAIN),
-    [RIGHT_START] = ON(DOMAIN),    [RIGHT_CONSOLES] = ON(HOST),
-    [RIGHT_RULES_LOAD] = ON(HOST), [RIGHT_RULES_READ] = ON(HOST),
-    [RIGHT_DROP] = ON(SELF),
+/* What each right reaches: SELF, PEER, HOST, DOMAIN. */
+/* clang-format off */
+static const bool reach[RIGHT_COUNT][POLICY_DOMAIN + 1] = {
+    [RIGHT_INFO]       = { true },
+    [RIGHT_MEMORY]     = { true },
+    [RIGHT_CPU]        = { true },
+    [RIGHT_SCHED]      = { true },
+    [RIGHT_TIME]       = { true },
+    [RIGHT_EVENT]      = { true },
+    [RIGHT_GRANT]      = { true },
+    [RIGHT_CONSOLE]    = { true },
+    [RIGHT_CONNECT]    = { false, true },
+    [RIGHT_OBSERVE]    = { true, false, false, true },
+    [RIGHT_PAUSE]      = { false, false, false, true },
+    [RIGHT_DESTROY]    = { false, false, false, true },
+    [RIGHT_START]      = { false, false, false, true },
+    [RIGHT_CONSOLES]   = { false, false, true },
+    [RIGHT_RULES_LOAD] = { false, false, true },
+    [RIGHT_RULES_READ] = { false, false, true },
+    [RIGHT_DROP]       = { true },
 };
+/* clang-format on */
 
 #define ROLE(number, name, given, allowed, doc) [MF_ROLE_##name] = (allowed),
 static const u64 role_allowed[MF_ROLE_COUNT] = {
@@ -32,6 +40,7 @@ static const u64 role_allowed[MF_ROLE_COUNT] = {
 #undef ROLE
 
 /* The reason why a right does not reach the object. */
+/*@ assigns \nothing; ensures \result != POLICY_ALLOW; */
 static enum policy_verdict not_on(enum policy_object object)
 {
     return object == POLICY_SELF     ? POLICY_DENY_NOT_ON_SELF
@@ -52,7 +61,7 @@ enum policy_verdict policy_decide(u64 rights, enum right right,
     if ((rights >> bit & 1) == 0) {
         return POLICY_DENY_RIGHT_NOT_HELD;
     }
-    if (kind > POLICY_DOMAIN || (reach[bit] >> kind & 1) == 0) {
+    if (kind > POLICY_DOMAIN || !reach[bit][kind]) {
         return not_on(object);
     }
     if (kind == POLICY_DOMAIN && (permits >> bit & 1) == 0) {

@@ -68,9 +68,15 @@ enum policy_verdict {
 /* Allow, or the reason why not; permits count for DOMAIN only. Any value of any
  * argument is answered. */
 /*@ assigns \nothing;
-    ensures \result == POLICY_ALLOW <==> 0 <= right < RIGHT_COUNT &&
-            ((rights >> right) & 1) == 1 && policy_reaches(right, object) &&
-            (object == POLICY_DOMAIN ==> ((permits >> right) & 1) == 1); */
+    ensures \result == POLICY_ALLOW ==> 0 <= right < RIGHT_COUNT &&
+            ((rights >> right) & 1) == 1;
+    ensures \result == POLICY_ALLOW ==> policy_reaches(right, object);
+    ensures \result == POLICY_ALLOW && object == POLICY_DOMAIN ==>
+            ((permits >> right) & 1) == 1;
+    ensures 0 <= right < RIGHT_COUNT && ((rights >> right) & 1) == 1 &&
+            policy_reaches(right, object) &&
+            (object == POLICY_DOMAIN ==> ((permits >> right) & 1) == 1) ==>
+            \result == POLICY_ALLOW; */
 enum policy_verdict policy_decide(u64 rights, enum right right,
                                   enum policy_object object,
                                   u64 permits) MUST_CHECK;

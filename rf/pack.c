@@ -31,9 +31,8 @@
 #define GRANT_FRAMES 4u
 #define MAP_COUNT 64u
 #define MAP_COUNT_CONNECTED 1024u
-/* Two rings, two ports a domain, and some a network interface. */
+/* Of a service: two ports a domain and some a network interface. */
 #define PORT_COUNT_SERVICE 4096u
-#define MAP_COUNT_SERVICE 4096u
 
 /* Member header with its name, padded to 4 [cpio(5), newc]. */
 static u64 head_bytes(const char *name)
@@ -132,7 +131,8 @@ static void image_name(char *name, size_t room, size_t idx)
     snprintf(name, room, "ringfence/image-%zu", idx);
 }
 
-static void fill_domain(const struct tenant *tenant, struct mf_domain *out)
+static void fill_domain(const struct tenant_set *set,
+                        const struct tenant *tenant, struct mf_domain *out)
 {
     const struct kernel *const kernel = tenant->kernel;
 
@@ -155,10 +155,15 @@ static void fill_domain(const struct tenant *tenant, struct mf_domain *out)
     out->port_count =
         tenant->role == MF_ROLE_TENANT ? PORT_COUNT : PORT_COUNT_SERVICE;
     out->grant_frames = GRANT_FRAMES;
-    out->map_count = tenant->role != MF_ROLE_TENANT ? MAP_COUNT_SERVICE
-                     : (tenant->rights & RIGHT_MASK(CONNECT)) != 0
+    out->map_count = (tenant->rights & RIGHT_MASK(CONNECT)) != 0
                          ? MAP_COUNT_CONNECTED
                          : MAP_COUNT;
+    /* Two rings a domain. No more than are of use: the hypervisor searches
+     * these records at times. */
+    const u32 rings = 2 * (u32)set->count + MAP_COUNT;
+    if (tenant->role != MF_ROLE_TENANT && rings > out->map_count) {
+        out->map_count = rings;
+    }
     out->kernel = tenant->kernel_idx;
     out->ramdisk = tenant->ramdisk_idx;
     out->kernel_flags = kernel->has_mod_pfn ? MF_KERNEL_MOD_PFN : 0;
@@ -184,7 +189,7 @@ static u8 *fill_manifest(const struct tenant_set *set, u32 flags, u64 *bytes)
         (struct mf_image *)(void *)(manifest + images_at);
 
     for (size_t i = 0; i < set->count; i++) {
-        fill_domain(&set->tenant[i], &domain[i]);
+        fill_domain(set, &set->tenant[i], &domain[i]);
     }
     u64 at = MF_OFFSET + total;
     for (size_t i = 0; i < set->image_count; i++) {

@@ -140,6 +140,33 @@ static void test_a_grant_freezes_both(void **state)
     assert_int_equal(records, 2);
 }
 
+/* Who maps a page of one whose counts are wrong elsewhere goes on. */
+static void test_a_fault_is_not_the_mappers(void **state)
+{
+    (void)state;
+    struct maptrack *t = &b->map[0];
+    const mfn_t m = host_mfn(a, 99);
+    a->grants.active[5] =
+        (struct active_grant){ .readers = 1, .user = b->id, .frame = m.v };
+    a->grants.uses = 1;
+    assert_int_equal(frame_ref(frame_at(m)), RC_OK);
+    t->state = MAPTRACK_MAPPED;
+    t->readonly = 1;
+    t->granter = a->id;
+    t->ref = 5;
+    t->frame = m.v;
+    (void)idle();
+    assert_int_equal(a->state, DOMAIN_RUNNING);
+    frame_at(host_mfn(a, 77))->refs++;
+    host.now += 2 * AUDITOR_PAUSE_NS;
+    for (u32 i = 0; i < 20 && a->state == DOMAIN_RUNNING; i++) {
+        host.now += AUDITOR_PAUSE_NS;
+        (void)idle();
+    }
+    assert_int_equal(a->state, DOMAIN_FROZEN);
+    assert_int_equal(b->state, DOMAIN_RUNNING);
+}
+
 /* One slice of a pass over a; the next pass is waited for. */
 static void disturbed_slice(void)
 {
@@ -253,10 +280,15 @@ static void test_exits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_each_gets_its_turn),   TEST(test_a_fault_freezes_one),
-        TEST(test_a_grant_freezes_both), TEST(test_the_busy_are_held),
-        TEST(test_holding_has_an_end),   TEST(test_an_old_pass_is_void),
-        TEST(test_the_end_ends_a_pass),  TEST(test_exits),
+        TEST(test_each_gets_its_turn),
+        TEST(test_a_fault_freezes_one),
+        TEST(test_a_grant_freezes_both),
+        TEST(test_a_fault_is_not_the_mappers),
+        TEST(test_the_busy_are_held),
+        TEST(test_holding_has_an_end),
+        TEST(test_an_old_pass_is_void),
+        TEST(test_the_end_ends_a_pass),
+        TEST(test_exits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ struct host {
     bool audit_stuck;  /* it takes none */
     bool may_wait;     /* arch_relax lets a millisecond pass */
     struct host_console console[HOST_DOMAINS];
-    u32 line_room; /* arch_console_send takes so many bytes more, if line_full
+    u32 line_room; /* arch_console_write takes so many bytes more, if line_full
                     */
     bool line_full;
     const char *typed; /* what arch_console_read brings; NULL: nothing */

@@ -14,29 +14,23 @@ void arch_log(const char *fmt, ...)
     host.log_lines++;
 }
 
-void arch_console_write(domid_t d, const u8 *bytes, u32 count)
+u32 arch_console_write(u32 d, const u8 *bytes, u32 count, bool waits)
 {
+    const u32 taken = !waits && host.line_full && count > host.line_room
+                          ? host.line_room
+                          : count;
+
+    host.line_room -= !waits && host.line_full ? taken : 0;
     if (d >= HOST_DOMAINS) {
         host_fail("console of a domain that is not there");
     }
     struct host_console *c = &host.console[d];
-    for (u32 i = 0; i < count; i++) {
+    for (u32 i = 0; i < taken; i++) {
         if (c->count < HOST_CONSOLE_BYTES) {
             c->bytes[c->count] = bytes[i];
         }
         c->count++;
     }
-}
-
-u32 arch_console_send(u32 channel, const u8 *bytes, u32 count)
-{
-    u32 taken = count;
-
-    if (host.line_full && taken > host.line_room) {
-        taken = host.line_room;
-    }
-    host.line_room -= host.line_full ? taken : 0;
-    arch_console_write((domid_t)channel, bytes, taken);
     return taken;
 }
 

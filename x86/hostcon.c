@@ -32,11 +32,8 @@ static struct lock out_lock;
 static struct lock in_lock;
 static bool muxed;
 static u32 out_channel = CHANNEL_NONE;
-static u32 out_waits;         /* [a] 1: the port did not take all */
-static u32 input_waits;       /* [a] 1: bytes have arrived */
-static char line[LINE_BYTES]; /* without mux: the line being gathered */
-static u32 line_used;
-static u32 line_of;
+static u32 out_waits;   /* [a] 1: the port did not take all */
+static u32 input_waits; /* [a] 1: bytes have arrived */
 
 void hostcon_init(bool mux)
 {
@@ -75,50 +72,32 @@ static u32 write_framed(u32 channel, const u8 *bytes, u32 count, bool waits)
     return done;
 }
 
-static void end_line(void)
-{
-    const struct domain *d = domain_by_id(line_of);
-
-    arch_log("[%s] %s\n", d != NULL ? d->name : "?", line);
-    line_used = 0;
-    line[0] = 0;
-}
-
 static void write_lines(u32 channel, const u8 *bytes, u32 count)
 {
-    if (line_used != 0 && line_of != channel) {
-        end_line();
-    }
-    line_of = channel;
+    const struct domain *d = domain_by_id(channel);
+    char line[LINE_BYTES];
+    u32 used = 0;
+
     for (u32 i = 0; i < count; i++) {
-        if (bytes[i] == '\n' || line_used == LINE_BYTES - 1) {
-            end_line();
-        }
         if (bytes[i] >= ' ' && bytes[i] < 0x7f) {
-            line[line_used++] = (char)bytes[i];
-            line[line_used] = 0;
+            line[used++] = (char)bytes[i];
+        }
+        if (used == LINE_BYTES - 1 ||
+            (used != 0 && (bytes[i] == '\n' || i + 1 == count))) {
+            line[used] = 0;
+            used = 0;
+            arch_log("[%s] %s\n", d != NULL ? d->name : "?", line);
         }
     }
 }
 
-void arch_console_write(domid_t d, const u8 *bytes, u32 count)
-{
-    lock_take(&out_lock);
-    if (muxed && d != 0) {
-        (void)write_framed(d, bytes, count, true);
-    } else {
-        write_lines(d, bytes, count);
-    }
-    lock_drop(&out_lock);
-}
-
-u32 arch_console_send(u32 channel, const u8 *bytes, u32 count)
+u32 arch_console_write(u32 channel, const u8 *bytes, u32 count, bool waits)
 {
     u32 sent = count;
 
     lock_take(&out_lock);
-    if (muxed) {
-        sent = write_framed(channel, bytes, count, false);
+    if (muxed && (channel != 0 || !waits)) {
+        sent = write_framed(channel, bytes, count, waits);
     } else {
         write_lines(channel, bytes, count);
     }
