@@ -218,6 +218,7 @@ static void test_in_and_out_of_memory(void **state)
     memset(&f, 0, sizeof(f));
     f.type = FRAME_FREE;
     before = f;
+    f.state = FRAME_RELEASING;
     frame_populate(&f, 12);
     before.type = FRAME_PLAIN;
     before.pfn = 12;
