@@ -85,7 +85,7 @@ $(B)/fuzz-$(1)/$(6): $(B)/fuzz-$(1)/entry/$(6).o \
 		$(B)/fuzz-$(1)/plain/fuzz/t_$(7).o) \
 		$(if $(filter lib,$(1)),$(if $(filter $(7),$(FUZZ_SEQ_FAMILIES)), \
 		$(B)/fuzz-$(1)/plain/fuzz/mutate.o)) \
-		$(if $(filter cov,$(1)),$(B)/fuzz-$(1)/plain/fuzz/replay.o) \
+		$(if $(filter cov mut,$(1)),$(B)/fuzz-$(1)/plain/fuzz/replay.o) \
 		$(B)/fuzz-$(1)/libhost.a $(B)/fuzz-$(1)/libship.a
 	@echo "  LD  $$@"
 	@$(4) -o $$@ $$(filter %.o,$$^) -Wl,--start-group \
@@ -100,6 +100,8 @@ $(eval $(call fuzz_rules,afl,afl-clang-fast,$(FUZZ_SAN),afl-clang-fast \
 	$(FUZZ_SAN),-fsanitize=fuzzer))
 $(eval $(call fuzz_rules,cov,$(FUZZ_CC),-fprofile-instr-generate \
 	-fcoverage-mapping,$(FUZZ_CC) -fprofile-instr-generate,))
+# For mutants: stored inputs only, without instruments.
+$(eval $(call fuzz_rules,mut,$(FUZZ_CC),-O1,$(FUZZ_CC),))
 # By fuzz/build.sh, with what OSS-Fuzz and ClusterFuzzLite say.
 $(eval $(call fuzz_rules,oss,$(OSS_CC),$(OSS_CFLAGS) \
 	$(FUZZ_GLOBALS),$(OSS_CXX) \
@@ -109,6 +111,7 @@ $(eval $(call fuzz_rules,oss,$(OSS_CC),$(OSS_CFLAGS) \
 fuzz-build: $(FUZZ_TARGETS:%=$(B)/fuzz-lib/%)
 fuzz-build-oss: $(FUZZ_TARGETS:%=$(B)/fuzz-oss/%)
 
+fuzz-build-mut: $(FUZZ_TARGETS:%=$(B)/fuzz-mut/%)
 fuzz-build-cov: $(FUZZ_TARGETS:%=$(B)/fuzz-cov/%)
 
 # make fuzz T=grants,events SECS=600 ENGINE=afl JOBS=2
