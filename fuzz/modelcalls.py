@@ -12,6 +12,7 @@ from modelstate import (A, D, FRAME, NOBODY, NX, P, PLAIN, SELF, U, W, Cut,
 IS_CUT = 1 << 31
 SUB_IN_A0 = (12, 17, 18, 20, 24, 25, 29, 32, 33)
 HOST, READONLY = 2, 4  # flags of a grant mapping
+SERVICES = 55  # a number of Ringfence's own, with 12 sub-operations
 
 
 class Calls(Events):
@@ -38,7 +39,7 @@ class Calls(Events):
         if nr in (1, 26):
             return self.mmu_batch(nr, args, left)
         sub = 0
-        if nr in SUB_IN_A0:
+        if nr in SUB_IN_A0 or nr == SERVICES:
             sub = args[0] & (63 if nr == 12 else 0xffffffff)
         elif nr == 21:
             sub = args[1] & 0xffffffff if args[0] == 0 else -1
@@ -58,6 +59,8 @@ class Calls(Events):
         return self.with_struct(name, shape, args[arg], args, left)
 
     def admit(self, nr, sub):
+        # What services have; nobody in this world is one.
+        need(nr != SERVICES or sub > 11, EPERM)
         need((nr, sub) in CALLS, ENOSYS)
         need(self.d.rights >> CALLS[nr, sub][1] & 1, EPERM)
 
