@@ -73,7 +73,7 @@ static enum rc take_upper(struct domain *d, u32 level, u64 pte)
 
 static void fail(struct pgwork *w, enum rc rc)
 {
-    w->mode = PGWORK_RELEASE;
+    atomic_store32(&w->mode, PGWORK_RELEASE);
     w->result = rc;
 }
 
@@ -84,7 +84,7 @@ static void leave_validated(struct pgwork *w)
     frame_settle_table(frame_at(mfn(w->step[w->depth - 1].table)));
     w->depth--;
     if (w->depth == 0) {
-        w->mode = PGWORK_DONE;
+        atomic_store32(&w->mode, PGWORK_DONE);
         w->result = RC_OK;
         return;
     }
@@ -187,7 +187,8 @@ static void leave_released(struct pgwork *w)
     if (w->depth != 0) {
         w->level++;
     } else {
-        w->mode = w->result == RC_OK ? PGWORK_IDLE : PGWORK_DONE;
+        atomic_store32(&w->mode,
+                       w->result == RC_OK ? PGWORK_IDLE : PGWORK_DONE);
     }
 }
 
@@ -261,7 +262,7 @@ static void begin_release(struct domain *d, mfn_t m, u32 level)
 {
     struct pgwork *w = &d->work;
 
-    w->mode = PGWORK_RELEASE;
+    atomic_store32(&w->mode, PGWORK_RELEASE);
     w->result = RC_OK;
     w->top = m.v;
     w->top_level = level;
@@ -287,7 +288,7 @@ enum rc pgwalk_ready_for(struct vcpu *v, mfn_t m, u32 level)
             (w->top == m.v && w->top_level == level)) {
             return RC_OK;
         }
-        w->mode = PGWORK_IDLE;
+        atomic_store32(&w->mode, PGWORK_IDLE);
         if (w->result == RC_OK) {
             struct frame *f = frame_at(mfn(w->top));
 
@@ -323,7 +324,7 @@ static NO_INLINE enum rc get_by_work(struct vcpu *v, mfn_t m, u32 level)
         return rc;
     }
     if (w->mode == PGWORK_DONE) {
-        w->mode = PGWORK_IDLE;
+        atomic_store32(&w->mode, PGWORK_IDLE);
         return w->result;
     }
     struct frame *f = frame_of(d, m);
@@ -339,14 +340,14 @@ static NO_INLINE enum rc get_by_work(struct vcpu *v, mfn_t m, u32 level)
     if (rc != RC_OK) {
         return rc;
     }
-    w->mode = PGWORK_VALIDATE;
+    atomic_store32(&w->mode, PGWORK_VALIDATE);
     w->top = m.v;
     w->top_level = level;
     rc = run(v);
     if (rc != RC_OK) {
         return rc;
     }
-    w->mode = PGWORK_IDLE;
+    atomic_store32(&w->mode, PGWORK_IDLE);
     return w->result;
 }
 

@@ -176,7 +176,7 @@ class Calls(Events):
             inner = list(e[2:])
             cut = self.inner if last else None
             self.d.cut_here = self.d.stop_quietly = False
-            if e[0] in (13, 23) or e[0] >> 32:
+            if e[0] == 13 or e[0] >> 32:
                 result = EINVAL
             else:
                 try:

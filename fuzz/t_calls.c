@@ -111,6 +111,19 @@ void target_life(const u8 *data, size_t bytes)
     seq_run(&q, &family, data, bytes);
 }
 
+void target_services(const u8 *data, size_t bytes)
+{
+    static const struct family family = {
+        .world = { .connected = true, .audited = true, .serving = true },
+        .acts = BIT(ACT_END) | BIT(ACT_WORK) | BIT(ACT_TIME) | BIT(ACT_DRAIN) |
+                BIT(ACT_RAW) | BIT(ACT_VIRQ),
+        .numbers = BIT(55) | BIT(18) | BIT(32)
+    };
+    static struct seq q;
+
+    seq_run(&q, &family, data, bytes);
+}
+
 /* The same records in two orders: as they come, and first those of domain 1,
  * then those of domain 2. Neither domain must notice. */
 void target_commute(const u8 *data, size_t bytes)

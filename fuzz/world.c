@@ -55,6 +55,8 @@ static void make_domain(u32 id, const struct world_kind *kind)
     if (kind->connected) {
         d->rights |= RIGHT_MASK(CONNECT);
     }
+    d->rights |= kind->serving && id == 1 ? RIGHTS_ALL : 0;
+    d->permits = id == WORLD_VICTIM ? 0 : RIGHTS_ALL;
     d->audit = kind->audited ? MF_AUDIT_ALL : 0;
     map_pages(d);
     (void)host_build_root(&d->vcpu[0], WORLD_VA, ROOT_PFN);

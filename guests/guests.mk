@@ -39,7 +39,8 @@ guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 # its own, which sees them. Only the kernel the two examples need.
 run: deps
 	@$(MAKE) --no-print-directory -s all $(GUESTS)/vmlinuz-cloud-amd64 \
-		$(GUESTS)/busybox.cpio.gz
+		$(GUESTS)/busybox.cpio.gz $(GUESTS)/domain0.elf \
+		$(GUESTS)/router.elf
 	@$(B)/rf run --timeout $(or $(TIMEOUT),600) guests/examples/web.cfg \
 		guests/examples/db.cfg
 

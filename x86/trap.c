@@ -244,7 +244,8 @@ void trap_from_host(struct regs *r)
  */
 void trap_iret_failed(struct regs *fault)
 {
-    const struct regs copy = *fault;
+    struct regs copy;
+    hw_copy_bytes(&copy, fault, sizeof(copy));
     struct regs *r = guest_regs();
     const struct regs target = *r;
     *r = copy;

@@ -30,8 +30,7 @@ static void check_locks(void)
 
         check_lock(&d->mm, "memory of domain", i);
         check_lock(&d->evt, "events of domain", i);
-        check_lock(&d->con.lock, "console of domain", i);
-        check_lock(&d->store.lock, "store of domain", i);
+        check_lock(&d->console, "console of domain", i);
     }
     for (u32 i = 0; i < CPUS; i++) {
         check_lock(&sched_cpus[i].lock, "queue of CPU", i);

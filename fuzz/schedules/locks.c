@@ -29,7 +29,7 @@ static u32 rank(const struct lock *l)
         if (l == &d->evt) {
             return 2;
         }
-        if (l == &d->con.lock || l == &d->store.lock) {
+        if (l == &d->console) {
             return 5;
         }
     }

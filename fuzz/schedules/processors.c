@@ -25,7 +25,6 @@
 #include "x86/private.h"
 #include "x86/pte.h"
 #include "x86/smp.h"
-#include "x86/walker.h"
 
 static struct cpu blocks[CPUS];
 static struct regs regs[CPUS];
@@ -314,11 +313,6 @@ bool __wrap_domain_work(void)
 bool hostcon_work(void)
 {
     return false;
-}
-
-void walker_check(const struct domain *d)
-{
-    (void)d;
 }
 
 struct trap_info *private_traps(const struct vcpu *v)
