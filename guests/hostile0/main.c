@@ -9,7 +9,8 @@
  * mapping tells their frame, and so where the tenant's memory is. Then it makes
  * the attempts of attempts.def in order. Each says `ok`, or `NOT OK` and why;
  * the last line says how many there were and how many bytes of the tenant's
- * pattern were seen in whatever it could map or copy.
+ * pattern were seen in whatever it could map or copy. When the tenant has had
+ * time to notice, it is told to end, as by a key pressed at its console.
  */
 #include "guests/hostile0/hostile0.h"
 #include "guests/lib/refusals.h"
@@ -18,7 +19,8 @@
 #define PATTERN_STEP 0x9e3779b97f4a7c15ull /* word to word: guests/victim */
 #define AROUND 2048u                       /* frames */
 #define STATE_RUNNING 2u
-#define LIVED_NS 100000000ull /* then its memory is full of the pattern */
+#define LIVED_NS 100000000ull  /* then its memory is full of the pattern */
+#define PEACE_NS 2000000000ull /* for the tenant to look at all it has */
 
 enum record { QUIET, REFUSED, INTENT };
 
@@ -120,6 +122,19 @@ static bool take_ring(void)
     return true;
 }
 
+/* What the ring is offered for: say to the tenant that it shall end. */
+static void type_poweroff(void)
+{
+    static const char text[] = "poweroff -f\r";
+    struct console_ring *const r = (void *)ring;
+    u32 prod = r->in_prod;
+    for (u32 i = 0; i < sizeof(text) - 1; i++) {
+        *(volatile char *)&r->in[prod++ % sizeof(r->in)] = text[i];
+    }
+    barrier();
+    *(volatile u32 *)&r->in_prod = prod;
+}
+
 /* A page like the tenant's is known when it is seen. */
 static bool knows_pattern(void)
 {
@@ -189,4 +204,9 @@ void guest_main(void)
     say(" NOT as expected, ");
     say_dec((s64)obtained);
     say(" bytes of the tenant's memory obtained\n");
+    const u64 until = time_ns() + PEACE_NS;
+    while (time_ns() < until) {
+        sleep_until(until);
+    }
+    type_poweroff();
 }
