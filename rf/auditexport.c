@@ -35,9 +35,19 @@ static void json_domain(const struct audit_walk *walk, const char *name,
     printf(",\"incarnation\":%llu}", (unsigned long long)incarnation);
 }
 
+static void json_bytes(const char *name, const u8 *data, u32 bytes)
+{
+    printf(",\"%s\":\"", name);
+    for (u32 i = 0; i < bytes; i++) {
+        printf("%02x", data[i]);
+    }
+    putchar('"');
+}
+
 static void json_args(const struct audit_record *r)
 {
     const char *before = "";
+    struct audit_arg a;
 
     printf(",\"args\":{");
     for (u32 i = 0; i < ARRAY_COUNT(r->arg); i++) {
@@ -49,7 +59,21 @@ static void json_args(const struct audit_record *r)
             before = ",";
         }
     }
+    for (u32 i = 0; record_arg(r, i, &a); i++) {
+        if (a.is_known && a.bytes <= 8) {
+            printf("%s\"%s\":\"%llu\"", before, a.name,
+                   (unsigned long long)a.number);
+            before = ",";
+        }
+    }
     putchar('}');
+    for (u32 i = 0; record_arg(r, i, &a); i++) {
+        if (a.is_known && a.kind == ARG_DIGEST) {
+            json_bytes(a.name, a.data, a.bytes);
+        } else if (a.kind == ARG_TEXT) {
+            json_text("packet", net_text(r));
+        }
+    }
 }
 
 static void json_hex(const struct audit_record *r, const char *name, u16 kind)
@@ -58,11 +82,7 @@ static void json_hex(const struct audit_record *r, const char *name, u16 kind)
     const u8 *const data = field_find(r, kind, &bytes);
 
     if (data != NULL) {
-        printf(",\"%s\":\"", name);
-        for (u32 i = 0; i < bytes; i++) {
-            printf("%02x", data[i]);
-        }
-        putchar('"');
+        json_bytes(name, data, bytes);
     }
 }
 
@@ -189,7 +209,7 @@ static void export_cef(const struct audit_walk *walk)
            decision_text(r->decision));
     cef_pair("cat", family_text(r->family));
     cef_pair("suser", walk_name(walk, r->actor));
-    cef_pair("duser", walk_name(walk, r->target));
+    cef_pair("duser", walk_name(walk, record_target(r)));
     if (r->reason != 0) {
         cef_pair("reason", policy_reason((enum policy_verdict)r->reason));
     }
@@ -200,7 +220,10 @@ static void export_cef(const struct audit_walk *walk)
                    (unsigned long long)r->arg[i], i + 1, name);
         }
     }
-    if (r->suppressed != 0) {
+    if (r->event == AUDIT_NET_DENIED) {
+        cef_pair("msg", net_text(r));
+        printf(" cnt=%llu", (unsigned long long)record_arg_number(r, "count"));
+    } else if (r->suppressed != 0) {
         printf(" cnt=%u", r->suppressed);
     }
     putchar('\n');

@@ -151,7 +151,8 @@ bool filter_takes(const struct audit_filter *filter,
     if (filter->actor != NULL && !domain_is(walk, r->actor, filter->actor)) {
         return false;
     }
-    if (filter->target != NULL && !domain_is(walk, r->target, filter->target)) {
+    if (filter->target != NULL &&
+        !domain_is(walk, record_target(r), filter->target)) {
         return false;
     }
     if (filter->op != NULL) {

@@ -52,6 +52,28 @@ static void safe_string(const char *text)
     free(copy);
 }
 
+/* Of records that hold a call's structure: name, kind, place, bytes, answer. */
+static void print_args(void)
+{
+    const char *before = "";
+    struct audit_arg a;
+
+    printf("},\"net\":%u,\"structs\":{", AUDIT_NET_DENIED);
+    for (u32 key = 0; key < AUDIT_EVENT_COUNT * 64u; key++) {
+        if (!audit_arg_find(key / 64, key % 64, 0, &a)) {
+            continue;
+        }
+        printf("%s\"%u/%u\":[", before, key / 64, key % 64);
+        for (u32 i = 0; audit_arg_find(key / 64, key % 64, i, &a); i++) {
+            printf("%s[\"%s\",%u,%u,%u,%u]", i == 0 ? "" : ",", a.name,
+                   (u32)a.kind, a.at, a.bytes, a.is_out ? 1u : 0u);
+        }
+        putchar(']');
+        before = ",";
+    }
+    putchar('}');
+}
+
 static void print_tables(void)
 {
     const char *before = "";
@@ -77,7 +99,8 @@ static void print_tables(void)
             }
         }
     }
-    printf("},\"rights\":[");
+    print_args();
+    printf(",\"rights\":[");
     for (u32 i = 0; i < 64 && policy_right_name(i) != NULL; i++) {
         printf("%s\"%s\"", i == 0 ? "" : ",", policy_right_name(i));
     }

@@ -150,6 +150,7 @@ int audit_why(const struct blob *log, const char *tenant,
 {
     struct audit_walk *const walk = walk_begin(log);
     struct cause *const causes = mem_alloc(WHY_MAX * sizeof(causes[0]));
+    struct net_causes *const net = net_why_begin();
     u64 refused = 0;
     u32 used = 0;
     bool seen = false;
@@ -159,6 +160,10 @@ int audit_why(const struct blob *log, const char *tenant,
     }
     while (walk_next(walk)) {
         const struct audit_record *const r = &walk->r;
+        if (r->event == AUDIT_NET_DENIED) {
+            seen = net_why_add(net, walk, tenant, policy) || seen;
+            continue;
+        }
         if (strcmp(walk_name(walk, record_domain(r)), tenant) != 0) {
             continue;
         }
@@ -186,6 +191,7 @@ int audit_why(const struct blob *log, const char *tenant,
         free(causes[i].line);
     }
     free(causes);
+    net_why_end(net, walk);
     const int code = end_of(walk);
     return code == EXIT_OK && !seen ? EXIT_FINDING : code;
 }

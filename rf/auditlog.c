@@ -65,19 +65,30 @@ const u8 *field_find(const struct audit_record *r, u16 kind, u32 *bytes)
     return NULL;
 }
 
-const char *text_of(const struct audit_record *r, u16 kind)
+static const char *printable(const u8 *text, u32 bytes)
 {
-    u32 bytes = 0;
-    const u8 *const text = field_find(r, kind, &bytes);
     char *const out = buffer();
 
-    for (u32 i = 0; text != NULL && i < bytes; i++) {
+    for (u32 i = 0; i < bytes; i++) {
         out[i] =
             (char)(text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' ? text[i]
                                                                        : '?');
         out[i + 1] = '\0';
     }
     return out;
+}
+
+const char *text_of(const struct audit_record *r, u16 kind)
+{
+    u32 bytes = 0;
+    const u8 *const text = field_find(r, kind, &bytes);
+
+    return printable(text, bytes);
+}
+
+const char *bytes_text(const u8 *data, u32 bytes)
+{
+    return printable(data, (u32)strnlen((const char *)data, bytes));
 }
 
 static void learn_name(struct audit_walk *walk)
@@ -132,9 +143,19 @@ const char *walk_name(const struct audit_walk *walk, u16 domain)
     return out;
 }
 
+u16 record_target(const struct audit_record *r)
+{
+    struct audit_arg a;
+
+    return r->event == AUDIT_NET_DENIED && record_arg(r, 0, &a) ? (u16)a.number
+                                                                : r->target;
+}
+
 u16 record_domain(const struct audit_record *r)
 {
-    return r->target != AUDIT_NOBODY ? r->target : r->actor;
+    const u16 target = record_target(r);
+
+    return target != AUDIT_NOBODY ? target : r->actor;
 }
 
 const char *event_text(u32 event)
@@ -212,6 +233,49 @@ static void print_args(const struct audit_record *r)
     }
 }
 
+static void print_rights(u64 mask)
+{
+    const char *before = "";
+
+    for (u32 i = 0; i < 64; i++) {
+        const char *const right = policy_right_name(i);
+        if ((mask >> i & 1) != 0 && right != NULL) {
+            printf("%s%s", before, right);
+            before = ",";
+        }
+    }
+}
+
+/* What the call was given, and by whom. */
+static void print_call(const struct audit_walk *walk)
+{
+    const struct audit_record *const r = &walk->r;
+    struct audit_arg a;
+
+    for (u32 i = 0; record_arg(r, i, &a); i++) {
+        if (!a.is_known ||
+            (a.kind == ARG_DOMAIN && a.number == record_domain(r))) {
+            continue;
+        }
+        printf(" %s=", a.name);
+        if (a.kind == ARG_DOMAIN) {
+            printf("%s", walk_name(walk, (u16)a.number));
+        } else if (a.kind == ARG_RIGHTS) {
+            print_rights(a.number);
+        } else if (a.kind == ARG_TEXT) {
+            printf("\"%s\"", bytes_text(a.data, a.bytes));
+        } else if (a.kind == ARG_NUMBER) {
+            printf("%llu", (unsigned long long)a.number);
+        }
+        for (u32 k = 0; a.kind == ARG_DIGEST && k < 8; k++) {
+            printf("%02x", a.data[k]);
+        }
+    }
+    if (record_arg(r, 0, &a) && r->actor != record_domain(r)) {
+        printf(" by=%s", walk_name(walk, r->actor));
+    }
+}
+
 static void print_digest(const struct audit_record *r, u16 kind,
                          const char *name)
 {
@@ -269,7 +333,14 @@ void record_print(const struct audit_walk *walk)
     printf("%.12s #%llu %-10s %-16s", time_text(r->wall_ns) + 11,
            (unsigned long long)r->seq, walk_name(walk, record_domain(r)),
            event_text(r->event));
-    print_args(r);
+    if (r->event == AUDIT_NET_DENIED) {
+        printf(" \"%s\" count=%llu by=%s", net_text(r),
+               (unsigned long long)record_arg_number(r, "count"),
+               walk_name(walk, r->actor));
+    } else {
+        print_args(r);
+        print_call(walk);
+    }
     print_digest(r, AUDIT_FIELD_BUILD, "build");
     print_digest(r, AUDIT_FIELD_POLICY, "policy");
     print_digest(r, AUDIT_FIELD_TREE, "tree");

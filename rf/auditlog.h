@@ -35,6 +35,8 @@ bool walk_next(struct audit_walk *walk) MUST_CHECK;
 /* Name of a domain, "host", or "domain-N". Like all texts here it may stand in
  * one of five buffers that are used in turn. */
 const char *walk_name(const struct audit_walk *walk, u16 domain);
+/* Whose packets a report of the router is about, or the target. */
+u16 record_target(const struct audit_record *r);
 /* Whom a line is about: the target, or else the actor. */
 u16 record_domain(const struct audit_record *r);
 
@@ -49,11 +51,63 @@ const char *decision_text(u32 decision);
 const char *phase_text(u32 phase);
 /* A text field as printable ASCII; "" when there is none. */
 const char *text_of(const struct audit_record *r, u16 kind);
+/* The same of bytes that end with the first zero, if there is one. */
+const char *bytes_text(const u8 *data, u32 bytes);
 /* 2026-11-21T17:07:52.678Z */
 const char *time_text(u64 wall_ns);
 
 /* One line. */
 void record_print(const struct audit_walk *walk);
+
+/* ---- auditargs.c ---- */
+
+enum audit_arg_kind {
+    ARG_NUMBER,
+    ARG_DOMAIN,
+    ARG_RIGHTS,
+    ARG_TEXT,
+    ARG_DIGEST
+};
+
+/* A field of a call's structure in a record. */
+struct audit_arg {
+    const char *name;
+    enum audit_arg_kind kind;
+    u32 at; /* byte of the structure */
+    u32 bytes;
+    bool is_out;   /* the hypervisor's answer */
+    bool is_known; /* by then; the rest is of record_arg, too */
+    const u8 *data;
+    u64 number; /* what 8 bytes or fewer say */
+};
+
+/* Number i of a record of that event and right; false: there are no more. */
+bool audit_arg_find(u32 event, u64 right, u32 i,
+                    struct audit_arg *out) MUST_CHECK;
+bool record_arg(const struct audit_record *r, u32 i,
+                struct audit_arg *out) MUST_CHECK;
+/* The number of that name; 0: there is none. */
+u64 record_arg_number(const struct audit_record *r, const char *name);
+
+/* What the router says of a packet: `tcp 10.0.0.2:40112 -> 10.0.0.3:22
+ * web.cfg:14`, behind `passed ` if it was not refused; "" of other records. */
+const char *net_text(const struct audit_record *r);
+/* Its end, which names the rule or says why not, if it was not cut off; all of
+ * a text without a packet. */
+const char *net_place(const char *text);
+
+/* ---- auditnet.c ---- */
+
+struct audit_policy;
+struct net_causes;
+
+/* What firewalls have refused a tenant, and what its own refused others. */
+struct net_causes *net_why_begin(void);
+/* True: the record is about the tenant. */
+bool net_why_add(struct net_causes *all, const struct audit_walk *walk,
+                 const char *tenant, const struct audit_policy *policy);
+/* Prints and frees. */
+void net_why_end(struct net_causes *all, const struct audit_walk *walk);
 
 /* ---- auditfilter.c ---- */
 
@@ -87,6 +141,9 @@ bool audit_policy_load(struct audit_policy *policy, char *const *paths,
                        size_t count, const struct blob *log,
                        struct fault *fault) MUST_CHECK;
 void audit_policy_free(struct audit_policy *policy);
+/* Is a report's place in the file of this tenant? */
+bool audit_policy_owns(const struct audit_policy *policy, const char *tenant,
+                       const char *place);
 /* The line behind a decision on r, `file:line: text`; NULL: no file says.
  * To be freed. */
 char *audit_policy_line(const struct audit_policy *policy,

@@ -117,6 +117,58 @@ static const char *key_behind(const struct audit_record *r)
     }
 }
 
+/* The file of that name, which `web.cfg:14` begins with, and the number behind
+ * it. Two files of one name in different folders are taken for one another. */
+static const struct source *file_at(const struct audit_policy *policy,
+                                    const char *place, unsigned *line)
+{
+    const char *const colon = strrchr(place, ':');
+
+    if (colon == NULL || sscanf(colon, ":%9u", line) != 1) {
+        return NULL;
+    }
+    for (size_t i = 0; i < policy->count; i++) {
+        const char *const path = policy->file[i].path;
+        const char *const slash = strrchr(path, '/');
+        const char *const name = slash != NULL ? slash + 1 : path;
+        if (strlen(name) == (size_t)(colon - place) &&
+            memcmp(name, place, strlen(name)) == 0) {
+            return &policy->file[i];
+        }
+    }
+    return NULL;
+}
+
+bool audit_policy_owns(const struct audit_policy *policy, const char *tenant,
+                       const char *place)
+{
+    unsigned line = 0;
+    const struct source *const file = file_at(policy, place, &line);
+
+    return file != NULL && file == file_of(policy, tenant);
+}
+
+/* The line of the rule that the router's report names. */
+static char *rule_line(const struct audit_policy *policy,
+                       const struct audit_record *r)
+{
+    unsigned line = 0;
+    const struct source *const file =
+        file_at(policy, net_place(net_text(r)), &line);
+    const char *at = file != NULL ? file->text : NULL;
+
+    for (unsigned i = 1; i < line && at != NULL; i++) {
+        at = strchr(at, '\n');
+        at = at != NULL ? at + 1 : NULL;
+    }
+    if (at == NULL) {
+        return NULL;
+    }
+    at += strspn(at, " \t");
+    return text_format("%s:%u: %.*s", file->path, line, (int)strcspn(at, "\n"),
+                       at);
+}
+
 char *audit_policy_line(const struct audit_policy *policy,
                         const struct audit_walk *walk)
 {
@@ -125,6 +177,9 @@ char *audit_policy_line(const struct audit_policy *policy,
         file_of(policy, walk_name(walk, record_domain(&walk->r)));
     unsigned line = 0;
 
+    if (walk->r.event == AUDIT_NET_DENIED) {
+        return rule_line(policy, &walk->r);
+    }
     if (file == NULL || key == NULL) {
         return NULL;
     }

@@ -257,6 +257,14 @@ static void test_fragments(void **state)
     }
     assert_int_equal(piece(5, 800, 80, false, 53), DROP_FRAG_UNKNOWN);
     assert_int_equal(piece(6, 800, 80, false, 53), DROP_NONE);
+    /* A third one begins anew: no matter. Either end does: it is over. */
+    filter_forget(net.f, net.f->rules.vif[2].domid);
+    assert_int_equal(piece(7, 800, 80, true, 53), DROP_NONE);
+    filter_forget(net.f, net.f->rules.vif[0].domid);
+    assert_int_equal(piece(7, 880, 80, false, 53), DROP_FRAG_UNKNOWN);
+    assert_int_equal(piece(5, 0, 800, true, 53), DROP_NONE);
+    filter_forget(net.f, net.f->rules.vif[1].domid);
+    assert_int_equal(piece(5, 800, 80, false, 53), DROP_FRAG_UNKNOWN);
     fix_end(&net);
 }
 

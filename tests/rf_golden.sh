@@ -30,6 +30,8 @@ result() { # 0 or not, name
 
 # Kernels: one good, many wrong, and the good one in every packing.
 "${CC:-gcc}" -o "$work/mkkernel" "$golden/mkkernel.c" || exit 3
+"${CC:-gcc}" -std=gnu11 -I"$top" -o "$work/mkaudit" "$golden/mkaudit.c" \
+    "$top"/audit/*.c || exit 3
 mkdir "$work/t"
 cd "$work/t" || exit 3
 cp "$golden"/*.cfg "$golden"/*.pcap .
@@ -54,6 +56,7 @@ head -c 20000 xz.bz > short.bz
 cp xz.bz flipped.bz
 printf '\125' | dd of=flipped.bz bs=1 seek=20000 conv=notrunc 2>/dev/null
 : > empty
+"$work/mkaudit" net.audit net-web.cfg net-db.cfg
 
 # An argument @NAME stands for the lines of NAME.args, an argument each.
 while read -r name arguments; do

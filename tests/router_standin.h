@@ -12,6 +12,10 @@
 static struct rules_header header;
 static struct rules_vif binding[DOMS];
 static bool blocked[DOMS]; /* as receivers */
+static bool is_logged;     /* by the rule that decides */
+static enum drop malformed;
+static u32 dropped[DOMS][DROP_COUNT];
+static u32 forgotten[DOMS + 1]; /* by domain */
 
 const char *filter_load(struct filter *f, const void *blob, u32 bytes)
 {
@@ -29,6 +33,18 @@ void filter_take_over(struct filter *f, const struct filter *old)
 {
     (void)f;
     (void)old;
+}
+
+void filter_count(struct filter *f, u32 from, enum drop drop)
+{
+    (void)f;
+    dropped[from][drop]++;
+}
+
+void filter_forget(struct filter *f, u16 domid)
+{
+    assert_non_null(f);
+    forgotten[domid]++;
 }
 
 void states_init(struct states *states, u64 secret)
@@ -55,7 +71,7 @@ enum drop packet_parse(struct packet *out, const u8 *bytes, u32 have,
     memcpy(out->to_mac, bytes, 6);
     memcpy(out->from_mac, bytes + 6, 6);
     out->is_group = bytes[0] % 2 == 1;
-    return DROP_NONE;
+    return malformed;
 }
 
 enum drop filter_source(struct filter *f, u32 from, const struct packet *p)
@@ -77,8 +93,9 @@ bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
     (void)from;
     (void)p;
     (void)now_ns;
-    *a = (struct filter_answer){ .rule = 3 };
-    return !blocked[binding[to].domid];
+    *a = (struct filter_answer){ .rule = 3, .is_log = is_logged };
+    a->drop = blocked[binding[to].domid] ? DROP_RULE : DROP_NONE;
+    return a->drop == DROP_NONE;
 }
 
 u32 filter_text(const struct filter *f, const struct packet *p,
@@ -86,7 +103,8 @@ u32 filter_text(const struct filter *f, const struct packet *p,
 {
     (void)f;
     (void)p;
-    return (u32)snprintf(text, room, "denied by %u", a->rule);
+    return (u32)snprintf(text, room, "%s by %u",
+                         a->drop == DROP_NONE ? "said" : "denied", a->rule);
 }
 
 /* ---- begin -----------------------------------------------------------------
@@ -121,6 +139,10 @@ static void begin(u32 count)
     memset(&store_ring, 0, sizeof(store_ring));
     memset(blocked, 0, sizeof(blocked));
     memset(binding, 0, sizeof(binding));
+    memset(dropped, 0, sizeof(dropped));
+    memset(forgotten, 0, sizeof(forgotten));
+    is_logged = false;
+    malformed = DROP_NONE;
     header.vif_count = (u16)count;
     for (u32 i = 0; i < count; i++) {
         binding[i].domid = (u16)(i + 1);

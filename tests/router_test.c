@@ -74,6 +74,7 @@ static void test_tenant_restarts(void **state)
     fake.alive[1] = false;
     assert_true(backend_reap(&router));
     assert_int_equal(windows_used(), 2);
+    assert_int_equal(forgotten[1], 1); /* the next one has none of its flows */
     front_set(1, "state", "1");
     back_set(1, "state", "1");
     look();
@@ -85,6 +86,12 @@ static void test_tenant_restarts(void **state)
     send_frame(1, 2, 60, 0);
     turn();
     assert_int_equal(rx_status(2, 0), 60);
+    /* Before it is seen to have ended. */
+    front_set(1, "state", "1");
+    look();
+    assert_string_equal(back_get(1, "state"), "2");
+    assert_int_equal(forgotten[1], 2);
+    assert_int_equal(forgotten[2], 0);
 }
 
 static void test_router_restarts(void **state)

@@ -72,6 +72,7 @@ static void test_broadcast_and_blocking(void **state)
     assert_int_equal(rx_status(3, 0), 60);
     assert_int_equal(rx_word(1)[2], 0);
     blocked[2] = true;
+    is_logged = true;
     send_frame(1, DOMS, 61, 0);
     turn();
     assert_int_equal(rx_word(2)[2], 1);
@@ -100,6 +101,7 @@ static void test_reports_are_few_and_exact(void **state)
     (void)state;
     begin_connected(2);
     blocked[2] = true;
+    is_logged = true;
     for (u32 i = 0; i < 100; i++) {
         send_frame(1, 2, 60, 0);
         turn();
@@ -111,6 +113,53 @@ static void test_reports_are_few_and_exact(void **state)
     send_frame(1, 2, 60, 0);
     turn();
     assert_int_equal(fake.reports, 101);
+}
+
+static void test_who_is_told_of(void **state)
+{
+    (void)state;
+    begin_connected(2);
+    blocked[2] = true; /* by a rule without `log` */
+    send_frame(1, 2, 60, 0);
+    turn();
+    assert_int_equal(tx_status(1, 0), NET_DROPPED);
+    assert_int_equal(router.vif[0].denied, 1);
+    assert_int_equal(fake.reports, 0);
+    blocked[2] = false;
+    send_frame(1, 2, 60, 0);
+    turn();
+    assert_int_equal(fake.reports, 0);
+    is_logged = true;
+    send_frame(1, 2, 60, 0);
+    turn();
+    assert_int_equal(rx_status(2, 1), 60);
+    assert_int_equal(router.vif[0].denied, 1);
+    assert_int_equal(fake.reports, 1);
+    assert_string_equal(fake.last_report, "passed said by 3");
+}
+
+static void test_drops_are_counted_by_name(void **state)
+{
+    (void)state;
+    begin_connected(2);
+    send_frame(1, 3, 60, 0); /* nobody has this address */
+    turn();
+    assert_int_equal(tx_status(1, 0), NET_DROPPED);
+    assert_int_equal(dropped[0][DROP_BIND_DEST], 1);
+    malformed = DROP_ETH_VLAN;
+    send_frame(2, 1, 60, 0);
+    turn();
+    assert_int_equal(tx_status(2, 0), NET_DROPPED);
+    assert_int_equal(dropped[1][DROP_ETH_VLAN], 1);
+    assert_int_equal(dropped[1][DROP_BIND_DEST], 0);
+    assert_int_equal(fake.reports, 1);
+    /* A group that nobody is in, and a frame that is taken, are no drops. */
+    malformed = DROP_NONE;
+    fake.alive[2] = false;
+    assert_true(backend_reap(&router));
+    send_frame(1, DOMS, 60, 0);
+    turn();
+    assert_int_equal(dropped[0][DROP_BIND_DEST], 1);
 }
 
 static void test_receiver_has_no_room(void **state)
@@ -260,6 +309,8 @@ int main(void)
         cmocka_unit_test(test_fragments_and_segments),
         cmocka_unit_test(test_broadcast_and_blocking),
         cmocka_unit_test(test_reports_are_few_and_exact),
+        cmocka_unit_test(test_who_is_told_of),
+        cmocka_unit_test(test_drops_are_counted_by_name),
         cmocka_unit_test(test_receiver_has_no_room),
         cmocka_unit_test(test_frames_that_are_not_granted),
         cmocka_unit_test(test_limits),

@@ -55,6 +55,23 @@ static void test_both_ends_decide(void **state)
     fix_end(&net);
 }
 
+static void test_log_of_what_passes(void **state)
+{
+    (void)state;
+    begin("'pass out log proto udp'", "'pass in proto udp'",
+          "'pass in log proto udp', 'pass out proto udp'");
+    assert_int_equal(udp(0, 1, 1000, 53), DROP_NONE);
+    assert_true(answer.is_log && !answer.is_receiver);
+    assert_int_equal(answer.rule, net.f->rules.vif[0].out_first);
+    assert_int_equal(udp(0, 1, 1000, 53), DROP_NONE); /* a known flow */
+    assert_false(answer.is_log);
+    assert_int_equal(udp(0, 2, 1000, 53), DROP_NONE);
+    assert_true(answer.is_log && answer.is_receiver);
+    assert_int_equal(udp(2, 1, 1000, 53), DROP_NONE);
+    assert_false(answer.is_log);
+    fix_end(&net);
+}
+
 static void test_no_state(void **state)
 {
     (void)state;
@@ -175,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_last_match_wins),
         cmocka_unit_test(test_both_ends_decide),
+        cmocka_unit_test(test_log_of_what_passes),
         cmocka_unit_test(test_no_state),
         cmocka_unit_test(test_who_is_asked),
         cmocka_unit_test(test_isolated_pairs),

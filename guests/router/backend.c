@@ -125,6 +125,16 @@ void vif_disconnect(struct vif *v)
     v->state = VIF_OFF;
 }
 
+/* It ends, or begins anew: nobody goes on with its flows. Those of another
+ * interface of the domain go, too. */
+static void front_gone(struct router *r, struct vif *v)
+{
+    if (v->state == VIF_CONNECTED) {
+        vif_disconnect(v);
+        filter_forget(r->filter, v->domid);
+    }
+}
+
 /* A number the front-end wrote; `otherwise` if it wrote none, false if what it
  * wrote is no number. */
 static bool front_number(struct router *r, const struct vif *v, const char *key,
@@ -210,7 +220,7 @@ bool backend_reap(struct router *r)
         struct vif *v = &r->vif[i];
         if (v->state == VIF_CONNECTED &&
             !machine_is_alive(v->domid, v->tx_ref)) {
-            vif_disconnect(v);
+            front_gone(r, v);
             say_counts(v);
             v->told = BUS_UNKNOWN;
             some = true;
@@ -270,23 +280,23 @@ static u8 follow(struct router *r, struct vif *v, u32 front)
     }
     case BUS_CLOSING:
     case BUS_CLOSED:
-        vif_disconnect(v);
+        front_gone(r, v);
         v->state = VIF_CLOSED;
         return (u8)front;
     default:
-        vif_disconnect(v);
+        front_gone(r, v);
         v->state = VIF_WAITING;
         return BUS_INIT_WAIT;
     }
 }
 
 /* A ring that lied is closed for good: until the front-end begins anew. */
-static void close_liar(struct vif *v)
+static void close_liar(struct router *r, struct vif *v)
 {
     const enum netring_error lie =
         v->tx.lie != NETRING_OK ? v->tx.lie : v->rx.lie;
     if (v->state == VIF_CONNECTED && lie != NETRING_OK) {
-        vif_disconnect(v);
+        front_gone(r, v);
         v->state = VIF_CLOSED;
         say_of(v, "closed: ", netring_text(lie));
         machine_report(v->domid, FILTER_NO_RULE, 1, netring_text(lie));
@@ -367,7 +377,7 @@ bool backend_look(struct router *r)
         if (v->state == VIF_UNUSED) {
             continue;
         }
-        close_liar(v);
+        close_liar(r, v);
         answered = look_at(r, v) != XS_SILENT;
         if (answered && v->state == VIF_LEAVING) {
             v->state = VIF_UNUSED;

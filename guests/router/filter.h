@@ -125,7 +125,8 @@ void filter_attach(struct filter *f, u32 vif, struct states *states);
  * rules_find does not find in the new). */
 void filter_take_over(struct filter *f, const struct filter *old);
 
-/* A tenant has begun anew, or is gone: its flows are gone on both sides. */
+/* A tenant has begun anew, or is gone: its flows, and its packets of which
+ * fragments are under way, are gone on both sides. */
 void filter_forget(struct filter *f, u16 domid);
 
 /* Count a drop that was not found here: by packet_parse, or by the caller. */

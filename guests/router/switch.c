@@ -11,6 +11,7 @@
  * receiver. A sender above its limit is left waiting with its packets in its
  * own ring.
  */
+#include "core/mem.h"
 #include "guests/router/line.h"
 #include "guests/router/router.h"
 
@@ -52,10 +53,9 @@ static u8 segment[SEGMENTS][SEGMENT_BYTES] __attribute__((aligned(4096)));
 /* ---- reports ---------------------------------------------------------------
  */
 
-/* A packet of v was dropped. Some a second are told, with the number of all. */
-static void report(struct vif *v, u32 rule, const char *what, u64 now)
+/* Some packets of v a second are told of, with the number of all. */
+static void tell(struct vif *v, u32 rule, const char *what, u64 now)
 {
-    v->denied++;
     v->unreported++;
     if (!bucket_open(&v->reports, now)) {
         return;
@@ -66,13 +66,38 @@ static void report(struct vif *v, u32 rule, const char *what, u64 now)
     v->unreported = 0;
 }
 
+/* A packet of v was dropped. */
+static void report(struct vif *v, u32 rule, const char *what, u64 now)
+{
+    v->denied++;
+    tell(v, rule, what, now);
+}
+
 static void report_denied(struct router *r, struct vif *v,
                           const struct packet *p, const struct filter_answer *a,
                           u64 now)
 {
     char what[80];
+    if (a->drop == DROP_RULE && !a->is_log) {
+        v->denied++; /* its writer does not want to hear of it */
+        return;
+    }
     (void)filter_text(r->filter, p, a, what, sizeof(what));
     report(v, a->rule, what, now);
+}
+
+/* A packet of v passed by a rule with `log`; of a known flow no rule is asked.
+ */
+static void report_passed(struct router *r, struct vif *v,
+                          const struct packet *p, const struct filter_answer *a,
+                          u64 now)
+{
+    static const char word[] = "passed ";
+    char what[80];
+    memcpy(what, word, sizeof(word));
+    (void)filter_text(r->filter, p, a, what + sizeof(word) - 1,
+                      sizeof(what) - sizeof(word) + 1);
+    tell(v, a->rule, what, now);
 }
 
 /* ---- delivery --------------------------------------------------------------
@@ -231,6 +256,9 @@ static bool offer(struct router *r, struct vif *from, u32 to_index,
         report_denied(r, from, h, &a, now);
         return false;
     }
+    if (a.is_log) {
+        report_passed(r, from, h, &a, now);
+    }
     hand_over(to, &t->packet, h, frame, flags);
     t->passed = true;
     return true;
@@ -256,7 +284,9 @@ static void forward(struct router *r, struct vif *from, struct taken *t,
     a.drop = packet_parse(&h, frame,
                           bytes < PACKET_HEADER_MAX ? bytes : PACKET_HEADER_MAX,
                           bytes);
-    if (a.drop == DROP_NONE) {
+    if (a.drop != DROP_NONE) {
+        filter_count(f, from->index, a.drop);
+    } else {
         a.drop = filter_source(f, from->index, &h);
     }
     if (a.drop != DROP_NONE) {
@@ -272,6 +302,9 @@ static void forward(struct router *r, struct vif *from, struct taken *t,
         if (!h.is_group) {
             return;
         }
+    }
+    if (!h.is_group) {
+        filter_count(f, from->index, DROP_BIND_DEST);
     }
 }
 

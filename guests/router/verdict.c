@@ -82,6 +82,11 @@ void filter_forget(struct filter *f, u16 domid)
 {
     for (u32 i = 0; i < f->rules.header->vif_count; i++) {
         struct states *const states = f->states[i];
+        for (u32 k = 0; k < FILTER_FRAGMENTS; k++) {
+            struct filter_fragment *const g = &f->fragment[i][k];
+            g->is_used = g->is_used && f->rules.vif[i].domid != domid &&
+                         f->rules.vif[g->receiver].domid != domid;
+        }
         if (states == NULL) {
             continue;
         }
@@ -443,11 +448,14 @@ static bool answer(struct filter *f, u32 from, struct filter_answer *a)
 
 static void answer_side(struct filter_answer *a, const struct side *s)
 {
+    /* Of two rules that pass, the one with `log` is told of. */
+    if (s->drop != DROP_NONE || s->is_log || !a->is_log) {
+        a->rule = s->rule;
+        a->is_receiver = !s->is_out;
+    }
     a->drop = s->drop;
-    a->rule = s->rule;
     a->is_log = a->is_log || s->is_log;
     a->is_state = s->state != NULL;
-    a->is_receiver = !s->is_out;
 }
 
 bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
