@@ -16,18 +16,20 @@
 struct text_set {
     struct tenant_set set;
     struct tenant tenant[3];
+    struct source source[3];
 };
 
 static void add_tenant(struct text_set *t, const char *name, const char *vif)
 {
     static const char head[] = "type='pv';kernel='k';memory=4;";
-    struct tenant *const tenant = &t->tenant[t->set.count++];
+    struct tenant *const tenant = &t->tenant[t->set.count];
     struct settings settings;
 
-    tenant->source.path = text_format("%s.cfg", name);
-    tenant->source.text = text_format("%sname='%s';vif=[%s]", head, name, vif);
-    tenant->source.bytes = strlen(tenant->source.text);
-    cfg_parse(&tenant->source, &settings, &t->set.diags);
+    tenant->source = &t->source[t->set.count++];
+    tenant->source->path = text_format("%s.cfg", name);
+    tenant->source->text = text_format("%sname='%s';vif=[%s]", head, name, vif);
+    tenant->source->bytes = strlen(tenant->source->text);
+    cfg_parse(tenant->source, &settings, &t->set.diags);
     cfg_apply(&settings, tenant, &t->set.diags);
     cfg_settings_free(&settings);
 }
@@ -53,7 +55,7 @@ static void set_lines(struct tenant *tenant, const u8 *data, size_t bytes)
         const size_t n = end != NULL ? (size_t)(end - data) - at : bytes - at;
         struct scalar *const line = &tenant->firewall[tenant->firewall_count++];
         *line = (struct scalar){
-            .at = { &tenant->source, 1, 1, (unsigned)n + 2 },
+            .at = { tenant->source, 1, 1, (unsigned)n + 2 },
             .text = text_copy((const char *)data + at, n),
         };
         at += n + 1;
@@ -73,8 +75,8 @@ static void set_end(struct text_set *t)
         free(tenant->firewall);
         free(tenant->vif);
         free(tenant->kernel_path);
-        free(tenant->source.path);
-        free(tenant->source.text);
+        free(tenant->source->path);
+        free(tenant->source->text);
     }
     diag_free(&t->set.diags);
 }

@@ -60,6 +60,7 @@ static FILE *nowhere(void)
 void target_cfg(const u8 *data, size_t bytes)
 {
     struct tenant tenant;
+    struct source source;
     struct diags diags = { 0 };
     struct settings settings;
 
@@ -67,13 +68,14 @@ void target_cfg(const u8 *data, size_t bytes)
         return; /* refused before it is parsed */
     }
     memset(&tenant, 0, sizeof(tenant));
-    tenant.source.path = text_copy("t.cfg", 5);
-    tenant.source.text = text_copy((const char *)data, bytes);
-    tenant.source.bytes = bytes;
-    cfg_parse(&tenant.source, &settings, &diags);
+    tenant.source = &source;
+    source.path = text_copy("t.cfg", 5);
+    source.text = text_copy((const char *)data, bytes);
+    source.bytes = bytes;
+    cfg_parse(&source, &settings, &diags);
     cfg_apply(&settings, &tenant, &diags);
     cfg_settings_free(&settings);
-    check_places(&diags, &tenant.source);
+    check_places(&diags, &source);
     if (diags.count == 0) {
         check_tenant(&tenant);
     } else if (bytes % 16 == 0) {
@@ -86,8 +88,8 @@ void target_cfg(const u8 *data, size_t bytes)
     free(tenant.firewall);
     free(tenant.vif);
     diag_free(&diags);
-    free(tenant.source.path);
-    free(tenant.source.text);
+    free(source.path);
+    free(source.text);
     free(tenant.kernel_path);
     free(tenant.ramdisk_path);
 }

@@ -36,7 +36,7 @@ int cmd_check(int argc, char **argv)
     if (tenant_set_load(&set, common.paths, common.count, common.host_mib) &&
         !common.is_quiet && !common.is_json) {
         for (size_t i = 0; i < set.count; i++) {
-            printf("%s: ok (%s: %u MiB, %s)\n", set.tenant[i].source.path,
+            printf("%s: ok (%s: %u MiB, %s)\n", set.tenant[i].source->path,
                    set.tenant[i].name, set.tenant[i].memory_mib,
                    set.tenant[i].kernel->version);
         }

@@ -108,7 +108,7 @@ static void print_side(const struct question *q, u32 vif, bool is_out,
     if (decides == NULL) {
         printf("no rule matches: block\n");
     } else {
-        printf("%s:%u:%u ", tenant->source.path, decides->at.line,
+        printf("%s:%u:%u ", tenant->source->path, decides->at.line,
                decides->at.column);
         print_rule_text(stdout, decides);
         putchar('\n');
@@ -119,7 +119,7 @@ static void print_side(const struct question *q, u32 vif, bool is_out,
             continue;
         }
         const char *const why = why_not(q, vif, is_out, (u32)i + 1, p);
-        printf("    not %s:%u: ", tenant->source.path, other->at.line);
+        printf("    not %s:%u: ", tenant->source->path, other->at.line);
         print_rule_text(stdout, other);
         printf("\n        it %s\n",
                why != NULL || decides == NULL ? why : why_over(other, decides));
@@ -151,7 +151,7 @@ static void json_rule(const struct tenant *tenant, const struct pf_rule *rule)
     print_rule_text(out, rule);
     fclose(out);
     printf("\"file\":");
-    json_string(stdout, tenant->source.path);
+    json_string(stdout, tenant->source->path);
     printf(",\"line\":%u,\"column\":%u,\"text\":", rule->at.line,
            rule->at.column);
     json_string(stdout, text);

@@ -124,7 +124,7 @@ static void read_line(struct reader *r, const struct setting *setting,
 static void read_path(struct reader *r, const struct setting *setting,
                       char **out)
 {
-    const char *const file = r->tenant->source.path;
+    const char *const file = r->tenant->source->path;
     const char *const slash = strrchr(file, '/');
     const char *text;
 
@@ -427,7 +427,7 @@ static void finish_required(struct reader *r)
         { KEY_KERNEL, "add a line like: kernel = \"/boot/vmlinuz\"" },
         { KEY_MEMORY, "add a line like: memory = 256 (MiB)" },
     };
-    const struct place whole = { &r->tenant->source, 0, 0, 0 };
+    const struct place whole = { r->tenant->source, 0, 0, 0 };
 
     for (size_t i = 0; i < ARRAY_COUNT(required); i++) {
         if (r->seen[required[i].key] == NULL) {

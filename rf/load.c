@@ -34,7 +34,7 @@ struct kernel_file {
 
 static struct place place_whole(const struct tenant *tenant)
 {
-    const struct place at = { &tenant->source, 0, 0, 0 };
+    const struct place at = { tenant->source, 0, 0, 0 };
 
     return at;
 }
@@ -45,14 +45,14 @@ static bool tenant_read(struct tenant *tenant, const char *path,
     struct blob text;
     struct fault fault;
 
-    tenant->source.path = text_copy(path, strlen(path));
+    tenant->source->path = text_copy(path, strlen(path));
     if (!file_read(path, CFG_BYTES_MAX, &text, &fault)) {
-        tenant->source.text = text_copy("", 0);
+        tenant->source->text = text_copy("", 0);
         diag_add(diags, place_whole(tenant), "cannot be read: %s", fault.text);
         return false;
     }
-    tenant->source.text = text_copy((const char *)text.data, text.bytes);
-    tenant->source.bytes = text.bytes;
+    tenant->source->text = text_copy((const char *)text.data, text.bytes);
+    tenant->source->bytes = text.bytes;
     const bool has_nul = memchr(text.data, 0, text.bytes) != NULL;
     free(text.data);
     if (has_nul) {
@@ -60,15 +60,6 @@ static bool tenant_read(struct tenant *tenant, const char *path,
         return false;
     }
     return true;
-}
-
-static void tenant_parse(struct tenant *tenant, struct diags *diags)
-{
-    struct settings settings;
-
-    cfg_parse(&tenant->source, &settings, diags);
-    cfg_apply(&settings, tenant, diags);
-    cfg_settings_free(&settings);
 }
 
 static void names_compare(struct tenant_set *set)
@@ -81,7 +72,7 @@ static void names_compare(struct tenant_set *set)
                 diag_add(&set->diags, tenant->name_at,
                          "a second tenant named '%s'", tenant->name);
                 diag_help(&set->diags, "the first is in %s:%u",
-                          other->source.path, other->name_at.line);
+                          other->source->path, other->name_at.line);
                 break;
             }
         }
@@ -328,7 +319,7 @@ static void policy_digest(struct tenant_set *set)
 
     sha256_init(&hash);
     for (size_t i = 0; i < set->count; i++) {
-        const struct source *const source = &set->tenant[i].source;
+        const struct source *const source = set->tenant[i].source;
         sha256_update(&hash, (const u8 *)source->text, source->bytes);
     }
     sha256_final(&hash, set->policy_digest);
@@ -339,15 +330,19 @@ static void tenant_text(struct tenant *tenant, const char *path,
                         const char *text)
 {
     tenant->is_built_in = true;
-    tenant->source.path = text_copy(path, strlen(path));
-    tenant->source.text = text_copy(text, strlen(text));
-    tenant->source.bytes = strlen(text);
+    tenant->source->path = text_copy(path, strlen(path));
+    tenant->source->text = text_copy(text, strlen(text));
+    tenant->source->bytes = strlen(text);
 }
 
 /* What its file says, and the images that it names. */
 static void tenant_add(struct tenant_set *set, struct tenant *tenant)
 {
-    tenant_parse(tenant, &set->diags);
+    struct settings settings;
+
+    cfg_parse(tenant->source, &settings, &set->diags);
+    cfg_apply(&settings, tenant, &set->diags);
+    cfg_settings_free(&settings);
     if (!set->is_rules_only) {
         tenant_kernel(set, tenant);
         tenant_ramdisk(set, tenant);
@@ -370,8 +365,8 @@ void tenant_set_free(struct tenant_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         struct tenant *const tenant = &set->tenant[i];
-        free(tenant->source.path);
-        free(tenant->source.text);
+        free(tenant->source->path);
+        free(tenant->source->text);
         free(tenant->kernel_path);
         free(tenant->ramdisk_path);
         tenant_free_network(tenant);
@@ -380,6 +375,7 @@ void tenant_set_free(struct tenant_set *set)
         free(set->image[i].data.data);
     }
     free(set->tenant);
+    free(set->source);
     free(set->image);
     free(set->kernels);
     diag_free(&set->diags);
@@ -389,20 +385,31 @@ void tenant_set_free(struct tenant_set *set)
                                 .no_domain0 = set->no_domain0 };
 }
 
+/* A new tenant in place i; those from there on move up. */
+static struct tenant *tenant_slot(struct tenant_set *set, size_t i)
+{
+    struct tenant *const tenant = &set->tenant[i];
+
+    memmove(tenant + 1, tenant, (set->count - i) * sizeof(*tenant));
+    *tenant = (struct tenant){ .source = &set->source[set->count++] };
+    return tenant;
+}
+
 /* The set of these files, behind the Domain0 that comes with Ringfence or
  * without it. */
 static void set_load(struct tenant_set *set, char *const *paths, size_t count,
                      bool with_domain0)
 {
     set->tenant = mem_alloc((count + SERVICES_MAX) * sizeof(*set->tenant));
+    set->source = mem_alloc((count + SERVICES_MAX) * sizeof(*set->source));
     set->kernels = mem_alloc((count + SERVICES_MAX) * sizeof(*set->kernels));
     if (with_domain0) {
-        struct tenant *const tenant = &set->tenant[set->count++];
+        struct tenant *const tenant = tenant_slot(set, set->count);
         tenant_text(tenant, "domain0", services_domain0_text);
         tenant_add(set, tenant);
     }
     for (size_t i = 0; i < count; i++) {
-        struct tenant *const tenant = &set->tenant[set->count++];
+        struct tenant *const tenant = tenant_slot(set, set->count);
         if (tenant_read(tenant, paths[i], &set->diags)) {
             tenant_add(set, tenant);
         }
@@ -453,12 +460,9 @@ static void router_add(struct tenant_set *set)
     if (!has_vif || tenant_set_first(set) != 0 || !set->has_services) {
         return;
     }
-    memmove(set->tenant + 2, set->tenant + 1,
-            (set->count - 1) * sizeof(*set->tenant));
-    set->tenant[1] = (struct tenant){ .name = "" };
-    set->count++;
-    tenant_text(&set->tenant[1], "router", services_router_text);
-    tenant_add(set, &set->tenant[1]);
+    struct tenant *const tenant = tenant_slot(set, 1);
+    tenant_text(tenant, "router", services_router_text);
+    tenant_add(set, tenant);
 }
 
 bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,

@@ -176,7 +176,7 @@ struct scalar;
 #define TENANT_VIFS 4u /* interfaces of a tenant */
 
 struct tenant {
-    struct source source;
+    struct source *source; /* apart: places point there, tenants move */
     char name[MF_NAME_BYTES];
     char cmdline[MF_CMDLINE_BYTES];
     char *kernel_path; /* absolute, or relative to where rf runs */
@@ -222,6 +222,7 @@ struct kernel_file;
 
 struct tenant_set {
     struct tenant *tenant;
+    struct source *source;
     size_t count;
     struct image *image; /* each content once */
     size_t image_count;

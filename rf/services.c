@@ -41,7 +41,7 @@ void roles_compare(struct tenant_set *set)
             diag_add(&set->diags, tenant->name_at, "a second %s",
                      role_name(tenant->role));
             diag_help(&set->diags, "the first is in %s",
-                      holder[tenant->role]->source.path);
+                      holder[tenant->role]->source->path);
         }
         holder[tenant->role] = tenant;
     }

@@ -109,7 +109,7 @@ static void show_kernel(const struct tenant *tenant)
 static void show_tenant(const struct tenant_set *set,
                         const struct tenant *tenant)
 {
-    printf("\n%s  (%s)\n", tenant->name, tenant->source.path);
+    printf("\n%s  (%s)\n", tenant->name, tenant->source->path);
     show_kernel(tenant);
     if (tenant->ramdisk_idx != MF_NONE) {
         printf("  ramdisk  %s (%zu KiB)\n", tenant->ramdisk_path,
@@ -199,7 +199,7 @@ static void json_tenant(const struct tenant *tenant)
     cpus_name(tenant->cpu_mask, cpus, sizeof(cpus));
     printf("{\"name\":");
     json_string(stdout, tenant->name);
-    json_field("file", tenant->source.path);
+    json_field("file", tenant->source->path);
     json_field("role", role_name(tenant->role));
     printf(",\"privileges\":[");
     print_privileges(tenant, "\"", ",");

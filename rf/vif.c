@@ -407,7 +407,7 @@ void vif_compare(struct tenant_set *set)
                          "the %s of another interface on bridge %s", what,
                          vif->bridge);
                 diag_help(&set->diags, "the other is in %s:%u",
-                          theirs->source.path, other->at.line);
+                          theirs->source->path, other->at.line);
             }
         }
         if (i == RULES_VIFS_MAX) {

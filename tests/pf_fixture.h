@@ -21,6 +21,7 @@
 struct fixture {
     struct tenant_set set;
     struct tenant tenant[FIX_TENANTS];
+    struct source source[FIX_TENANTS];
     struct filter *f;
     struct states *states[RULES_VIFS_MAX];
 };
@@ -29,17 +30,18 @@ struct fixture {
 static inline void fix_tenant(struct fixture *x, const char *name,
                               const char *vif, const char *lines)
 {
-    struct tenant *const t = &x->tenant[x->set.count++];
+    struct tenant *const t = &x->tenant[x->set.count];
     struct settings settings;
 
     x->set.tenant = x->tenant;
-    t->source.path = text_format("%s.cfg", name);
-    t->source.text =
+    t->source = &x->source[x->set.count++];
+    t->source->path = text_format("%s.cfg", name);
+    t->source->text =
         text_format("name=\"%s\"\ntype=\"pv\"\nkernel=\"k\"\nmemory=64\n"
                     "vif=[\"%s\"]\nfirewall=[%s]\n",
                     name, vif, lines);
-    t->source.bytes = strlen(t->source.text);
-    cfg_parse(&t->source, &settings, &x->set.diags);
+    t->source->bytes = strlen(t->source->text);
+    cfg_parse(t->source, &settings, &x->set.diags);
     cfg_apply(&settings, t, &x->set.diags);
     cfg_settings_free(&settings);
 }
@@ -56,8 +58,8 @@ static inline void fix_free_set(struct fixture *x)
         }
         free(t->firewall);
         free(t->vif);
-        free(t->source.path);
-        free(t->source.text);
+        free(t->source->path);
+        free(t->source->text);
         free(t->kernel_path);
     }
     diag_free(&x->set.diags);
