@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rf net load: compile the firewall rules of tenant files and put them in force
- * in a run, all or nothing, through its Domain0 (rf/control.h).
+ * in a run, all or nothing, through its Domain0 (rf/control.h). rf net show:
+ * which are in force, hashed here.
  *
  * A rule set names domains by their numbers, which only the run knows: it is
  * asked first. A tenant that runs and is in no file would lose its interfaces,
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/sha256.h"
 #include "rf/control.h"
 #include "rf/pf.h"
 #include "rf/verbs.h"
@@ -23,10 +25,15 @@ enum { OPTION_CONTROL = 0x500, OPTION_JSON, OPTION_TIMEOUT };
 
 struct net {
     struct control_options o;
-    const char *what; /* load */
+    const char *what; /* load, show */
     char **paths;
     size_t count;
 };
+
+static bool is_load(const struct net *net)
+{
+    return strcmp(net->what, "load") == 0;
+}
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
@@ -52,10 +59,12 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
         net->paths[net->count++] = arg;
         return 0;
     case ARGP_KEY_END:
-        if (net->what == NULL || strcmp(net->what, "load") != 0) {
-            argp_error(state, "say what: load");
-        } else if (net->count == 0) {
-            argp_error(state, "load which tenant files?");
+        if (net->what == NULL ||
+            (!is_load(net) && strcmp(net->what, "show") != 0)) {
+            argp_error(state, "say what: load or show");
+        } else if (is_load(net) != (net->count != 0)) {
+            argp_error(state, is_load(net) ? "load which tenant files?"
+                                           : "too many arguments");
         }
         return 0;
     default:
@@ -188,6 +197,73 @@ static int load(int fd, const struct net *net, const struct tenant_set *set)
     return code;
 }
 
+/* ---- show ---- */
+
+static s32 hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
+}
+
+/* The digest of the bytes that the lines of the answer bring, as hex digits;
+ * false: there are others than announced. */
+static bool digest_of(const struct answer *answer, u64 bytes, char text[65])
+{
+    u8 digest[32];
+    char part[80];
+    struct sha256 hash;
+    u64 have = 0;
+
+    sha256_init(&hash);
+    for (size_t i = 0; i < answer->count; i++) {
+        (void)answer_value(answer->line[i], "part", part, sizeof(part));
+        for (u32 k = 0; part[k] != '\0' && have < bytes; k += 2, have++) {
+            const s32 high = hex_digit(part[k]);
+            const s32 low = high >= 0 ? hex_digit(part[k + 1]) : -1;
+            const u8 byte = (u8)(high * 16 + low);
+            if (low < 0) {
+                return false;
+            }
+            sha256_update(&hash, &byte, 1);
+        }
+    }
+    sha256_final(&hash, digest);
+    for (u32 i = 0; i < 32; i++) {
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    }
+    return have == bytes;
+}
+
+static int show(int fd, const struct net *net)
+{
+    struct answer answer = { NULL, NULL, 0 };
+    struct fault fault = { "", "" };
+    char digest[65];
+    int code = control_do(fd, &net->o, "rules", &answer);
+
+    if (code == EXIT_OK && answer.count != 0) {
+        const u64 generation = answer_number(answer.line[0], "generation");
+        const u64 bytes = answer_number(answer.line[0], "bytes");
+        if (!digest_of(&answer, bytes, digest)) {
+            (void)fault_set(&fault, "the answer is not whole");
+            fault_print(&fault);
+            code = EXIT_ENVIRONMENT;
+        } else if (net->o.is_json) {
+            printf("{\"schema\":\"ringfence.rules.1\",\"answer\":[\n"
+                   "{\"generation\":%llu,\"bytes\":%llu,\"digest\":\"%s\"}]}\n",
+                   (unsigned long long)generation, (unsigned long long)bytes,
+                   digest);
+        } else {
+            printf("generation %llu, %llu bytes, sha256 %s\n",
+                   (unsigned long long)generation, (unsigned long long)bytes,
+                   digest);
+        }
+    }
+    answer_free(&answer);
+    return code;
+}
+
 int cmd_net(int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -202,9 +278,9 @@ int cmd_net(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse_one,
-        .args_doc = "load FILE...",
+        .args_doc = "load FILE...\nshow",
         .doc = "Put the firewall rules of the tenant files, which are those of "
-               "all tenants of the run, in force in the run.",
+               "all tenants of the run, in force in the run; or say which are.",
     };
     struct net net = { .o = { .timeout_s = 15 } };
     struct tenant_set set = { .is_rules_only = true, .has_services = true };
@@ -212,14 +288,14 @@ int cmd_net(int argc, char **argv)
     int code = EXIT_ENVIRONMENT;
 
     argp_parse(&argp, argc, argv, 0, NULL, &net);
-    if (!tenant_set_load(&set, net.paths, net.count, 0)) {
+    if (is_load(&net) && !tenant_set_load(&set, net.paths, net.count, 0)) {
         code = tenant_set_report(&set, net.o.is_json);
     } else {
         const int fd = control_connect(net.o.path, &fault);
         if (fd < 0) {
             fault_print(&fault);
         } else {
-            code = load(fd, &net, &set);
+            code = is_load(&net) ? load(fd, &net, &set) : show(fd, &net);
             close(fd);
         }
     }
