@@ -18,6 +18,7 @@
 #include "rf/verbs.h"
 
 #define SECONDS_MAX 3600u
+#define TIMEOUT_S 60u    /* 64 KiB of rules, in hex, on a serial line */
 #define NO_DOMID 0xffffu /* of a service: it has no interface */
 #define LINE_BYTES 512u  /* of the rule set, in a line of digits */
 
@@ -271,7 +272,7 @@ int cmd_net(int argc, char **argv)
           "The run's control socket (that of the only run there is)", 0 },
         { "json", OPTION_JSON, NULL, 0, "Print JSON, with its schema named",
           0 },
-        { "timeout", OPTION_TIMEOUT, "S", 0, "Wait so long for an answer (15)",
+        { "timeout", OPTION_TIMEOUT, "S", 0, "Wait so long for an answer (60)",
           0 },
         { NULL, 0, NULL, 0, NULL, 0 },
     };
@@ -282,7 +283,7 @@ int cmd_net(int argc, char **argv)
         .doc = "Put the firewall rules of the tenant files, which are those of "
                "all tenants of the run, in force in the run; or say which are.",
     };
-    struct net net = { .o = { .timeout_s = 15 } };
+    struct net net = { .o = { .timeout_s = TIMEOUT_S } };
     struct tenant_set set = { .is_rules_only = true, .has_services = true };
     struct fault fault = { "", "" };
     int code = EXIT_ENVIRONMENT;
