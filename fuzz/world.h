@@ -30,7 +30,7 @@ struct world_kind {
     bool scheduled; /* vCPUs are online, two CPUs */
     bool audited;   /* there is a log, with all refusals */
     bool watched;   /* the frame auditor is there */
-    bool serving;   /* domain 1 has all rights over others, but not the victim */
+    bool serving; /* domain 1 has all rights over others, but not the victim */
 };
 
 /* All variables of the code under test: keep them, and give them back. */

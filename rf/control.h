@@ -33,6 +33,14 @@ bool control_ask(int fd, const char *request, u32 timeout_s,
                  struct answer *answer, struct fault *fault) MUST_CHECK;
 void answer_free(struct answer *answer);
 
+/* control_ask, and look for an error in the answer, which is printed unless
+ * JSON is wanted; the exit code. Released by answer_free in any case. */
+int control_do(int fd, const struct control_options *o, const char *request,
+               struct answer *answer) MUST_CHECK;
+/* {"schema":"ringfence.SCHEMA.1","LIST":[the lines]} */
+void control_print_json(const struct answer *answer, const char *schema,
+                        const char *list);
+
 /* The value of a key of a flat object, without quotes, escapes kept; false and
  * "" when it is not there. */
 bool answer_value(const char *line, const char *key, char *to, size_t room);

@@ -95,8 +95,7 @@ static int parse(struct control_options *o, int argc, char **argv,
     return fd;
 }
 
-/* Ask, and look for an error in the answer; the exit code. */
-static int ask(int fd, const struct control_options *o, const char *request,
+int control_do(int fd, const struct control_options *o, const char *request,
                struct answer *answer)
 {
     struct fault fault = { "", "" };
@@ -116,8 +115,8 @@ static int ask(int fd, const struct control_options *o, const char *request,
     return EXIT_OK;
 }
 
-static void print_json(const struct answer *answer, const char *schema,
-                       const char *list)
+void control_print_json(const struct answer *answer, const char *schema,
+                        const char *list)
 {
     printf("{\"schema\":\"ringfence.%s.1\",\"%s\":[", schema, list);
     for (size_t i = 0; i < answer->count; i++) {
@@ -162,9 +161,9 @@ int cmd_ps(int argc, char **argv)
     if (fd < 0) {
         return EXIT_ENVIRONMENT;
     }
-    const int code = ask(fd, &o, "ps", &answer);
+    const int code = control_do(fd, &o, "ps", &answer);
     if (code == EXIT_OK && o.is_json) {
-        print_json(&answer, "ps", "domains");
+        control_print_json(&answer, "ps", "domains");
     } else if (code == EXIT_OK) {
         print_head();
         printf("\n");
@@ -195,7 +194,7 @@ static void print_top(const struct control_options *o,
                       const struct answer *before, const struct answer *answer)
 {
     if (o->is_json) {
-        print_json(answer, "ps", "domains");
+        control_print_json(answer, "ps", "domains");
         return;
     }
     if (isatty(STDOUT_FILENO)) {
@@ -229,7 +228,7 @@ int cmd_top(int argc, char **argv)
         if (round != 0) {
             sleep(o.delay_s);
         }
-        code = ask(fd, &o, "ps", &answer);
+        code = control_do(fd, &o, "ps", &answer);
         if (code == EXIT_OK) {
             print_top(&o, &before, &answer);
         }
@@ -255,9 +254,9 @@ static int act(int argc, char **argv, const char *verb)
         return EXIT_ENVIRONMENT;
     }
     char *const request = text_format("%s %s", verb, o.name);
-    const int code = ask(fd, &o, request, &answer);
+    const int code = control_do(fd, &o, request, &answer);
     if (o.is_json && code != EXIT_ENVIRONMENT) {
-        print_json(&answer, "act", "answer");
+        control_print_json(&answer, "act", "answer");
     }
     free(request);
     answer_free(&answer);
@@ -359,9 +358,9 @@ int cmd_metrics(int argc, char **argv)
     if (fd < 0) {
         return EXIT_ENVIRONMENT;
     }
-    const int code = ask(fd, &o, "stats", &answer);
+    const int code = control_do(fd, &o, "stats", &answer);
     if (code == EXIT_OK && o.is_json) {
-        print_json(&answer, "stats", "domains");
+        control_print_json(&answer, "stats", "domains");
     } else if (code == EXIT_OK) {
         print_metrics(&answer);
     }
@@ -382,10 +381,10 @@ int cmd_store(int argc, char **argv)
         return EXIT_ENVIRONMENT;
     }
     char *const request = text_format("store ls %s", o.name);
-    const int code = ask(fd, &o, request, &answer);
+    const int code = control_do(fd, &o, request, &answer);
     free(request);
     if (code == EXIT_OK && o.is_json) {
-        print_json(&answer, "store", "nodes");
+        control_print_json(&answer, "store", "nodes");
     }
     for (size_t i = 0; code == EXIT_OK && !o.is_json && i < answer.count; i++) {
         char name[512];

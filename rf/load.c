@@ -316,11 +316,11 @@ static void domain0_tell(struct tenant_set *set)
 static void policy_digest(struct tenant_set *set)
 {
     struct sha256 hash;
-
     sha256_init(&hash);
     for (size_t i = 0; i < set->count; i++) {
-        const struct source *const source = set->tenant[i].source;
-        sha256_update(&hash, (const u8 *)source->text, source->bytes);
+        const struct source *const from = set->tenant[i].source;
+        const size_t bytes = set->tenant[i].is_built_in ? 0 : from->bytes;
+        sha256_update(&hash, (const u8 *)from->text, bytes);
     }
     sha256_final(&hash, set->policy_digest);
 }

@@ -294,5 +294,6 @@ int cmd_start(int argc, char **argv);
 int cmd_restart(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_store(int argc, char **argv);
+int cmd_net(int argc, char **argv);
 
 #endif

@@ -156,6 +156,7 @@ static void take(struct run *run, enum line line, const u8 *bytes, size_t count)
     case LINE_AUDIT:
         if (run->audit_log != NULL) {
             fwrite(bytes, 1, count, run->audit_log);
+            fflush(run->audit_log); /* others read it as it grows */
         }
         break;
     case LINE_ERRORS:

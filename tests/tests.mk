@@ -14,7 +14,7 @@
 #   spec    the promises that are kept by figures, with value and limit
 #   loc     lines of ring 0, per folder, against their budget
 
-.PHONY: test check unit unit-gcc unit-clang golden boot fire attack loc docs help \
+.PHONY: test check unit unit-gcc unit-clang golden boot demo fire attack loc docs help \
 	clang format unit-cov cov mutants-smoke spec bounds bounds-short
 
 CLANG ?= clang-19
@@ -116,6 +116,10 @@ golden: $(B)/rf
 boot: all guests $(B)/walker/walker.so
 	@tests/boot/run
 
+# Two tenants that talk, as far as their rules let them: a minute, no keyboard
+demo: all guests
+	@tests/demo/run
+
 # A sample by default; FULL=1, PERCENT=N, SEED=N
 fire: all guests
 	@tests/fire/run $(if $(FULL),--full) $(if $(PERCENT),--percent $(PERCENT)) \
@@ -156,6 +160,7 @@ help:
 	@echo "make filter-diff   the packet filter against libpcap; FULL=1: 10^7 pairs"
 	@echo "make filter-nft    the same against nftables; make filter-bench: its time"
 	@echo "make boot      boots in QEMU: tests/boot/run CASE... for one"
+	@echo "make demo      two tenants that talk, numbered steps, no keyboard; a minute"
 	@echo "make fire      events at instructions of entry and exit: a sample; FULL=1 SEED=7"
 	@echo "make spec      the promises by their figures; LEVEL=nightly for more"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"

@@ -19,13 +19,14 @@
 #define RESTART_NS 10000000000ull
 #define LEAVE_NS 2000000000ull
 
-enum job { NO_JOB, LIST, RESTART, RULES, STORE, LEAVE };
+enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, LEAVE };
 
 static struct {
     enum job job;
     bool with_stats;
-    u32 next;  /* LIST: domain; STORE: child */
-    u32 domid; /* RESTART */
+    u32 next;       /* LIST: domain; STORE: child; SHOW: byte */
+    u32 domid;      /* RESTART */
+    u64 generation; /* SHOW */
     u64 served_before, until_ns;
 } now;
 
@@ -260,6 +261,9 @@ static void begin_request(void)
         begin_list(false);
     } else if (text_equal(line, "stats")) {
         begin_list(true);
+    } else if (text_equal(line, "rules")) {
+        now.job = SHOW;
+        now.next = 0;
     } else if (after("rules ") != NULL) {
         begin_rules(after("rules "));
     } else if (after("store ls ") != NULL) {
@@ -301,6 +305,30 @@ static void go_on_restart(void)
         const s64 rc = call_domain_start(0, &a);
         if (rc != 0 && rc != -16) {
             answer_rc(rc);
+        }
+    }
+}
+
+static void go_on_show(void)
+{
+    u8 part[RULES_PART];
+    u64 generation;
+    u32 bytes;
+    while (now.job == SHOW && json_has_room()) {
+        const s64 rc = rules_part(now.next, part, &generation, &bytes);
+        json_begin();
+        if (now.next == 0) {
+            now.generation = generation;
+            json_number("generation", generation);
+            json_number("bytes", bytes);
+        }
+        json_digest("part", part);
+        json_end();
+        now.next += RULES_PART;
+        if (rc != 0 || generation != now.generation) {
+            answer_rc(rc != 0 ? rc : -11);
+        } else if (now.next >= bytes) {
+            end_answer();
         }
     }
 }
@@ -418,6 +446,9 @@ static void go_on(void)
         break;
     case RULES:
         go_on_rules();
+        break;
+    case SHOW:
+        go_on_show();
         break;
     case STORE:
         go_on_store();

@@ -103,6 +103,22 @@ s64 rules_commit(u64 *generation, u8 digest[32])
     return rc;
 }
 
+s64 rules_part(u32 offset, u8 out[RULES_PART], u64 *generation, u32 *bytes)
+{
+    struct arg_rules_read a = { .buffer = (u64)(uintptr_t)out };
+    s64 rc = call_rules_read(0, &a);
+    fill(out, 0, RULES_PART);
+    if (rc == 0 && offset < a.total) {
+        const u32 left = a.total - offset;
+        a.offset = offset;
+        a.bytes = left < RULES_PART ? left : RULES_PART;
+        rc = call_rules_read(0, &a);
+    }
+    *generation = a.generation;
+    *bytes = a.total;
+    return rc;
+}
+
 bool rules_first(const u8 *rules, u32 bytes)
 {
     struct arg_rules_read r = { .buffer = (u64)(uintptr_t)part };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A rule set on its way to the hypervisor, which keeps it for the router.
- * Domain0 does not read it: it passes bytes on, in parts, and says when they
- * are all there.
+ * Domain0 does not understand it: it passes bytes on, in parts, and says when
+ * they are all there.
  */
 #ifndef GUESTS_DOMAIN0_RULES_H
 #define GUESTS_DOMAIN0_RULES_H
@@ -19,6 +19,11 @@ bool rules_hex(const char *digits, u32 count);
 bool rules_are_whole(void);
 /* Put it in force; the hypervisor's answer. */
 s64 rules_commit(u64 *generation, u8 digest[32]);
+
+#define RULES_PART 32u
+/* The set in force: 32 bytes of it, with zeroes behind its end; the
+ * hypervisor's answer. Parts of one generation are of one set. */
+s64 rules_part(u32 offset, u8 part[RULES_PART], u64 *generation, u32 *bytes);
 
 /* Put a set in force unless there is one. */
 bool rules_first(const u8 *rules, u32 bytes);
