@@ -54,14 +54,25 @@ void op_write8(u32 cpu)
     touch(cpu, 41, 2);
 }
 
-/* What the guest had in its frames before they became tables. */
+/* What the guest had in its frame before it became a table. To a table it could
+ * not write: nobody may make it one meanwhile. */
+static void fill(u32 cpu, u32 pfn, u32 first, u32 count, u64 value)
+{
+    struct domain *d = processors_current(cpu)->domain;
+    const mfn_t m = own(cpu, pfn);
+
+    lock_take(&d->mm);
+    for (u32 i = first; i < first + count && !host_memory.window[m.v]; i++) {
+        arch_frame_write64(m, i * 8, value);
+    }
+    lock_drop(&d->mm);
+}
+
 void op_root12(u32 cpu)
 {
     const mfn_t m = own(cpu, 12);
 
-    if (!host_memory.window[m.v]) {
-        arch_frame_write64(m, 260 * 8, writable(own(cpu, 8)));
-    }
+    fill(cpu, 12, 260, 1, writable(own(cpu, 8)));
     note(cpu, mmuext(cpu, 3, m.v));
     note(cpu, mmuext(cpu, 4, m.v));
 }
@@ -69,11 +80,7 @@ void op_root12(u32 cpu)
 /* More entries than one part of a call may look at. */
 static void fill9(u32 cpu)
 {
-    const mfn_t m = own(cpu, 9);
-
-    for (u32 i = 0; i < 500 && !host_memory.window[m.v]; i++) {
-        arch_frame_write64(m, i * 8, writable(own(cpu, 20)));
-    }
+    fill(cpu, 9, 0, 500, writable(own(cpu, 20)));
 }
 
 void op_pin9(u32 cpu)
