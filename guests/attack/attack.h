@@ -39,6 +39,7 @@ s64 trapped_in_user(void (*f)(void));
 #undef ACTION
 #define MODE(name, ...) void mode_##name(void);
 #include "guests/attack/modes.def"
+#include "policy/policy.h"
 #undef MODE
 
 /* ---- run.c: one action ---- */
@@ -81,5 +82,11 @@ void action_mark(const struct action *a);
 void race_run(u32 vcpus, u64 seed);
 /* How many actions ran. */
 u64 soup_run(u32 vcpus, u64 seed, u64 steps, u64 from);
+
+/* A right that a tenant does not hold unless its file gives it, if ever. */
+static inline bool is_denied(u32 right)
+{
+    return (POLICY_TENANT_GIVEN >> right & 1) == 0;
+}
 
 #endif

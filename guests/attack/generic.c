@@ -64,43 +64,17 @@ static const struct arg args[] = {
 };
 
 enum where { WHERE_NONE, WHERE_A0, WHERE_A1, WHERE_ELEM, WHERE_FIELD };
-enum right_names {
-    NAME_CPU,
-    NAME_MEMORY,
-    NAME_INFO,
-    NAME_TIME,
-    NAME_CONSOLE,
-    NAME_CONNECT,
-    NAME_GRANT,
-    NAME_EVENT,
-    NAME_SCHED,
-    NAME_OBSERVE,
-    NAME_PAUSE,
-    NAME_DESTROY,
-    NAME_START,
-    NAME_CONSOLES,
-    NAME_RULES_LOAD,
-    NAME_RULES_READ,
-    NAME_DROP
-};
-
-/* What this tenant, or any, does not hold. */
-static bool is_denied(u8 right)
-{
-    return right == NAME_CONNECT || right >= NAME_OBSERVE;
-}
-
 struct row {
     u8 nr, sub, shape, where, pointer, right, arg;
 };
 
 static const struct row rows[] = {
 #define HC_R(n, s, w, name, r, o, g, d)                                        \
-    { n, s, 'R', WHERE_##w, 0, NAME_##r, 0 },
+    { n, s, 'R', WHERE_##w, 0, RIGHT_##r, 0 },
 #define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
-    { n, s, 'S', WHERE_##w, p, NAME_##r, ARG_##a },
+    { n, s, 'S', WHERE_##w, p, RIGHT_##r, ARG_##a },
 #define HC_B(n, s, w, name, a, r, o, g, d)                                     \
-    { n, s, 'B', WHERE_##w, 1, NAME_##r, ARG_##a },
+    { n, s, 'B', WHERE_##w, 1, RIGHT_##r, ARG_##a },
 #include "core/hypercalls.def"
 #undef HC_R
 #undef HC_S

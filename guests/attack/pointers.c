@@ -31,32 +31,6 @@ static const u64 bad_addresses[] = {
 
 #define BAD_COUNT ARRAY_COUNT(bad_addresses)
 
-enum right_names {
-    NAME_CPU,
-    NAME_MEMORY,
-    NAME_INFO,
-    NAME_TIME,
-    NAME_CONSOLE,
-    NAME_CONNECT,
-    NAME_GRANT,
-    NAME_EVENT,
-    NAME_SCHED,
-    NAME_OBSERVE,
-    NAME_PAUSE,
-    NAME_DESTROY,
-    NAME_START,
-    NAME_CONSOLES,
-    NAME_RULES_LOAD,
-    NAME_RULES_READ,
-    NAME_DROP
-};
-
-/* What this tenant, or any, does not hold. */
-static bool is_denied(u8 right)
-{
-    return right == NAME_CONNECT || right >= NAME_OBSERVE;
-}
-
 /* The rows of the table, as far as these attacks want to know them. */
 struct row {
     u8 nr, sub, shape, pointer, right;
@@ -69,11 +43,11 @@ struct row {
 #define WHERE_ELEM false
 #define WHERE_FIELD false
 static const struct row rows[] = {
-#define HC_R(n, s, w, name, r, o, g, d) { n, s, 'R', 0, NAME_##r, WHERE_##w },
+#define HC_R(n, s, w, name, r, o, g, d) { n, s, 'R', 0, RIGHT_##r, WHERE_##w },
 #define HC_S(n, s, w, name, p, a, r, o, g, d)                                  \
-    { n, s, 'S', p, NAME_##r, WHERE_##w },
+    { n, s, 'S', p, RIGHT_##r, WHERE_##w },
 #define HC_B(n, s, w, name, a, r, o, g, d)                                     \
-    { n, s, 'B', WHERE_##w ? 1 : 0, NAME_##r, WHERE_##w },
+    { n, s, 'B', WHERE_##w ? 1 : 0, RIGHT_##r, WHERE_##w },
 #include "core/hypercalls.def"
 #undef HC_R
 #undef HC_S
