@@ -113,3 +113,15 @@ bool bytes_equal(u32 chain, const u8 *other, u32 count)
     }
     return true;
 }
+
+const char *bytes_number(char digits[NUMBER_CHARS], u64 n)
+{
+    u32 at = NUMBER_CHARS - 1;
+
+    digits[at] = '\0';
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    return digits + at;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strings of any length in blocks of 60 bytes, charged to a client.
+ * Strings of any length in blocks of 60 bytes, charged to a client; and numbers
+ * as text.
  *
  * A chain is the number of its first block; 0 is the empty string. Taking and
  * giving back cost one step a block; nothing is ever moved.
@@ -23,5 +24,9 @@ void bytes_drop(u32 payer, u32 chain);
 void bytes_pass(u32 from, u32 to, u32 chain);
 void bytes_copy(u32 chain, u32 count, u8 *to);
 bool bytes_equal(u32 chain, const u8 *other, u32 count);
+
+#define NUMBER_CHARS 21u
+/* The number in decimal, within digits, ended by a NUL. */
+const char *bytes_number(char digits[NUMBER_CHARS], u64 n);
 
 #endif

@@ -4,6 +4,7 @@
  * printable ASCII become \u00XX: values of the store are a guest's.
  */
 #include "guests/domain0/jsonline.h"
+#include "guests/domain0/bytes.h"
 
 static u8 out[JSON_BYTES];
 static u32 used, first; /* end of the buffer, first member of the object */
@@ -75,15 +76,10 @@ void json_name(const char *key, const char *value)
 
 void json_number(const char *key, u64 value)
 {
-    char digits[21];
-    u32 at = sizeof(digits) - 1;
-    digits[at] = '\0';
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
+    char digits[NUMBER_CHARS];
+
     key_out(key);
-    put_all(digits + at);
+    put_all(bytes_number(digits, value));
 }
 
 void json_bool(const char *key, bool value)

@@ -5,6 +5,7 @@
  * all there is has gone.
  */
 #include "guests/domain0/nodes.h"
+#include "guests/domain0/bytes.h"
 #include "guests/domain0/txn.h"
 
 #define STATE_INITIALISING 1u
@@ -22,22 +23,11 @@ static void add(const char *text)
     }
 }
 
-/* Decimal digits of n, NUL behind; a pointer into digits. */
-static const char *decimal(u32 n, char digits[11])
-{
-    u32 at = 10;
-    digits[at] = '\0';
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-    return digits + at;
-}
-
 static void add_number(u32 n)
 {
-    char digits[11];
-    add(decimal(n, digits));
+    char digits[NUMBER_CHARS];
+
+    add(bytes_number(digits, n));
 }
 
 static void at_home(u32 domid)
@@ -68,8 +58,9 @@ static void put(const char *name, const char *value)
 
 static void put_number(const char *name, u32 n)
 {
-    char digits[11];
-    put(name, decimal(n, digits));
+    char digits[NUMBER_CHARS];
+
+    put(name, bytes_number(digits, n));
 }
 
 /* Owner, what all others may, and one other who may read. */

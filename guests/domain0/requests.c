@@ -4,6 +4,7 @@
  * it finds the payload and puts what it has to say into the answer.
  */
 #include "guests/domain0/requests.h"
+#include "guests/domain0/bytes.h"
 #include "guests/domain0/txn.h"
 #include "guests/domain0/watch.h"
 
@@ -77,14 +78,9 @@ static void say(struct message *out, const char *text)
 
 static void say_number(struct message *out, u64 n)
 {
-    char digits[21];
-    u32 at = sizeof(digits) - 1;
-    digits[at] = '\0';
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-    say(out, digits + at);
+    char digits[NUMBER_CHARS];
+
+    say(out, bytes_number(digits, n));
 }
 
 static void say_end(struct message *out)

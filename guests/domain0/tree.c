@@ -43,14 +43,9 @@ static void path_add(struct path *p, const char *text)
 
 static void path_add_number(struct path *p, u32 n)
 {
-    char digits[11];
-    u32 at = sizeof(digits) - 1;
-    digits[at] = '\0';
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-    path_add(p, digits + at);
+    char digits[NUMBER_CHARS];
+
+    path_add(p, bytes_number(digits, n));
 }
 
 enum xs_error path_make(struct path *p, u32 domid, const u8 *text, u32 bytes,
