@@ -17,6 +17,7 @@
 #include "core/domain.h"
 #include "core/nospec.h"
 #include "core/sched.h"
+#include "x86/cpufeat.h"
 #include "x86/hw.h"
 #include "x86/private.h"
 
@@ -28,7 +29,6 @@
 #define DR7_RESERVED 0xffffffff0000d800ull /* bits 11, 12, 14, 15, 32.. */
 #define DR7_KIND_SHIFT 16u
 #define DR7_KIND_IO 2u
-#define CPUID_7_B_FSGSBASE 1u
 
 /* ---- traps and callbacks ----------------------------------------------------
  */
@@ -154,8 +154,7 @@ s64 hc_vcpu_send_nmi(struct hc_call *c)
 
 u64 pvcpu_cr4_allowed(void)
 {
-    const bool have = (hw_cpuid(7, 0).b & CPUID_7_B_FSGSBASE) != 0;
-    return have ? CR4_FSGSBASE : 0;
+    return cpu_features.fsgsbase ? CR4_FSGSBASE : 0;
 }
 
 static bool watch_address_ok(u64 address)
