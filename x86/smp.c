@@ -108,10 +108,10 @@ static bool start_one(u32 cpu, u32 page)
     c->canary = arch_random() & ~0xffull; /* a zero byte stops string copies */
     trampoline_write(page, c);
     const u32 before = atomic_load32(&reported);
-    apic_send_init(c->apic_id);
+    apic_send(c->apic_id, APIC_INIT);
     (void)wait_report(before, 10 * NS_PER_MS);
     for (u32 i = 0; i < 2; i++) {
-        apic_send_startup(c->apic_id, page);
+        apic_send(c->apic_id, APIC_STARTUP | page);
         if (wait_report(before, i == 0 ? NS_PER_MS : START_WAIT_NS)) {
             return true;
         }
@@ -157,7 +157,7 @@ void smp_start(u32 trampoline_page)
         if (!start_one(i, trampoline_page)) {
             arch_log("cpu: CPU %u does not start; going on with %u\n", i,
                      cpu_count);
-            apic_send_init(apic_of[i]);
+            apic_send(apic_of[i], APIC_INIT);
             break;
         }
         cpu_count = i + 1;
