@@ -48,11 +48,6 @@ void *arch_boot_frames(u64 count, mfn_t *first)
     return memory_take_run(chunks, first) ? linear(*first) : NULL;
 }
 
-bool arch_boot_chunks(u32 count, u64 *first)
-{
-    return memory_take_top(count, first);
-}
-
 static u64 *new_table(mfn_t *m)
 {
     *m = boot_alloc(1);

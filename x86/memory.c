@@ -219,7 +219,7 @@ bool memory_take_run(u64 count, mfn_t *first)
     return true;
 }
 
-bool memory_take_top(u64 count, u64 *first)
+bool arch_boot_chunks(u32 count, u64 *first)
 {
     if (count == 0 || count >= chunk_count) {
         return false;

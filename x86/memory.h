@@ -33,8 +33,6 @@ u32 boot_alloc_chunk(void);
 /* count contiguous chunks for the hypervisor, zeroed and mapped, for good, from
  * the bottom; false when there is no such run. */
 bool memory_take_run(u64 count, mfn_t *first) MUST_CHECK;
-/* count contiguous chunks for a tenant, from the top. *first is a chunk. */
-bool memory_take_top(u64 count, u64 *first) MUST_CHECK;
 /* The chunk is the hypervisor's by boot_alloc. */
 bool memory_chunk_is_own(u32 chunk);
 
