@@ -154,11 +154,6 @@ void hw_write_cr3(u64 root)
     tlb_forget(cpus_self());
 }
 
-u64 hw_read_cr3(void)
-{
-    return this_cpu()->cr3;
-}
-
 void hw_invlpg(u64 va)
 {
     tlb_forget_page(cpus_self(), va);
