@@ -80,40 +80,27 @@ s64 hc_set_trap_table(struct hc_call *c)
 }
 
 static s64 callback_set(struct vcpu *v, enum callback_kind kind,
-                        const struct arg_callback *a, bool always_masks)
+                        const struct arg_callback *a)
 {
     if (!address_is_guest(a->address)) {
         return RC_EINVAL;
     }
     v->callback[kind].address = a->address;
-    v->callback[kind].mask_events = always_masks || (a->flags & 1) != 0;
+    v->callback[kind].mask_events =
+        kind == CALLBACK_EVENT || (a->flags & 1) != 0;
     return RC_OK;
 }
 
-s64 hc_callback_event(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_EVENT, a, true);
-}
-
-s64 hc_callback_failsafe(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_FAILSAFE, a, false);
-}
-
-s64 hc_callback_syscall(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_SYSCALL, a, false);
-}
-
-s64 hc_callback_sysenter(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_SYSENTER, a, false);
-}
-
-s64 hc_callback_syscall32(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_SYSCALL32, a, false);
-}
+#define HC_CALLBACK(name, kind)                                                \
+    s64 hc_callback_##name(struct hc_call *c, struct arg_callback *a)          \
+    {                                                                          \
+        return callback_set(c->v, kind, a);                                    \
+    }
+HC_CALLBACK(event, CALLBACK_EVENT)
+HC_CALLBACK(failsafe, CALLBACK_FAILSAFE)
+HC_CALLBACK(syscall, CALLBACK_SYSCALL)
+HC_CALLBACK(sysenter, CALLBACK_SYSENTER)
+HC_CALLBACK(syscall32, CALLBACK_SYSCALL32)
 
 s64 hc_stack_switch(struct hc_call *c)
 {
