@@ -32,10 +32,8 @@
 #define LINEAR_SLOT 258u
 #define MODULE_SLOT 259u
 #define IMAGE_SLOT 260u
-#define PERCPU_SLOT 261u
 #define DEVICE_SLOT 262u
 
-#define M2P_BASE 0xffff800000000000
 #define PRIVATE_BASE 0xffff808000000000
 #define LINEAR_BASE 0xffff810000000000
 #define MODULE_BASE 0xffff818000000000
@@ -100,8 +98,7 @@
 #define SEL_GUEST_CS64 0xe033
 #define SEL_TSS 0xe040
 #define SEL_LDT 0xe050
-#define GDT_HV_FIRST                                                           \
-    7168 /* first descriptor index of the hypervisor's page                    \
-          */
+/* First descriptor index of the hypervisor's page. */
+#define GDT_HV_FIRST 7168
 
 #endif
