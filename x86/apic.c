@@ -10,7 +10,6 @@
 #include "x86/paging.h"
 #include "x86/regs.h"
 
-#define APIC_DEFAULT_ADDRESS 0xfee00000ull
 #define APIC_BASE_X2 0x400ull
 #define APIC_BASE_ENABLE 0x800ull
 #define APIC_BASE_FRAME 0xffffffffff000ull
@@ -59,17 +58,14 @@ static void apic_write(u32 reg, u32 v)
     }
 }
 
-void apic_init(const struct acpi_info *a)
+void apic_init(void)
 {
     x2apic = cpu_features.x2apic;
     if (x2apic) {
-        return;
+        return; /* no registers in memory */
     }
-    u64 address = hw_rdmsr(MSR_APIC_BASE) & APIC_BASE_FRAME;
-    if (address == 0) {
-        address = a->apic_address != 0 ? a->apic_address : APIC_DEFAULT_ADDRESS;
-    }
-    apic_at = paging_map_device(address, PAGE_BYTES);
+    apic_at = paging_map_device(hw_rdmsr(MSR_APIC_BASE) & APIC_BASE_FRAME,
+                                PAGE_BYTES);
 }
 
 void apic_setup(void)

@@ -10,7 +10,7 @@
 #include "x86/acpi.h"
 
 /* First CPU: choose the mode, map the registers. */
-void apic_init(const struct acpi_info *a);
+void apic_init(void);
 /* Each CPU: enable it, mask what is not used. */
 void apic_setup(void);
 /* The number of this CPU's APIC. */
