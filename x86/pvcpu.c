@@ -167,7 +167,7 @@ static enum rc control_ok(u64 *value)
     return RC_OK;
 }
 
-enum rc pvcpu_debug_ok(u32 n, u64 *value)
+enum rc pvcpu_debug_ok(u64 n, u64 *value)
 {
     switch (n) {
     case 0:
@@ -185,14 +185,14 @@ enum rc pvcpu_debug_ok(u32 n, u64 *value)
     }
 }
 
-static u32 debug_index(u32 n)
+static u64 debug_index(u64 n)
 {
     return n == 4 || n == 5 ? n + 2 : n; /* old names of 6 and 7 */
 }
 
-bool pvcpu_read_debug(const struct vcpu *v, u32 n, u64 *value)
+bool pvcpu_read_debug(const struct vcpu *v, u64 n, u64 *value)
 {
-    const u32 i = debug_index(n);
+    const u64 i = debug_index(n);
     if (i > 7) {
         return false;
     }
@@ -200,9 +200,9 @@ bool pvcpu_read_debug(const struct vcpu *v, u32 n, u64 *value)
     return true;
 }
 
-enum rc pvcpu_write_debug(struct vcpu *v, u32 n, u64 value)
+enum rc pvcpu_write_debug(struct vcpu *v, u64 n, u64 value)
 {
-    const u32 i = debug_index(n);
+    const u64 i = debug_index(n);
     u64 checked = value;
     const enum rc rc = pvcpu_debug_ok(i, &checked);
     if (rc != RC_OK) {
@@ -217,17 +217,11 @@ enum rc pvcpu_write_debug(struct vcpu *v, u32 n, u64 value)
 
 s64 hc_set_debugreg(struct hc_call *c)
 {
-    if (c->arg[0] > 7) {
-        return RC_EINVAL;
-    }
-    return pvcpu_write_debug(c->v, (u32)c->arg[0], c->arg[1]);
+    return pvcpu_write_debug(c->v, c->arg[0], c->arg[1]);
 }
 
 s64 hc_get_debugreg(struct hc_call *c)
 {
     u64 value;
-    if (c->arg[0] > 7 || !pvcpu_read_debug(c->v, (u32)c->arg[0], &value)) {
-        return RC_EINVAL;
-    }
-    return (s64)value;
+    return pvcpu_read_debug(c->v, c->arg[0], &value) ? (s64)value : RC_EINVAL;
 }
