@@ -92,15 +92,15 @@ static s64 callback_set(struct vcpu *v, enum callback_kind kind,
 }
 
 #define HC_CALLBACK(name, kind)                                                \
-    s64 hc_callback_##name(struct hc_call *c, struct arg_callback *a)          \
+    s64 name(struct hc_call *c, struct arg_callback *a)                        \
     {                                                                          \
         return callback_set(c->v, kind, a);                                    \
     }
-HC_CALLBACK(event, CALLBACK_EVENT)
-HC_CALLBACK(failsafe, CALLBACK_FAILSAFE)
-HC_CALLBACK(syscall, CALLBACK_SYSCALL)
-HC_CALLBACK(sysenter, CALLBACK_SYSENTER)
-HC_CALLBACK(syscall32, CALLBACK_SYSCALL32)
+HC_CALLBACK(hc_callback_event, CALLBACK_EVENT)
+HC_CALLBACK(hc_callback_failsafe, CALLBACK_FAILSAFE)
+HC_CALLBACK(hc_callback_syscall, CALLBACK_SYSCALL)
+HC_CALLBACK(hc_callback_sysenter, CALLBACK_SYSENTER)
+HC_CALLBACK(hc_callback_syscall32, CALLBACK_SYSCALL32)
 
 s64 hc_stack_switch(struct hc_call *c)
 {
