@@ -36,6 +36,7 @@
 #define COUNT_IS_CUT 0x80000000ull
 /* Of the budget. */
 #define ELEMENT_COST 12
+#define MMU_GROUP 8u /* elements at a time: 128 bytes */
 #define LONG_COST 200
 
 enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
@@ -201,25 +202,36 @@ static NO_INLINE s64 call_by_field(struct hc_call *c)
     }
 }
 
-/* One element of mmu_update. */
-static s64 mmu_element(struct hc_call *c, u64 at)
+/* An element of mmu_update, and those of the left - 1 behind it that are for
+ * the same row: fetched, asked for and carried out together. How many of these
+ * were done, or what the first came to. */
+static s64 mmu_elements(struct hc_call *c, u64 at, u64 left)
 {
-    struct arg_mmu_update a;
-    enum rc rc = fetch_mmu_update(&a, gva(at));
+    struct arg_mmu_update a[MMU_GROUP];
+    u32 count = left < MMU_GROUP ? (u32)left : MMU_GROUP;
+
+    /* Perhaps only one behind the first cannot be read. */
+    while (!arch_fetch(a, gva(at), count * sizeof(a[0]))) {
+        if (count == 1) {
+            return RC_EFAULT;
+        }
+        count = 1;
+    }
+    const u64 sub = a[0].ptr & 3;
+    const u32 row = find(1, sub);
+    const enum rc rc = admit(c->v, c->nr, row, sub);
 
     if (rc != RC_OK) {
         return rc;
     }
-    const u32 row = find(1, a.ptr & 3);
-
-    rc = admit(c->v, c->nr, row, a.ptr & 3);
-    if (rc != RC_OK) {
-        return rc;
+    c->more = 0;
+    while (c->more + 1 < count && (a[c->more + 1].ptr & 3) == sub) {
+        c->more++;
     }
     switch (row) {
 #define HC_U(n, s, w, name, arg, r, o, g, d)                                   \
     case HCROW_##name:                                                         \
-        return hc_##name(c, &a);
+        return hc_##name(c, a);
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;
@@ -290,12 +302,15 @@ static NO_INLINE s64 call_mmu_batch(struct hc_call *c)
         v->budget -= ELEMENT_COST;
         const u64 at = c->arg[0] + i * size;
 
-        result = c->nr == 1 ? mmu_element(c, at) : mmuext_element(c, at);
+        result =
+            c->nr == 1 ? mmu_elements(c, at, count - i) : mmuext_element(c, at);
         if (result == RC_PREEMPT) {
             return cut_counted(c, size, i, before);
         }
         if (result >= 0) {
-            i++;
+            i += 1 + (u64)result;
+            v->budget -= (s32)result * ELEMENT_COST;
+            result = RC_OK;
         }
     }
     /* Without the lock: what this call has left is seen, which is the point. */

@@ -216,14 +216,23 @@ static enum rc write_upper(struct vcpu *v, mfn_t table, u32 level, u32 index,
 enum rc pgtable_write(struct vcpu *v, mfn_t table, u32 index, u64 pte,
                       bool keep_ad)
 {
-    struct domain *d = v->domain;
-    const struct frame *f = frame_of(d, table);
+    const struct frame *f = frame_of(v->domain, table);
 
-    if (f == NULL || f->type > FRAME_L4 || index >= TABLE_ENTRIES) {
-        return RC_EINVAL;
-    }
+    return f != NULL ? pgtable_write_at(v, f, table, index, pte, keep_ad)
+                     : RC_EINVAL;
+}
+
+enum rc pgtable_write_at(struct vcpu *v, const struct frame *f, mfn_t table,
+                         u32 index, u64 pte, bool keep_ad)
+{
     const u32 level = f->type;
 
+    if (level > FRAME_L4 || index >= TABLE_ENTRIES) {
+        return RC_EINVAL;
+    }
+    if (level == FRAME_L1 && f->state == FRAME_SETTLED) {
+        return write_l1(v->domain, table, index, pte, keep_ad);
+    }
     if (level > FRAME_L1) {
         const mfn_t child = pte_is_present(pte) ? pte_mfn(pte) : mfn(MFN_NONE);
         const enum rc rc = pgwalk_ready_for(v, child, level - 1);
@@ -235,9 +244,6 @@ enum rc pgtable_write(struct vcpu *v, mfn_t table, u32 index, u64 pte,
     /* Finishing other work may have ended the table. */
     if (f->type != level || f->state != FRAME_SETTLED) {
         return RC_EBUSY;
-    }
-    if (level == FRAME_L1) {
-        return write_l1(d, table, index, pte, keep_ad);
     }
     return write_upper(v, table, level, index, pte, keep_ad);
 }
