@@ -130,7 +130,9 @@ extern struct domain *domain_service[MF_ROLE_COUNT]; /* [I] by role, or NULL */
     d->first_chunk * CHUNK_FRAMES <= m <
     (d->first_chunk + d->chunk_count) * CHUNK_FRAMES;
   predicate chunks_ok{L}(struct domain *d) =
-    d->first_chunk + d->chunk_count <= 0x8000000; */
+    d->first_chunk + d->chunk_count <= 0x8000000;
+  predicate chunks_in_table{L}(struct domain *d) =
+    (d->first_chunk + d->chunk_count) * CHUNK_FRAMES <= frame_table_count; */
 
 /* m lies in the chunks of d. Needs no lock: chunks do not move. */
 /*@ requires \valid_read(d) && chunks_ok(d);
@@ -146,17 +148,22 @@ static inline bool frame_is_owned(const struct domain *d, mfn_t m)
 
 /* The record of m when d owns it and it is part of d's memory (not FREE, not
  * PRIVATE), else NULL. */
-/*@ requires \valid_read(d) && chunks_ok(d) && frame_table_ok;
+/*@ requires \valid_read(d) && chunks_ok(d) && chunks_in_table(d) &&
+             frame_table_ok;
     assigns \nothing;
     ensures \result != \null ==> frame_owns(d, m.v) &&
             m.v < frame_table_count && \result == &frame_table[m.v] &&
             \result->type != FRAME_FREE && \result->type != FRAME_PRIVATE; */
 static inline struct frame *frame_of(const struct domain *d, mfn_t m)
 {
-    if (!frame_is_owned(d, m) || m.v >= frame_table_count) {
+    const u64 first = d->first_chunk * CHUNK_FRAMES;
+    const u64 count = (u64)d->chunk_count * CHUNK_FRAMES;
+
+    if (!frame_is_owned(d, m)) {
         return NULL;
     }
-    struct frame *f = &frame_table[index_clamp(m.v, frame_table_count)];
+    /* Speculation, too, stays in the domain's own. */
+    struct frame *f = &frame_table[first + index_clamp(m.v - first, count)];
 
     return frame_is_memory(f) ? f : NULL;
 }

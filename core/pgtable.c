@@ -32,13 +32,6 @@ bool pgentry_is_shared(const struct domain *d, mfn_t m)
     return false;
 }
 
-void pgentry_quarantine(struct domain *d, struct frame *f, u32 type)
-{
-    if (f->type == FRAME_PLAIN && frame_needs_flush(f, type)) {
-        arch_tlb_flush_since(atomic_load64(&d->cpus), f->stamp);
-    }
-}
-
 /*
  * The first-level cache may compare fewer address bits than an entry has, so
  * only the bits that tell memory apart from what is far above count: Linux
@@ -59,45 +52,12 @@ enum rc pgentry_check_absent(u64 pte)
     return m == 0 || m >= frame_table_count ? RC_OK : RC_EINVAL;
 }
 
-enum rc pgentry_take_l1(struct domain *d, u64 pte)
+enum rc pgentry_take_foreign(const struct domain *d, mfn_t m)
 {
-    if (!pte_is_present(pte)) {
-        return pgentry_check_absent(pte);
+    if (pgentry_is_shared(d, m)) {
+        return RC_OK;
     }
-    if ((pte & ~PGENTRY_GUEST) != 0) {
-        return RC_EINVAL;
-    }
-    const mfn_t m = pte_mfn(pte);
-    struct frame *f = frame_of(d, m);
-
-    if (f == NULL) {
-        if (pgentry_is_shared(d, m)) {
-            return RC_OK;
-        }
-        return m.v < frame_table_count ? RC_EBUSY : RC_EINVAL;
-    }
-    if ((pte & PTE_WRITE) == 0) {
-        return frame_ref(f);
-    }
-    pgentry_quarantine(d, f, FRAME_WRITABLE);
-    return frame_ref_writable(f);
-}
-
-void pgentry_drop_l1(struct domain *d, u64 pte)
-{
-    if (!pte_is_present(pte)) {
-        return;
-    }
-    struct frame *f = frame_of(d, pte_mfn(pte));
-
-    if (f == NULL) {
-        return; /* shared by the hypervisor, or a grant mapping */
-    }
-    if ((pte & PTE_WRITE) != 0) {
-        frame_unref_writable(f);
-    } else {
-        frame_unref(f);
-    }
+    return m.v < frame_table_count ? RC_EBUSY : RC_EINVAL;
 }
 
 enum rc pgentry_hold(struct domain *d, mfn_t m)

@@ -197,8 +197,12 @@ static void leave_released(struct pgwork *w)
 static u32 before_zeroes(const u64 *table, u32 taken)
 {
     if (taken % PGENTRY_GROUP == 0) {
+        while (taken >= PGENTRY_RUN &&
+               pgentry_run_is_zero(&table[taken - PGENTRY_RUN])) {
+            taken -= PGENTRY_RUN;
+        }
         while (taken != 0 &&
-               pgentry_group_is_zero(&table[taken - PGENTRY_GROUP])) {
+               pgentry_group(&table[taken - PGENTRY_GROUP]) == 0) {
             taken -= PGENTRY_GROUP;
         }
     }
