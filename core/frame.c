@@ -21,57 +21,6 @@ struct frame *frame_at(mfn_t m)
     return &frame_table[index_clamp(m.v, frame_table_count)];
 }
 
-bool frame_needs_flush(const struct frame *f, u32 type)
-{
-    return f->was != FRAME_FREE && f->was != type;
-}
-
-enum rc frame_ref(struct frame *f)
-{
-    if (f->refs >= FRAME_COUNT_LIMIT) {
-        return RC_EBUSY;
-    }
-    f->refs++;
-    return RC_OK;
-}
-
-void frame_unref(struct frame *f)
-{
-    if (f->refs <= f->types) {
-        arch_panic("frame: reference dropped twice");
-    }
-    f->refs--;
-}
-
-enum rc frame_ref_writable(struct frame *f)
-{
-    if (f->refs >= FRAME_COUNT_LIMIT) {
-        return RC_EBUSY;
-    }
-    if (f->type == FRAME_PLAIN) {
-        f->type = FRAME_WRITABLE;
-        f->was = FRAME_WRITABLE;
-    } else if (f->type != FRAME_WRITABLE) {
-        return RC_EBUSY;
-    }
-    f->types++;
-    f->refs++;
-    return RC_OK;
-}
-
-void frame_unref_writable(struct frame *f)
-{
-    if (f->type != FRAME_WRITABLE || f->types == 0) {
-        arch_panic("frame: writable reference dropped twice");
-    }
-    f->types--;
-    f->refs--;
-    if (f->types == 0) {
-        f->type = FRAME_PLAIN;
-        f->stamp = arch_tlb_stamp();
-    }
-}
-
 enum rc frame_begin_table(struct frame *f, u32 level)
 {
     if (frame_is_table(f) && f->type != level) {

@@ -32,6 +32,7 @@
 #ifndef CORE_FRAME_H
 #define CORE_FRAME_H
 
+#include "core/arch.h"
 #include "core/ids.h"
 #include "core/rc.h"
 
@@ -119,7 +120,10 @@ static inline bool frame_is_memory(const struct frame *f)
 /*@ requires \valid_read(f);
     assigns \nothing;
     ensures \result <==> f->was != FRAME_FREE && f->was != type; */
-bool frame_needs_flush(const struct frame *f, u32 type);
+static inline bool frame_needs_flush(const struct frame *f, u32 type)
+{
+    return f->was != FRAME_FREE && f->was != type;
+}
 
 /* Count one more reference. RC_EBUSY at the limit. Lock: owner's mm. */
 /*@ requires \valid(f) && frame_inv(f);
@@ -129,11 +133,24 @@ bool frame_needs_flush(const struct frame *f, u32 type);
     ensures \result == RC_OK || \result == RC_EBUSY;
     ensures \result == RC_OK ==> f->refs == \old(f->refs) + 1;
     ensures \result != RC_OK ==> f->refs == \old(f->refs); */
-enum rc frame_ref(struct frame *f) MUST_CHECK;
+static inline MUST_CHECK enum rc frame_ref(struct frame *f)
+{
+    if (f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    f->refs++;
+    return RC_OK;
+}
 /*@ requires \valid(f) && frame_inv(f);
     assigns f->refs;
     ensures frame_inv(f) && f->refs == \old(f->refs) - 1; */
-void frame_unref(struct frame *f);
+static inline void frame_unref(struct frame *f)
+{
+    if (f->refs <= f->types) {
+        arch_panic("frame: reference dropped twice");
+    }
+    f->refs--;
+}
 
 /* Take a reference and a WRITABLE type reference. RC_EBUSY when the frame is
  * a page table or at a limit; nothing is changed then. Lock: owner's mm. */
@@ -147,14 +164,39 @@ void frame_unref(struct frame *f);
     ensures \result != RC_OK ==> f->type == \old(f->type) &&
             f->types == \old(f->types) && f->refs == \old(f->refs) &&
             f->was == \old(f->was); */
-enum rc frame_ref_writable(struct frame *f) MUST_CHECK;
+static inline MUST_CHECK enum rc frame_ref_writable(struct frame *f)
+{
+    if (f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    if (f->type == FRAME_PLAIN) {
+        f->type = FRAME_WRITABLE;
+        f->was = FRAME_WRITABLE;
+    } else if (f->type != FRAME_WRITABLE) {
+        return RC_EBUSY;
+    }
+    f->types++;
+    f->refs++;
+    return RC_OK;
+}
 /*@ requires \valid(f) && frame_inv(f);
     assigns f->refs, f->types, f->type, f->stamp;
     ensures frame_inv(f);
     ensures \old(f->type) == FRAME_WRITABLE;
     ensures f->types == \old(f->types) - 1 && f->refs == \old(f->refs) - 1;
     ensures f->type == (f->types > 0 ? FRAME_WRITABLE : FRAME_PLAIN); */
-void frame_unref_writable(struct frame *f);
+static inline void frame_unref_writable(struct frame *f)
+{
+    if (f->type != FRAME_WRITABLE || f->types == 0) {
+        arch_panic("frame: writable reference dropped twice");
+    }
+    f->types--;
+    f->refs--;
+    if (f->types == 0) {
+        f->type = FRAME_PLAIN;
+        f->stamp = arch_tlb_stamp();
+    }
+}
 
 /* Begin to make a PLAIN frame a table of the level: VALIDATING with one type
  * reference and one reference. RC_EINVAL when it is a table of another level,

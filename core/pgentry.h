@@ -90,7 +90,7 @@ enum rc pgentry_take_foreign(const struct domain *d, mfn_t m) MUST_CHECK;
 static inline MUST_CHECK enum rc pgentry_take_l1(struct domain *d, u64 pte)
 {
     if (!pte_is_present(pte)) {
-        return pgentry_check_absent(pte);
+        return pte == 0 ? RC_OK : pgentry_check_absent(pte);
     }
     if ((pte & ~PGENTRY_GUEST) != 0) {
         return RC_EINVAL;

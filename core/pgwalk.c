@@ -123,16 +123,18 @@ static enum rc validate_leaves(struct domain *d, u64 *table, u32 *taken)
 {
     const u32 end = (*taken | (PGENTRY_GROUP - 1)) + 1;
     enum rc rc = RC_OK;
+    u32 i = *taken;
 
-    while (*taken < end && rc == RC_OK) {
-        const u64 pte = table[*taken];
+    for (; i < end; i++) {
+        const u64 pte = table[i];
 
         rc = pgentry_take_l1(d, pte);
-        if (rc == RC_OK) {
-            table[*taken] = pgentry_fix(pte);
-            *taken += 1;
+        if (rc != RC_OK) {
+            break;
         }
+        table[i] = pgentry_fix(pte);
     }
+    *taken = i;
     return rc;
 }
 
@@ -235,11 +237,14 @@ static s32 release_step(struct domain *d)
 
     s->taken = from;
     if (from != 0 && w->level == 1) {
+        u32 i = from;
+
         do {
-            s->taken--;
-            pgentry_drop_l1(d, table[s->taken]);
-        } while (s->taken % PGENTRY_GROUP != 0);
-        cost += LEAF_COST * (s32)(from - s->taken);
+            i--;
+            pgentry_drop_l1(d, table[i]);
+        } while (i % PGENTRY_GROUP != 0);
+        s->taken = i;
+        cost += LEAF_COST * (s32)(from - i);
     } else if (from != 0) {
         s->taken--;
         release_entry(w, table[s->taken], s->taken);
