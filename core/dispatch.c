@@ -56,8 +56,9 @@ static const struct {
 };
 
 /* Row of each pair, 0 for none. */
-#define HC_ANY(n, s, w, name, shape, r, o, g, d) [n][s] = HCROW_##name,
-static const u8 row_of[NR_COUNT][SUB_COUNT] = {
+#define PAIR(nr, sub) ((nr) * SUB_COUNT + (sub))
+#define HC_ANY(n, s, w, name, shape, r, o, g, d) [PAIR(n, s)] = HCROW_##name,
+static const u8 row_of[PAIR(NR_COUNT, 0)] = {
 #include "core/hypercalls.def"
 };
 
@@ -75,7 +76,7 @@ static u32 find(u64 nr, u64 sub)
     if (nr >= NR_COUNT || sub >= SUB_COUNT) {
         return HCROW_NONE;
     }
-    return row_of[index_clamp(nr, NR_COUNT)][index_clamp(sub, SUB_COUNT)];
+    return row_of[index_clamp(PAIR(nr, sub), ARRAY_COUNT(row_of))];
 }
 
 /* RC_OK when the caller may make the call; the refusal is recorded. */
@@ -218,7 +219,7 @@ static s64 mmu_elements(struct hc_call *c, u64 at, u64 left)
         count = 1;
     }
     const u64 sub = a[0].ptr & 3;
-    const u32 row = find(1, sub);
+    const u32 row = row_of[PAIR(1, sub)];
     const enum rc rc = admit(c->v, c->nr, row, sub);
 
     if (rc != RC_OK) {

@@ -76,9 +76,13 @@ static s64 update(struct hc_call *c, const struct arg_mmu_update *a,
             rc = RC_EINVAL;
         } else if (f == NULL) {
             rc = RC_EPERM;
+        } else if (f->type == FRAME_L1 && f->state == FRAME_SETTLED) {
+            rc =
+                pgentry_write_l1(d, m, target_index(ptr), a[done].val, keep_ad);
+            done += rc == RC_OK ? 1 : 0;
         } else if (frame_is_table(f)) {
-            rc = pgtable_write_at(c->v, f, m, target_index(ptr), a[done].val,
-                                  keep_ad);
+            rc =
+                pgtable_write(c->v, m, target_index(ptr), a[done].val, keep_ad);
             done += rc == RC_OK ? 1 : 0;
         } else {
             done += write_plain(d, f, m, &a[done], c->more + 1 - done);

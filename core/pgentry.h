@@ -122,6 +122,10 @@ static inline void pgentry_drop_l1(struct domain *d, u64 pte)
     }
 }
 
+/* As pgtable_write, for a LIVE L1 table of d; index < TABLE_ENTRIES. */
+enum rc pgentry_write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
+                         bool keep_ad) MUST_CHECK;
+
 /* Take a writable reference on m, memory of d that the hypervisor will write by
  * its number: it can neither become a table nor leave. RC_EINVAL: not d's;
  * RC_EBUSY: a table. */

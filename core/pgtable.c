@@ -92,8 +92,8 @@ static bool same_leaf(u64 a, u64 b)
     return ((a ^ b) & (PTE_PRESENT | PTE_WRITE | PTE_FRAME)) == 0;
 }
 
-static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
-                        bool keep_ad)
+enum rc pgentry_write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
+                         bool keep_ad)
 {
     u64 old = arch_pte_read(table, index);
 
@@ -178,20 +178,13 @@ enum rc pgtable_write(struct vcpu *v, mfn_t table, u32 index, u64 pte,
 {
     const struct frame *f = frame_of(v->domain, table);
 
-    return f != NULL ? pgtable_write_at(v, f, table, index, pte, keep_ad)
-                     : RC_EINVAL;
-}
-
-enum rc pgtable_write_at(struct vcpu *v, const struct frame *f, mfn_t table,
-                         u32 index, u64 pte, bool keep_ad)
-{
-    const u32 level = f->type;
-
-    if (level > FRAME_L4 || index >= TABLE_ENTRIES) {
+    if (f == NULL || f->type > FRAME_L4 || index >= TABLE_ENTRIES) {
         return RC_EINVAL;
     }
+    const u32 level = f->type;
+
     if (level == FRAME_L1 && f->state == FRAME_SETTLED) {
-        return write_l1(v->domain, table, index, pte, keep_ad);
+        return pgentry_write_l1(v->domain, table, index, pte, keep_ad);
     }
     if (level > FRAME_L1) {
         const mfn_t child = pte_is_present(pte) ? pte_mfn(pte) : mfn(MFN_NONE);
@@ -222,7 +215,7 @@ enum rc pgtable_trapped_write(struct vcpu *v, mfn_t l1, u32 index, u64 old,
     } else if (arch_pte_read(l1, index) != old) {
         rc = RC_EAGAIN;
     } else {
-        rc = write_l1(d, l1, index, pte, false);
+        rc = pgentry_write_l1(d, l1, index, pte, false);
     }
     lock_drop(&d->mm);
     return rc;

@@ -56,9 +56,6 @@ void pgtable_put(struct vcpu *v, mfn_t m);
  * and dirty bits. RC_EINVAL, RC_EBUSY, RC_EPERM: refused, nothing changed. */
 enum rc pgtable_write(struct vcpu *v, mfn_t table, u32 index, u64 pte,
                       bool keep_ad) MUST_CHECK;
-/* The same where f is the table's record, and the caller's domain's. */
-enum rc pgtable_write_at(struct vcpu *v, const struct frame *f, mfn_t table,
-                         u32 index, u64 pte, bool keep_ad) MUST_CHECK;
 
 /* As pgtable_write on an L1 table, on behalf of an instruction of the guest
  * that read old: RC_EAGAIN when the entry is no longer old (apart from the
