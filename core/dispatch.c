@@ -203,6 +203,14 @@ static NO_INLINE s64 call_by_field(struct hc_call *c)
     }
 }
 
+/* The row of an element: asked for where it is known, which makes the question
+ * a short one. */
+#define ELEMENT(row, handler, a)                                               \
+    case row: {                                                                \
+        const enum rc rc = admit(c->v, c->nr, row, sub);                       \
+        return rc == RC_OK ? handler(c, a) : rc;                               \
+    }
+
 /* An element of mmu_update, and those of the left - 1 behind it that are for
  * the same row: fetched, asked for and carried out together. How many of these
  * were done, or what the first came to. */
@@ -219,23 +227,16 @@ static s64 mmu_elements(struct hc_call *c, u64 at, u64 left)
         count = 1;
     }
     const u64 sub = a[0].ptr & 3;
-    const u32 row = row_of[PAIR(1, sub)];
-    const enum rc rc = admit(c->v, c->nr, row, sub);
 
-    if (rc != RC_OK) {
-        return rc;
-    }
     c->more = 0;
     while (c->more + 1 < count && (a[c->more + 1].ptr & 3) == sub) {
         c->more++;
     }
-    switch (row) {
-#define HC_U(n, s, w, name, arg, r, o, g, d)                                   \
-    case HCROW_##name:                                                         \
-        return hc_##name(c, a);
+    switch (row_of[PAIR(1, sub)]) {
+#define HC_U(n, s, w, name, arg, r, o, g, d) ELEMENT(HCROW_##name, hc_##name, a)
 #include "core/hypercalls.def"
     default:
-        return RC_ENOSYS;
+        return admit(c->v, c->nr, HCROW_NONE, sub);
     }
 }
 
@@ -243,24 +244,18 @@ static s64 mmu_elements(struct hc_call *c, u64 at, u64 left)
 static s64 mmuext_element(struct hc_call *c, u64 at)
 {
     struct arg_mmuext_op a;
-    enum rc rc = fetch_mmuext_op(&a, gva(at));
+    const enum rc fetched = fetch_mmuext_op(&a, gva(at));
+    const u64 sub = a.cmd;
 
-    if (rc != RC_OK) {
-        return rc;
+    if (fetched != RC_OK) {
+        return fetched;
     }
-    const u32 row = find(26, a.cmd);
-
-    rc = admit(c->v, c->nr, row, a.cmd);
-    if (rc != RC_OK) {
-        return rc;
-    }
-    switch (row) {
+    switch (find(26, sub)) {
 #define HC_M(n, s, w, name, arg, r, o, g, d)                                   \
-    case HCROW_##name:                                                         \
-        return hc_##name(c, &a);
+    ELEMENT(HCROW_##name, hc_##name, &a)
 #include "core/hypercalls.def"
     default:
-        return RC_ENOSYS;
+        return admit(c->v, c->nr, HCROW_NONE, sub);
     }
 }
 

@@ -27,11 +27,6 @@ struct domain *domain_by_id(u64 id)
                            : NULL;
 }
 
-bool domain_is_self(const struct domain *d, u64 id)
-{
-    return id == DOMID_SELF || id == d->id;
-}
-
 void domain_tell(u32 virq)
 {
     for (u32 role = MF_ROLE_DOMAIN0; role < MF_ROLE_COUNT; role++) {

@@ -171,7 +171,10 @@ static inline struct frame *frame_of(const struct domain *d, mfn_t m)
 /* The domain with that number, or NULL. The table is fixed after boot. */
 struct domain *domain_by_id(u64 id);
 /* DOMID_SELF or d's own number. */
-bool domain_is_self(const struct domain *d, u64 id);
+static inline bool domain_is_self(const struct domain *d, u64 id)
+{
+    return id == DOMID_SELF || id == d->id;
+}
 
 /* Make the record of domain id from its plan: chunks, pool frames, vCPUs. At
  * boot only. RC_ENOMEM: the machine is too small. */
