@@ -144,6 +144,14 @@ static enum rc act_begin(const struct hc_call *c, u32 row,
         return result < 0 ? result : store_##a(from, &arg, result);            \
     }
 
+/* A call whose row is known where policy is asked, which makes the question a
+ * short one. */
+#define ADMITTED(row, call)                                                    \
+    case row: {                                                                \
+        const enum rc rc = admit(c->v, c->nr, row, sub);                       \
+        return rc == RC_OK ? call : rc;                                        \
+    }
+
 /* Rows with one structure. */
 static NO_INLINE s64 call_structure(struct hc_call *c, u32 row)
 {
@@ -157,20 +165,6 @@ static NO_INLINE s64 call_structure(struct hc_call *c, u32 row)
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;
-    }
-}
-
-/* The others but batches: arguments in registers. */
-static inline s64 call_registers(struct hc_call *c, u32 row)
-{
-    switch (row) {
-#define HC_ANY(n, s, w, name, shape, r, o, g, d)
-#define HC_R(n, s, w, name, r, o, g, d)                                        \
-    case HCROW_##name:                                                         \
-        return hc_##name(c);
-#include "core/hypercalls.def"
-    default:
-        return call_structure(c, row);
     }
 }
 
@@ -203,14 +197,6 @@ static NO_INLINE s64 call_by_field(struct hc_call *c)
     }
 }
 
-/* The row of an element: asked for where it is known, which makes the question
- * a short one. */
-#define ELEMENT(row, handler, a)                                               \
-    case row: {                                                                \
-        const enum rc rc = admit(c->v, c->nr, row, sub);                       \
-        return rc == RC_OK ? handler(c, a) : rc;                               \
-    }
-
 /* An element of mmu_update, and those of the left - 1 behind it that are for
  * the same row: fetched, asked for and carried out together. How many of these
  * were done, or what the first came to. */
@@ -233,7 +219,8 @@ static s64 mmu_elements(struct hc_call *c, u64 at, u64 left)
         c->more++;
     }
     switch (row_of[PAIR(1, sub)]) {
-#define HC_U(n, s, w, name, arg, r, o, g, d) ELEMENT(HCROW_##name, hc_##name, a)
+#define HC_U(n, s, w, name, arg, r, o, g, d)                                   \
+    ADMITTED(HCROW_##name, hc_##name(c, a))
 #include "core/hypercalls.def"
     default:
         return admit(c->v, c->nr, HCROW_NONE, sub);
@@ -252,7 +239,7 @@ static s64 mmuext_element(struct hc_call *c, u64 at)
     }
     switch (find(26, sub)) {
 #define HC_M(n, s, w, name, arg, r, o, g, d)                                   \
-    ELEMENT(HCROW_##name, hc_##name, &a)
+    ADMITTED(HCROW_##name, hc_##name(c, &a))
 #include "core/hypercalls.def"
     default:
         return admit(c->v, c->nr, HCROW_NONE, sub);
@@ -388,19 +375,26 @@ s64 dispatch_entry(struct hc_call *c)
         sub = c->arg[0] == 0 ? (u32)c->arg[1] : SUB_COUNT;
     }
     const u32 row = find(c->nr, sub);
-    const enum rc rc = admit(c->v, c->nr, row, sub);
 
-    if (rc != RC_OK) {
-        return rc;
-    }
     if (info[row].shape >= 'a') {
         if (c->in_multicall && c->v->budget < LONG_COST) {
             return RC_PREEMPT; /* in a turn of its own */
         }
         c->v->budget -= LONG_COST;
     }
+    switch (row) {
+#define HC_R(n, s, w, name, r, o, g, d) ADMITTED(HCROW_##name, hc_##name(c))
+#include "core/hypercalls.def"
+    default:
+        break;
+    }
+    const enum rc rc = admit(c->v, c->nr, row, sub);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
     return info[row].shape == 'B' ? call_grant_batch(c, row)
-                                  : call_registers(c, row);
+                                  : call_structure(c, row);
 }
 
 enum rc dispatch_ask_iret(struct vcpu *v)
