@@ -134,6 +134,8 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan)
     if (!arch_boot_chunks(d->chunk_count, &d->first_chunk)) {
         return RC_ENOMEM;
     }
+    d->frame_first = d->first_chunk * CHUNK_FRAMES;
+    d->frame_count = (u64)d->chunk_count * CHUNK_FRAMES;
     copy_plan(d, plan);
     enum rc rc = create_tables(d, plan);
 
