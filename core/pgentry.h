@@ -52,12 +52,12 @@ static inline bool pgentry_run_is_zero(const u64 *e)
 static inline u32 pgentry_pass_zeroes(const u64 *table, u32 index)
 {
     if (index % PGENTRY_GROUP == 0) {
-        while (index + PGENTRY_RUN <= TABLE_ENTRIES &&
-               pgentry_run_is_zero(&table[index])) {
-            index += PGENTRY_RUN;
-        }
         while (index < TABLE_ENTRIES && pgentry_group(&table[index]) == 0) {
             index += PGENTRY_GROUP;
+            while (index + PGENTRY_RUN <= TABLE_ENTRIES &&
+                   pgentry_run_is_zero(&table[index])) {
+                index += PGENTRY_RUN;
+            }
         }
     }
     return index;

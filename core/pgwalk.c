@@ -95,6 +95,7 @@ static void leave_validated(struct pgwork *w)
 /* What steps cost of the budget: one at all, an entry of an L1 table or of
  * another in it, two groups of zeroes. */
 #define STEP_COST 2
+#define STEP_LIMIT 64
 #define LEAF_COST 2
 #define ENTRY_COST 6
 #define ZEROES_A_UNIT (2 * PGENTRY_GROUP)
@@ -138,7 +139,8 @@ static enum rc validate_leaves(struct domain *d, u64 *table, u32 *taken)
     return rc;
 }
 
-/* One step of validation: zeroes, and at most eight entries. Its cost. */
+/* One step of validation: zeroes and an entry, or groups of leaves up to the
+ * limit. Its cost. */
 static s32 validate_step(struct domain *d)
 {
     struct pgwork *w = &d->work;
@@ -149,24 +151,28 @@ static s32 validate_step(struct domain *d)
         return STEP_COST;
     }
     u64 *table = arch_table(mfn(s->table));
-    const u32 from = s->taken;
-    const u32 to = pgentry_pass_zeroes(table, from);
-    s32 cost = STEP_COST + (s32)((to - from) / ZEROES_A_UNIT);
-
-    s->taken = to;
-    if (to == TABLE_ENTRIES) {
-        return cost;
-    }
+    const bool leaves = w->level == 1;
+    s32 cost = STEP_COST;
     enum rc rc;
 
-    if (w->level == 1) {
-        rc = validate_leaves(d, table, &s->taken);
-        cost += LEAF_COST * (s32)(s->taken - to + 1);
-    } else {
-        rc = validate_entry(d, w->level, table, to);
-        s->taken += rc == RC_OK ? 1 : 0;
-        cost += ENTRY_COST;
-    }
+    do {
+        const u32 from = s->taken;
+        const u32 to = pgentry_pass_zeroes(table, from);
+
+        cost += (s32)((to - from) / ZEROES_A_UNIT);
+        s->taken = to;
+        if (to == TABLE_ENTRIES) {
+            return cost;
+        }
+        if (leaves) {
+            rc = validate_leaves(d, table, &s->taken);
+            cost += LEAF_COST * (s32)(s->taken - to + 1);
+        } else {
+            rc = validate_entry(d, w->level, table, to);
+            s->taken += rc == RC_OK ? 1 : 0;
+            cost += ENTRY_COST;
+        }
+    } while (rc == RC_OK && cost < STEP_LIMIT);
     if (rc != RC_OK && rc != RC_PREEMPT) {
         fail(w, rc);
     }
@@ -199,13 +205,13 @@ static void leave_released(struct pgwork *w)
 static u32 before_zeroes(const u64 *table, u32 taken)
 {
     if (taken % PGENTRY_GROUP == 0) {
-        while (taken >= PGENTRY_RUN &&
-               pgentry_run_is_zero(&table[taken - PGENTRY_RUN])) {
-            taken -= PGENTRY_RUN;
-        }
         while (taken != 0 &&
                pgentry_group(&table[taken - PGENTRY_GROUP]) == 0) {
             taken -= PGENTRY_GROUP;
+            while (taken >= PGENTRY_RUN &&
+                   pgentry_run_is_zero(&table[taken - PGENTRY_RUN])) {
+                taken -= PGENTRY_RUN;
+            }
         }
     }
     return taken;
@@ -220,8 +226,7 @@ static void release_entry(struct pgwork *w, u64 pte, u32 i)
     }
 }
 
-/* One step of release, from the end: zeroes, and at most eight entries. Its
- * cost. */
+/* One step of release, from the end; as one of validation. */
 static s32 release_step(struct domain *d)
 {
     struct pgwork *w = &d->work;
@@ -232,24 +237,27 @@ static s32 release_step(struct domain *d)
         return STEP_COST;
     }
     const u64 *table = arch_table(mfn(s->table));
-    const u32 from = before_zeroes(table, s->taken);
-    s32 cost = STEP_COST + (s32)((s->taken - from) / ZEROES_A_UNIT);
+    const u32 depth = w->depth;
+    s32 cost = STEP_COST;
 
-    s->taken = from;
-    if (from != 0 && w->level == 1) {
+    do {
+        const u32 from = before_zeroes(table, s->taken);
         u32 i = from;
 
-        do {
+        cost += (s32)((s->taken - from) / ZEROES_A_UNIT);
+        if (from != 0 && w->level == 1) {
+            do {
+                i--;
+                pgentry_drop_l1(d, table[i]);
+            } while (i % PGENTRY_GROUP != 0);
+            cost += LEAF_COST * (s32)(from - i);
+        } else if (from != 0) {
             i--;
-            pgentry_drop_l1(d, table[i]);
-        } while (i % PGENTRY_GROUP != 0);
+            release_entry(w, table[i], i);
+            cost += ENTRY_COST;
+        }
         s->taken = i;
-        cost += LEAF_COST * (s32)(from - i);
-    } else if (from != 0) {
-        s->taken--;
-        release_entry(w, table[s->taken], s->taken);
-        cost += ENTRY_COST;
-    }
+    } while (s->taken != 0 && w->depth == depth && cost < STEP_LIMIT);
     return cost;
 }
 
