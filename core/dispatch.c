@@ -198,24 +198,25 @@ static NO_INLINE s64 call_by_field(struct hc_call *c)
 }
 
 /* An element of mmu_update, and those of the left - 1 behind it that are for
- * the same row: fetched, asked for and carried out together. How many of these
- * were done, or what the first came to. */
-static s64 mmu_elements(struct hc_call *c, u64 at, u64 left)
+ * the same row and paid for: fetched, asked for and carried out together. How
+ * many of these were done, or what the first came to. */
+static NO_INLINE s64 mmu_elements(struct hc_call *c, u64 at, u64 left)
 {
     struct arg_mmu_update a[MMU_GROUP];
-    u32 count = left < MMU_GROUP ? (u32)left : MMU_GROUP;
+    u64 count = left < MMU_GROUP ? left : MMU_GROUP;
 
-    /* Perhaps only one behind the first cannot be read. */
-    while (!arch_fetch(a, gva(at), count * sizeof(a[0]))) {
-        if (count == 1) {
-            return RC_EFAULT;
-        }
+    /* One page is read whole or not at all. */
+    if (((at ^ (at + count * sizeof(a[0]) - 1)) & ~(PAGE_BYTES - 1ull)) != 0) {
         count = 1;
+    }
+    if (!arch_fetch(a, gva(at), count * sizeof(a[0]))) {
+        return RC_EFAULT;
     }
     const u64 sub = a[0].ptr & 3;
 
     c->more = 0;
-    while (c->more + 1 < count && (a[c->more + 1].ptr & 3) == sub) {
+    while (c->more + 1 < count && (a[c->more + 1].ptr & 3) == sub &&
+           (s32)c->more * ELEMENT_COST < c->v->budget) {
         c->more++;
     }
     switch (row_of[PAIR(1, sub)]) {
@@ -282,9 +283,8 @@ static NO_INLINE s64 call_mmu_batch(struct hc_call *c)
         if (v->budget <= 0) {
             return cut_counted(c, size, i, before);
         }
-        v->budget -= ELEMENT_COST;
         const u64 at = c->arg[0] + i * size;
-
+        v->budget -= ELEMENT_COST;
         result =
             c->nr == 1 ? mmu_elements(c, at, count - i) : mmuext_element(c, at);
         if (result == RC_PREEMPT) {

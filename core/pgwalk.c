@@ -95,7 +95,6 @@ static void leave_validated(struct pgwork *w)
 /* What steps cost of the budget: one at all, an entry of an L1 table or of
  * another in it, two groups of zeroes. */
 #define STEP_COST 2
-#define STEP_LIMIT 64
 #define LEAF_COST 2
 #define ENTRY_COST 6
 #define ZEROES_A_UNIT (2 * PGENTRY_GROUP)
@@ -139,9 +138,9 @@ static enum rc validate_leaves(struct domain *d, u64 *table, u32 *taken)
     return rc;
 }
 
-/* One step of validation: zeroes and an entry, or groups of leaves up to the
- * limit. Its cost. */
-static s32 validate_step(struct domain *d)
+/* One step of validation: zeroes and entries, as far as the budget goes and no
+ * table comes first. Its cost. */
+static s32 validate_step(struct domain *d, s32 budget)
 {
     struct pgwork *w = &d->work;
     struct pgwork_step *s = &w->step[w->depth - 1];
@@ -172,7 +171,7 @@ static s32 validate_step(struct domain *d)
             s->taken += rc == RC_OK ? 1 : 0;
             cost += ENTRY_COST;
         }
-    } while (rc == RC_OK && cost < STEP_LIMIT);
+    } while (rc == RC_OK && cost < budget);
     if (rc != RC_OK && rc != RC_PREEMPT) {
         fail(w, rc);
     }
@@ -227,7 +226,7 @@ static void release_entry(struct pgwork *w, u64 pte, u32 i)
 }
 
 /* One step of release, from the end; as one of validation. */
-static s32 release_step(struct domain *d)
+static s32 release_step(struct domain *d, s32 budget)
 {
     struct pgwork *w = &d->work;
     struct pgwork_step *s = &w->step[w->depth - 1];
@@ -257,7 +256,7 @@ static s32 release_step(struct domain *d)
             cost += ENTRY_COST;
         }
         s->taken = i;
-    } while (s->taken != 0 && w->depth == depth && cost < STEP_LIMIT);
+    } while (s->taken != 0 && w->depth == depth && cost < budget);
     return cost;
 }
 
@@ -269,8 +268,9 @@ static enum rc run(struct vcpu *v)
         if (v->budget <= 0) {
             return RC_PREEMPT;
         }
-        v->budget -= d->work.mode == PGWORK_VALIDATE ? validate_step(d)
-                                                     : release_step(d);
+        v->budget -= d->work.mode == PGWORK_VALIDATE
+                         ? validate_step(d, v->budget)
+                         : release_step(d, v->budget);
     }
     return RC_OK;
 }
