@@ -85,19 +85,15 @@ struct maptrack {
     u16 granter; /* domid */
     u32 ref;
     u32 generation; /* low 16 bits are part of the handle */
-    u32 next;       /* free list, MAPTRACK_END at its end */
+    u32 next;       /* free list, map_count at its end */
     u64 frame;      /* machine frame mapped */
     u64 host_addr;  /* where in the mapper's address space */
     u64 table;      /* L1 frame that held the entry when it was mapped */
     u32 index;      /* and where */
-    u32 pad;
-    u64 incarnation; /* granter's */
 };
 
-#define MAPTRACK_END U32_MAX
-
 /* Empty both sides, at creation and at a restart: grants.shared, active, map
- * and their sizes are there; nobody uses a grant of d. */
+ * and their sizes are there; nobody uses a grant of d, no record is MAPPED. */
 void gnttab_init(struct domain *d);
 
 /* Write an entry of the shared table as the domain itself could: user may map
