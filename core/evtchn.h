@@ -28,7 +28,6 @@
 #define CORE_EVTCHN_H
 
 #include "core/ids.h"
-#include "core/rc.h"
 
 struct domain;
 struct vcpu;

@@ -27,7 +27,6 @@
 #define ENTRY_CACHE (7ull << 5) /* PWT PCD PAT: not for our RAM */
 #define ENTRY_TRIES 4u
 
-_Static_assert(sizeof(struct grant_entry) == sizeof(u64), "one word");
 _Static_assert(GRANTS_PER_FRAME * sizeof(u64) == PAGE_BYTES, "a page");
 
 /* ---- one use ----------------------------------------------------------- */

@@ -33,9 +33,6 @@
 #define CORE_GNTTAB_H
 
 #include "core/ids.h"
-#include "core/lock.h"
-#include "core/rc.h"
-#include "core/xen.h"
 
 struct domain;
 
@@ -69,8 +66,8 @@ struct active_grant {
 struct gnttab {
     u32 frame_count;               /* [m] pages the guest has set up */
     u32 frame_max;                 /* [I] */
-    u64 *shared[GRANT_FRAMES_MAX]; /* [I] hypervisor frames; struct grant_entry
-                                      as one word each, touched atomically */
+    u64 *shared[GRANT_FRAMES_MAX]; /* [I] hypervisor frames; an entry is a word,
+                                      touched atomically */
     mfn_t shared_mfn[GRANT_FRAMES_MAX]; /* [I] */
     struct active_grant *active;        /* [m] frame_max * GRANTS_PER_FRAME */
     u64 uses;     /* [m] readers and writers of all entries */
