@@ -32,9 +32,6 @@ void sched_add(struct vcpu *v)
 {
     struct sched_unit *s = &v->sched;
 
-    if (s->weight == 0 || s->weight >= SCALE) {
-        s->weight = SCHED_WEIGHT_UNIT;
-    }
     s->state = SCHED_OFFLINE;
     s->cpu = 0;
     s->place.owner = v;
@@ -159,7 +156,16 @@ void sched_insert(struct sched_cpu *c, struct vcpu *v, ns_t now)
         heap_add(&c->parked, &v->sched.place, rest);
         return;
     }
-    heap_add(&c->run, &v->sched.place, sched_effective(v, now));
+    const struct heap_node *first = c->run.root;
+    u64 key = sched_effective(v, now);
+
+    /* Who yields: behind the first of the others, this once; nothing is
+     * charged. */
+    if (v->sched.yield_asked && first != NULL &&
+        !heap_before(first->key, key)) {
+        key = first->key + 1;
+    }
+    heap_add(&c->run, &v->sched.place, key);
     (void)atomic_add32(&c->load, 1);
     publish_first(c);
 }
@@ -193,18 +199,6 @@ static void retire(struct sched_cpu *c, struct vcpu *v, ns_t now)
         sched_runstate(v, RUNSTATE_BLOCKED, now);
     } else {
         sched_insert(c, v, now);
-    }
-    if (s->yield_asked && s->state == SCHED_RUNNABLE && !s->parked) {
-        const u64 key = s->place.key;
-
-        heap_remove(&c->run, &s->place);
-        const struct heap_node *first = c->run.root;
-
-        /* Behind the first of the others, this once; nothing is charged. */
-        heap_add(&c->run, &s->place,
-                 first != NULL && !heap_before(first->key, key) ? first->key + 1
-                                                                : key);
-        publish_first(c);
     }
     s->block_asked = false;
     s->yield_asked = false;
