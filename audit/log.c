@@ -22,8 +22,9 @@ enum rc audit_init(struct audit_log *log, struct audit_record *slot, u32 count,
     if (count < AUDIT_SLOTS_MIN) {
         return RC_EINVAL;
     }
-    *log =
-        (struct audit_log){ .slot = slot, .count = count, .seal_at = U64_MAX };
+    *log = (struct audit_log){
+        .slot = slot, .count = count, .seal_at = U64_MAX, .look_at = U64_MAX
+    };
     copy(log->boot_id, boot_id, sizeof(log->boot_id));
     return RC_OK;
 }
@@ -138,7 +139,6 @@ enum rc audit_append(struct audit_log *log, const struct audit_now *now,
                      const struct audit_record *note)
 {
     if (!has_room(log, note->event, 1)) {
-        log->turned_away++;
         return RC_EAGAIN;
     }
     put(log, now, note);
@@ -153,7 +153,6 @@ enum rc audit_begin(struct audit_log *log, const struct audit_now *now,
 
     intent.phase = AUDIT_INTENT;
     if (!has_room(log, note->event, 2)) {
-        log->turned_away++;
         return RC_EAGAIN;
     }
     ticket->slots = 2; /* the outcome and a SEAL */
@@ -176,6 +175,32 @@ void audit_end(struct audit_log *log, const struct audit_now *now,
     log->reserved -= ticket->slots;
     ticket->slots = 0;
     put(log, now, &outcome);
+}
+
+void audit_turn_away(struct audit_log *log, const struct audit_now *now)
+{
+    log->turned_away++;
+    if (log->look_at == U64_MAX) {
+        log->look_at = log_time(log, now) + AUDIT_LOOK_NS;
+    }
+}
+
+void audit_look(struct audit_log *log, const struct audit_now *now)
+{
+    const u64 time = log_time(log, now);
+    struct audit_record note;
+
+    if (time < log->look_at) {
+        return;
+    }
+    log->look_at = time + AUDIT_LOOK_NS;
+    audit_note_init(&note, AUDIT_TURNED_AWAY);
+    note.arg[0] = log->turned_away - log->told_away;
+    note.arg[1] = log->turned_away;
+    if (audit_append(log, now, &note) == RC_OK) {
+        log->told_away = log->turned_away;
+        log->look_at = U64_MAX;
+    }
 }
 
 /* The bucket is kept as the time at which it was empty; it is full a burst

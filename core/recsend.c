@@ -20,7 +20,7 @@
 #define SEAL_STEPS 4u
 
 struct lock record_lock;
-struct audit_log record_log = { .seal_at = NS_NEVER };
+struct audit_log record_log = { .seal_at = NS_NEVER, .look_at = NS_NEVER };
 
 static u32 waiting;  /* [a] 1: something is to be sent */
 static u32 sending;  /* [a] a CPU is at it */
