@@ -185,12 +185,13 @@ void audit_turn_away(struct audit_log *log, const struct audit_now *now)
     }
 }
 
-void audit_look(struct audit_log *log, const struct audit_now *now)
+void audit_look(struct audit_log *log, const struct audit_now *now,
+                bool in_any_case)
 {
     const u64 time = log_time(log, now);
     struct audit_record note;
 
-    if (time < log->look_at) {
+    if (log->look_at == U64_MAX || (!in_any_case && time < log->look_at)) {
         return;
     }
     log->look_at = time + AUDIT_LOOK_NS;

@@ -134,8 +134,9 @@ bool audit_summary(struct audit_log *log, const struct audit_now *now,
 
 /* An act was given up: it waited for a slot in vain. */
 void audit_turn_away(struct audit_log *log, const struct audit_now *now);
-/* What the log has to say of itself, when it is due. */
-void audit_look(struct audit_log *log, const struct audit_now *now);
+/* What the log has to say of itself: when it is due, or in any case. */
+void audit_look(struct audit_log *log, const struct audit_now *now,
+                bool in_any_case);
 
 /* A SEAL, when one is due, or of anything unsealed in any case. */
 void audit_seal_due(struct audit_log *log, const struct audit_now *now,
