@@ -3,9 +3,9 @@
  * The log: a ring of record slots that is never overwritten.
  *
  * A slot is free, promised to somebody (reserved), or holds a record until it
- * has been sent. In this first form the serial port is the collector: a record
- * that audit_drain has handed out counts as acknowledged, and its slot is
- * free.
+ * has been sent: a record that audit_drain has handed out, to leave by the
+ * port, counts as acknowledged. Where there is a collector its slot is free
+ * when that has acknowledged it, too [audit/collect.h].
  *
  * A record is numbered and written at once, and hashed when it leaves
  * [audit/seal.h]. No record stands in the log that is AUDIT_SEAL_NS younger
@@ -85,14 +85,19 @@ struct audit_log {
     struct audit_record *slot; /* slot n % count holds record n */
     u32 count;
     u32 reserved;
-    u64 next;        /* seq of the next record */
-    u64 sent;        /* records before this one have been sent */
-    u64 turned_away; /* acts that were given up for want of a slot */
-    u64 told_away;   /* of these, shown in a record */
-    u64 look_at;     /* when audit_look is due; U64_MAX: never */
-    u64 now_ns;      /* latest time seen: records never go back */
-    u64 sealed;      /* seq behind the last SEAL */
-    u64 seal_at;     /* time of the next SEAL; U64_MAX: nothing is unsealed */
+    u64 next;          /* seq of the next record */
+    u64 sent;          /* records before this one have been sent */
+    u64 turned_away;   /* acts that were given up for want of a slot */
+    u64 told_away;     /* of these, shown in a record */
+    u64 look_at;       /* when audit_look is due; U64_MAX: never */
+    bool is_collected; /* a slot is free when a collector says so: collect.h */
+    bool has_news;     /* of it; a record is to tell */
+    u64 life;          /* of the collector that has read last, 0: none yet */
+    u64 ready, handed, acked;
+    u64 due_seq, due_at; /* records before due_seq are to be acked by then */
+    u64 now_ns;          /* latest time seen: records never go back */
+    u64 sealed;          /* seq behind the last SEAL */
+    u64 seal_at; /* time of the next SEAL; U64_MAX: nothing is unsealed */
     u8 boot_id[16];
 };
 

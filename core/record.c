@@ -293,20 +293,12 @@ ns_t record_summaries_at(void)
     return summary_at < log_at ? summary_at : log_at;
 }
 
-static void look(bool in_any_case)
-{
-    const struct audit_now now = record_now();
-
-    lock_take(&record_lock);
-    audit_look(&record_log, &now, in_any_case);
-    record_let_go();
-}
-
 static void seal_due(bool in_any_case)
 {
     const struct audit_now now = record_now();
 
     lock_take(&record_lock);
+    audit_look(&record_log, &now, in_any_case);
     audit_seal_due(&record_log, &now, in_any_case);
     record_let_go();
 }
@@ -319,7 +311,6 @@ void record_summaries(ns_t now_ns)
     ns_t next = NS_NEVER;
 
     if (now_ns >= record_summaries_at()) {
-        look(false);
         seal_due(false);
     }
     if (now_ns < atomic_load64(&summaries_at)) {
@@ -389,7 +380,7 @@ void record_host_end(u32 code)
         write_summary(i);
     }
     atomic_store64(&summaries_at, NS_NEVER);
-    look(true);
+    seal_due(true);
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);

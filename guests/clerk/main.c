@@ -7,14 +7,22 @@
  *               until one finds room again. The second vCPU counts what time
  *               it gets meanwhile.
  *
+ *   mode=liar   acknowledgements of what it was not given, and of less than
+ *               before; then none, until nobody waits for it any more; then
+ *               acts, and what it reads
+ *   mode=tenant no privileges: it sleeps until it is ended
+ *
  * Domain 1 is destroyed at the end, with slots that are kept for that.
  */
+#include "audit/record.h"
 #include "guests/lib/guest.h"
 #include "guests/lib/smp.h"
 
 #define NS_PER_MS 1000000ull
 #define GAP_NS 30000000ull /* between two looks at the clock: others ran */
 #define EAGAIN 11
+#define EFAULT 14
+#define EINVAL 22
 #define TRIES 100000u
 
 static volatile u64 ran_ns;
@@ -79,15 +87,74 @@ static void fill_log(void)
     say("\n");
 }
 
+static s64 ack(u64 seq)
+{
+    struct arg_audit_ack a = { seq };
+    return call_audit_ack(0, &a);
+}
+
+/* How many bytes were read from seq on, or the error. */
+static s64 read_log(u64 seq, u32 bytes, u64 buffer)
+{
+    struct arg_audit_read a = { .seq = seq, .bytes = bytes, .buffer = buffer };
+    const s64 rc = call_audit_read(0, &a);
+    return rc == 0 ? (s64)a.bytes : rc;
+}
+
+static void expect(const char *what, bool good)
+{
+    say(good ? "clerk: ok " : "clerk: NOT ");
+    say(what);
+    say("\n");
+}
+
+static void lie(void)
+{
+    static struct audit_record r;
+    const u64 to = (u64)(uintptr_t)&r;
+    u64 took;
+    sleep_until(time_ns() + 1500 * NS_PER_MS); /* for records to leave */
+    expect("nothing acknowledged before it is read", ack(1) == -1);
+    expect("not into the hypervisor", read_log(0, 256, HV_START) == -EFAULT);
+    expect("no record in too little room", read_log(0, 100, to) == 0);
+    expect("the first record", read_log(0, 256, to) >= 160 && r.seq == 0);
+    expect("not beyond what was read", ack(2) == -EINVAL);
+    expect("not far beyond", ack(~0ull) == -EINVAL);
+    expect("what was read", ack(1) == 0);
+    expect("nothing back", ack(0) == -EINVAL);
+    expect("no record that is free again",
+           read_log(0, 256, to) >= 160 && r.seq == 1);
+    expect("out of order", read_log(3, 256, to) >= 160 && r.seq == 3);
+    expect("which is not to be acknowledged", ack(4) == -EINVAL);
+    const u64 from = time_ns();
+    while (ack(2) != -1 && time_ns() - from < 100000 * NS_PER_MS) {
+        sleep_until(time_ns() + 500 * NS_PER_MS);
+    }
+    say_number("clerk: given up after s ", (time_ns() - from) / 1000000000);
+    say("\n");
+    expect("nothing more to read", read_log(0, 256, to) == 0);
+    for (u32 i = 0; i < 600; i++) { /* more than there are slots */
+        if (act(&took) != 0) {
+            expect("acts go on", false);
+        }
+    }
+    expect("acts go on without it", true);
+}
+
 void guest_main(void)
 {
     struct arg_domain_of tenant = { 1 };
-    (void)vcpus_start(2);
-    others_run(count_time);
-    if (text_equal(option("mode"), "full")) {
-        fill_log();
+    while (text_equal(option("mode"), "tenant")) {
+        sleep_until(time_ns() + 1000 * NS_PER_MS);
     }
-    others_stop();
+    if (text_equal(option("mode"), "full")) {
+        (void)vcpus_start(2);
+        others_run(count_time);
+        fill_log();
+        others_stop();
+    } else {
+        lie();
+    }
     const s64 rc = call_domain_destroy(0, &tenant);
     say_number("clerk: destroys: ", (u64)rc);
     say("\n");
