@@ -30,7 +30,8 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
 # In C, on guests/lib: a folder each.
-OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0
+OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0 \
+	clerk
 
 guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
