@@ -239,6 +239,11 @@ static void put_vif(struct builder *b, const struct tenant *tenant, u32 handle,
     to->rate_bytes = from->rate_bytes;
     to->rate_packets = from->rate_packets;
     to->name = put_text(b, tenant->name);
+    to->file = put_text(b, base_name(tenant->source->path));
+    to->line = (u16)from->at.line;
+    to->list_line = tenant->firewall_at.line != 0
+                        ? (u16)tenant->firewall_at.line
+                        : to->line;
     memcpy(to->bridge, from->bridge, sizeof(from->bridge));
     to->out_first = b->header.rule_count;
     to->out_count = put_list(b, tenant->pf, handle, PF_OUT);

@@ -178,8 +178,8 @@ static const char *check_vif(const struct rules *r, u32 idx)
     const struct rules_vif *const v = &r->vif[idx];
 
     if (v->domid > DOMID_MAX || (v->mac[0] & 1) != 0 || is_zero(v->mac, 6) ||
-        v->zero != 0 || v->name >= r->header->text_bytes || !bridge_ok(v) ||
-        !vif_addresses_ok(v)) {
+        v->name >= r->header->text_bytes || v->file >= r->header->text_bytes ||
+        !bridge_ok(v) || !vif_addresses_ok(v)) {
         return "an interface has a bad number, name or address";
     }
     for (u32 i = 0; i < idx; i++) {

@@ -102,6 +102,7 @@ struct filter_answer {
     enum drop drop;   /* DROP_NONE: passes */
     u16 rule;         /* that decided, index; FILTER_NO_RULE: none matched, a
                          state decided, or the reason is none of rules */
+    u16 vif;          /* whose rules or binding decided */
     bool is_log;      /* to be reported: a rule with `log`, or no rule */
     bool is_state;    /* a known flow */
     bool is_receiver; /* the receiver's side decided */
@@ -178,8 +179,10 @@ u16 filter_decide_slowly(const struct rules *rules, u32 vif, bool is_out,
                          const struct packet *p);
 
 /* "tcp 10.0.0.2:40112 -> 10.0.0.3:22 web.cfg:14", the drop's word before the
- * place when it is none of a rule; NUL-terminated, at most `room`; returns the
- * length. */
+ * place when it is none of a rule. The place is the rule's; without one, where
+ * the list of rules begins that has none, or where the interface is bound.
+ * NUL-terminated, at most `room`, 32 or more; returns the length. When all does
+ * not fit, the packet is cut and the place is not. */
 u32 filter_text(const struct filter *f, const struct packet *p,
                 const struct filter_answer *a, char *text, u32 room);
 

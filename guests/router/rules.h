@@ -68,9 +68,11 @@ struct rules_vif {
     u16 out_count;
     u16 in_first; /* rules for what it is sent */
     u16 in_count;
-    u16 name; /* of its tenant: into the text */
-    u16 zero;
-    char bridge[16]; /* NUL padded; frames pass within one bridge */
+    u16 name;        /* of its tenant: into the text */
+    u16 line;        /* of the file, where the interface is written down */
+    char bridge[12]; /* NUL padded; frames pass within one bridge */
+    u16 file;        /* origin: into the text; 0: not known */
+    u16 list_line;   /* where its list of rules begins, or the interface */
 };
 
 enum rules_flags {

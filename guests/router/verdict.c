@@ -450,6 +450,7 @@ static void answer_side(struct filter_answer *a, const struct side *s)
 {
     /* Of two rules that pass, the one with `log` is told of. */
     if (s->drop != DROP_NONE || s->is_log || !a->is_log) {
+        a->vif = s->vif;
         a->rule = s->rule;
         a->is_receiver = !s->is_out;
     }
@@ -469,7 +470,7 @@ bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
                              .peer = (u16)from,
                              .rule = FILTER_NO_RULE };
 
-    *a = (struct filter_answer){ .rule = FILTER_NO_RULE };
+    *a = (struct filter_answer){ .rule = FILTER_NO_RULE, .vif = (u16)from };
     /* Bound to their addresses, and delivered to who is asked only. */
     if (p->type == ETH_ARP || p->is_nd) {
         a->drop = (f->pairs.open[from][to / 64] >> to % 64 & 1) != 0
