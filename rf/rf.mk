@@ -4,7 +4,7 @@
 
 # The packet filter of the router: rf checks, explains and compares by it.
 PF_ROUTER_C := $(addprefix guests/router/,blobcheck.c fragment.c packet.c \
-	pairs.c slow.c state.c tables.c tcp.c text.c transport.c verdict.c)
+	pairs.c pickup.c slow.c state.c tables.c tcp.c text.c transport.c verdict.c)
 # What reads tenant files and rules, for the tests and the fuzz targets.
 PF_RF_C := $(addprefix rf/,diag.c json.c keys.c lex.c near.c parse.c pfblob.c \
 	pfhost.c pflex.c pflines.c pfparse.c pfport.c pfprint.c pfset.c \

@@ -286,7 +286,8 @@ static bool rule_ok(const struct rules *r, const struct rules_rule *u)
 {
     if ((u->flags & (RULE_IP4 | RULE_IP6)) == 0 ||
         (u->flags & (RULE_PASS | RULE_STATE)) == RULE_STATE ||
-        (u->max != 0 && (u->flags & RULE_STATE) == 0)) {
+        ((u->max != 0 || u->options != 0) && (u->flags & RULE_STATE) == 0) ||
+        u->options > RULE_OPTIONS) {
         return false;
     }
     if ((u->flags & RULE_IP4) == 0 &&

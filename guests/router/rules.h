@@ -87,6 +87,11 @@ enum rules_flags {
     RULE_FLAGS = 255
 };
 
+enum rules_options {
+    RULE_NO_SYNC = 1, /* its flows do not outlive a router */
+    RULE_OPTIONS = 1
+};
+
 struct rules_span {
     u16 first;
     u16 count; /* 0: any */
@@ -106,7 +111,8 @@ struct rules_rule {
     struct rules_span to4;
     struct rules_span to6;
     struct rules_span to_port;
-    u32 max;  /* states at a time; 0: what the table holds */
+    u16 max; /* states at a time; 0: what the table holds */
+    u16 options;
     u16 file; /* origin: into the text */
     u16 line;
     u16 column;

@@ -44,6 +44,9 @@ void states_init(struct states *states, u64 secret)
     states->free = 0;
     states->hand = 0;
     states->sweep_ns = 0;
+    states->packets_until_ns = 0;
+    states->answers_until_ns = 0;
+    states->unasked = 0;
     for (u32 i = 0; i < STATES_MAX; i++) {
         states->head[i] = STATE_NONE;
         states->state[i].is_used = false;
@@ -84,6 +87,7 @@ void states_remove(struct states *states, struct state *st)
     st->next = states->free;
     states->free = idx;
     states->count--;
+    states->unasked -= st->is_unasked ? 1 : 0;
     if (!st->is_out) {
         states->peer_count[st->peer % STATE_PEERS]--;
     }
@@ -126,8 +130,8 @@ static void sweep(struct states *states, u32 steps, bool is_full, u64 now_ns)
     }
 }
 
-/* The whole table, at most ten times a second: it takes a while. */
-static void make_room(struct states *states, u64 now_ns)
+/* At most ten times a second: it takes a while. */
+void states_sweep(struct states *states, u64 now_ns)
 {
     if (now_ns >= states->sweep_ns) {
         states->sweep_ns = now_ns + SWEEP_NS;
@@ -201,9 +205,10 @@ struct state *states_find(struct states *states, const struct packet *p,
     struct state *const st = find(states, &p->flow, p, is_out, now_ns);
     const u8 opening = p->tcp_flags & (TCP_SYN | TCP_ACK);
 
-    /* Ports may be used again once a connection is closed. */
-    if (st != NULL && st->proto == IP_TCP && st->phase == PHASE_CLOSED &&
-        opening == TCP_SYN) {
+    /* Ports may be used again once a connection is closed. Of one that was met
+     * in the middle the end may have been missed, too. */
+    if (st != NULL && st->proto == IP_TCP && opening == TCP_SYN &&
+        (st->phase == PHASE_CLOSED || (st->is_loose && is_out == st->is_out))) {
         states_remove(states, st);
         return NULL;
     }
@@ -256,30 +261,30 @@ enum drop states_room(struct states *states, const struct packet *p,
     }
     sweep(states, 1, false, now_ns);
     if (max != 0 && states->rule_count[rule] >= max) {
-        make_room(states, now_ns);
+        states_sweep(states, now_ns);
         if (states->rule_count[rule] >= max) {
             return DROP_STATE_MAX;
         }
     }
     if (!is_out && states->peer_count[peer % STATE_PEERS] >= STATES_MAX / 2) {
-        make_room(states, now_ns);
+        states_sweep(states, now_ns);
         if (states->peer_count[peer % STATE_PEERS] >= STATES_MAX / 2) {
             return DROP_STATE_PEER;
         }
     }
     if (states->free == STATE_NONE) {
-        make_room(states, now_ns);
+        states_sweep(states, now_ns);
     }
     return states->free == STATE_NONE ? DROP_STATE_FULL : DROP_NONE;
 }
 
-void states_add(struct states *states, const struct packet *p, bool is_out,
-                u16 peer, u16 rule, u64 now_ns)
+struct state *states_add(struct states *states, const struct packet *p,
+                         bool is_out, u16 peer, u16 rule, u64 now_ns)
 {
     const u16 idx = states->free;
 
     if (idx == STATE_NONE) {
-        return;
+        return NULL;
     }
     struct state *const st = &states->state[idx];
     states->free = st->next;
@@ -309,4 +314,11 @@ void states_add(struct states *states, const struct packet *p, bool is_out,
         states->peer_count[peer % STATE_PEERS]++;
     }
     state_update(st, p, is_out, now_ns);
+    return st;
+}
+
+void states_resume(struct states *states, u64 now_ns)
+{
+    states->packets_until_ns = now_ns + PICKUP_PACKETS_NS;
+    states->answers_until_ns = now_ns + PICKUP_ANSWERS_NS;
 }

@@ -8,6 +8,9 @@
  * offered. A packet is in place when what it carries ends below the limit and
  * not further back than a window, and what it acknowledges has been sent.
  * Resets must be where the sender is, or where it was acknowledged.
+ *
+ * Of a flow that was met in the middle (pickup.c) scales and limits are not
+ * known: its numbers must be near those that were seen.
  */
 #include "guests/router/tcp.h"
 
@@ -16,6 +19,7 @@
 #define TCP_ESTABLISHED_NS (86400 * SECOND_NS)
 #define TCP_CLOSING_NS (900 * SECOND_NS)
 #define TCP_CLOSED_NS (10 * SECOND_NS)
+#define NEAR (1u << 30)   /* the largest window there is */
 #define ACK_BEHIND 67000u /* of an old acknowledgement, besides windows */
 
 static bool not_after(u32 a, u32 b)
@@ -58,6 +62,26 @@ static enum drop check_answer(const struct state_side *to,
                                                      : DROP_TCP_WINDOW;
 }
 
+static bool is_near(u32 a, u32 b)
+{
+    return a - b <= NEAR || b - a <= NEAR;
+}
+
+/* Of a flow that was met in the middle. */
+static enum drop check_loose(const struct state_side *from,
+                             const struct state_side *to,
+                             const struct packet *p)
+{
+    const u8 way = p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK);
+    const bool has_ack = (way & TCP_ACK) != 0;
+
+    if ((way & TCP_SYN) != 0 || way == 0 || !is_near(tcp_end(p), from->end) ||
+        (has_ack && !is_near(p->tcp_ack, to->end))) {
+        return (way & TCP_RST) != 0 ? DROP_TCP_RESET : DROP_TCP_WINDOW;
+    }
+    return DROP_NONE;
+}
+
 enum drop tcp_check(const struct state *st, const struct packet *p, bool is_out)
 {
     const struct state_side *const from = &st->side[is_out ? 0 : 1];
@@ -65,6 +89,9 @@ enum drop tcp_check(const struct state *st, const struct packet *p, bool is_out)
     const u8 opening = p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST);
     const u32 end = tcp_end(p);
 
+    if (st->is_loose) {
+        return check_loose(from, to, p);
+    }
     if (!from->is_seen) {
         return check_answer(to, p);
     }
@@ -126,7 +153,9 @@ void tcp_update(struct state *st, const struct packet *p, bool is_out,
     struct state_side *const to = &st->side[is_out ? 1 : 0];
     const u32 end = tcp_end(p);
 
-    if (!from->is_seen || !to->is_seen) {
+    if (st->is_loose) {
+        from->is_seen = true;
+    } else if (!from->is_seen || !to->is_seen) {
         begin_side(from, p);
         from->limit = end + (to->is_seen ? to->window : 0);
     }
@@ -139,6 +168,9 @@ void tcp_update(struct state *st, const struct packet *p, bool is_out,
         from->window = window;
     }
     if ((p->tcp_flags & TCP_ACK) != 0) {
+        if (st->is_loose && !not_after(p->tcp_ack, to->end)) {
+            to->end = p->tcp_ack; /* sent before we were there */
+        }
         if (!not_after(p->tcp_ack, to->acked)) {
             to->acked = p->tcp_ack;
         }
@@ -148,7 +180,23 @@ void tcp_update(struct state *st, const struct packet *p, bool is_out,
     }
     from->has_fin = from->has_fin || (p->tcp_flags & TCP_FIN) != 0;
     update_phase(st, p);
-    st->expires_ns = now_ns + lasts[st->phase];
+    if (!st->is_unasked) {
+        st->expires_ns = now_ns + lasts[st->phase];
+    }
+}
+
+void tcp_loosen(struct state *st, const struct packet *p, bool is_out,
+                u64 now_ns)
+{
+    struct state_side *const from = &st->side[is_out ? 0 : 1];
+    struct state_side *const to = &st->side[is_out ? 1 : 0];
+
+    begin_side(from, p);
+    *to = (struct state_side){ .end = p->tcp_ack,
+                               .acked = p->tcp_ack,
+                               .window = 1 };
+    st->is_loose = true;
+    tcp_update(st, p, is_out, now_ns);
 }
 
 bool tcp_has_sent(const struct state *st, u32 seq, bool is_out)
@@ -156,6 +204,9 @@ bool tcp_has_sent(const struct state *st, u32 seq, bool is_out)
     const struct state_side *const from = &st->side[is_out ? 0 : 1];
     const struct state_side *const to = &st->side[is_out ? 1 : 0];
 
+    if (st->is_loose) {
+        return from->is_seen && is_near(seq, from->end);
+    }
     return from->is_seen && not_after(seq, from->end) &&
            not_after(from->end - to->window - ACK_BEHIND, seq);
 }

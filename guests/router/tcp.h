@@ -15,6 +15,10 @@ enum drop tcp_check(const struct state *st, const struct packet *p,
 void tcp_update(struct state *st, const struct packet *p, bool is_out,
                 u64 now_ns);
 
+/* A new flow is met in the middle: p is the first packet that is seen of it. */
+void tcp_loosen(struct state *st, const struct packet *p, bool is_out,
+                u64 now_ns);
+
 /* Has that side sent this sequence number, not long ago? */
 bool tcp_has_sent(const struct state *st, u32 seq, bool is_out);
 

@@ -203,6 +203,7 @@ u32 filter_text(const struct filter *f, const struct packet *p,
         put_char(&end, ' ');
         text_put(&end, drop_word(a->drop));
     }
+    text_put(&end, a->is_picked ? " picked-up" : "");
     put_place(&end, f, a);
     /* A byte less than there is: a reader takes what fills its room for cut. */
     text_begin(&t, text, end.used + 2 < room ? room - end.used - 1 : 1);

@@ -8,6 +8,7 @@
 #include "guests/router/bytes.h"
 #include "guests/router/fragment.h"
 #include "guests/router/pairs.h"
+#include "guests/router/side.h"
 #include "guests/router/tables.h"
 
 /* ---- loading ---- */
@@ -95,6 +96,13 @@ void filter_forget(struct filter *f, u16 domid)
         } else {
             states_forget(states, domid);
         }
+    }
+}
+
+void filter_resume(struct filter *f, u32 vif, u64 now_ns)
+{
+    if (f->states[vif] != NULL) {
+        states_resume(f->states[vif], now_ns);
     }
 }
 
@@ -227,21 +235,8 @@ u16 filter_decide(const struct filter *f, u32 vif, bool is_out,
     return tables_decide(f, is_out ? &f->out[vif] : &f->in[vif], p);
 }
 
-/* A packet between two interfaces, seen from one of them. */
-struct side {
-    struct state *state; /* the packet's flow, or NULL */
-    enum drop drop;
-    u16 vif;
-    u16 peer; /* interface */
-    u16 rule;
-    bool is_out;
-    bool wants_state;
-    bool is_log;
-};
-
-/* Would the rules of now let this flow begin? Else it is forgotten. */
-static struct state *state_again(struct filter *f, const struct side *s,
-                                 struct state *st)
+struct state *state_again(struct filter *f, const struct side *s,
+                          struct state *st)
 {
     struct states *const states = f->states[s->vif];
 
@@ -368,10 +363,13 @@ static void commit(struct filter *f, const struct side *s,
 {
     rule_count(f, s->rule, p);
     if (s->state != NULL) {
+        pickup_confirm(f, s);
         state_update(s->state, p, s->is_out, now_ns);
+    } else if (s->is_picked) {
+        pickup_add(f, s, p, now_ns);
     } else if (s->wants_state) {
-        states_add(f->states[s->vif], p, s->is_out, f->rules.vif[s->peer].domid,
-                   s->rule, now_ns);
+        (void)states_add(f->states[s->vif], p, s->is_out,
+                         f->rules.vif[s->peer].domid, s->rule, now_ns);
     }
 }
 
@@ -396,6 +394,16 @@ static void answer_side(struct filter_answer *a, const struct side *s)
     a->drop = s->drop;
     a->is_log = a->is_log || s->is_log;
     a->is_state = s->state != NULL;
+}
+
+/* A flow of a router before this one goes on: told of, whatever its rule. */
+static void answer_picked(struct filter_answer *a, const struct side *s)
+{
+    *a = (struct filter_answer){ .rule = s->rule,
+                                 .vif = s->vif,
+                                 .is_log = true,
+                                 .is_picked = true,
+                                 .is_receiver = !s->is_out };
 }
 
 bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
@@ -426,6 +434,9 @@ bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
     if (a->drop == DROP_NONE) {
         ask(f, &receiver, p, now_ns);
         answer_side(a, &receiver);
+    }
+    if (a->drop != DROP_NONE && pickup_ask(f, &sender, &receiver, p, now_ns)) {
+        answer_picked(a, sender.is_picked ? &sender : &receiver);
     }
     if (a->drop == DROP_NONE && p->is_fragment) {
         a->drop = fragment_begin(f, from, to, p, now_ns);
