@@ -115,8 +115,7 @@ enum drop tcp_check(const struct state *st, const struct packet *p, bool is_out)
     }
     /* A packet that others have overtaken may lag by more than a window. */
     const u32 behind = 2 * from->window + ACK_BEHIND;
-    return not_after(p->tcp_ack, to->end) &&
-                   not_after(to->end - behind, p->tcp_ack)
+    return not_after(p->tcp_ack, to->end) && to->end - p->tcp_ack <= behind
                ? DROP_NONE
                : DROP_TCP_WINDOW;
 }
