@@ -31,7 +31,7 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 
 # In C, on guests/lib: a folder each.
 OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0 \
-	clerk
+	clerk bytecode
 
 guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
@@ -56,6 +56,8 @@ guest_objects = $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
 # Files of others that a guest takes in as they are.
 guest_also_domain0 := rf/mux.c
 guest_also_netfront := guests/router/xsclient.c
+# What turns a record of the fuzz targets into a call, there and here.
+guest_also_bytecode := fuzz/values.c fuzz/grammar.c
 
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)
