@@ -23,9 +23,6 @@ struct frame *frame_at(mfn_t m)
 
 enum rc frame_begin_table(struct frame *f, u32 level)
 {
-    if (frame_is_table(f) && f->type != level) {
-        return RC_EINVAL;
-    }
     if (f->type != FRAME_PLAIN || f->refs >= FRAME_COUNT_LIMIT) {
         return RC_EBUSY;
     }

@@ -203,6 +203,7 @@ bool acpi_parse(struct acpi_info *a, const struct bootinfo *b, const u8 *mem,
     const bool use_wide = wide != 0 && wide < mem_bytes;
     const u32 step = use_wide ? 8 : 4;
     struct table root;
+    /*@ split step; */
     if (!table_open(&p, use_wide ? wide : narrow, &root)) {
         return false;
     }

@@ -12,6 +12,7 @@
 #include "core/domain.h"
 #include "core/frame.h"
 #include "core/record.h"
+#include "core/recsend.h"
 #include "core/sched.h"
 #include "policy/manifest.h"
 #include "policy/manifest_check.h"
@@ -55,6 +56,10 @@ static void create_all(const u8 *module)
         struct domain *d = domain_table[first + i];
 
         attach_images(d, &m, module);
+        if ((p->rights & RIGHT_MASK(COLLECT)) != 0) {
+            record_log.is_collected = true; /* nobody else is here yet */
+            record_log.look_at = 0;
+        }
         if (domain_begin(d) != RC_OK) {
             cannot_start("tenant %s: %lu MiB do not hold its images", p->name,
                          p->frames >> 8);
