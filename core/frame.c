@@ -8,18 +8,9 @@
 
 #include "core/arch.h"
 #include "core/domain.h"
-#include "core/nospec.h"
 
 struct frame *frame_table;
 u64 frame_table_count;
-
-struct frame *frame_at(mfn_t m)
-{
-    if (m.v >= frame_table_count) {
-        return NULL;
-    }
-    return &frame_table[index_clamp(m.v, frame_table_count)];
-}
 
 enum rc frame_begin_table(struct frame *f, u32 level)
 {
@@ -37,31 +28,6 @@ enum rc frame_begin_table(struct frame *f, u32 level)
 void frame_settle_table(struct frame *f)
 {
     f->state = FRAME_SETTLED;
-}
-
-enum rc frame_ref_table(struct frame *f, u32 level)
-{
-    if (f->type != level || f->state != FRAME_SETTLED ||
-        f->refs >= FRAME_COUNT_LIMIT) {
-        return RC_EBUSY;
-    }
-    f->types++;
-    f->refs++;
-    return RC_OK;
-}
-
-bool frame_unref_table(struct frame *f)
-{
-    if (!frame_is_table(f) || f->state != FRAME_SETTLED || f->types == 0) {
-        arch_panic("frame: table reference dropped twice");
-    }
-    if (f->types == 1) {
-        f->state = FRAME_RELEASING;
-        return true;
-    }
-    f->types--;
-    f->refs--;
-    return false;
 }
 
 void frame_end_table(struct frame *f)

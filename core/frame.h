@@ -34,6 +34,7 @@
 
 #include "core/arch.h"
 #include "core/ids.h"
+#include "core/nospec.h"
 #include "core/rc.h"
 
 enum frame_type {
@@ -95,7 +96,13 @@ extern u64 frame_table_count;     /* [I] records in it */
     assigns \nothing;
     ensures m.v < frame_table_count ==> \result == &frame_table[m.v];
     ensures m.v >= frame_table_count ==> \result == \null; */
-struct frame *frame_at(mfn_t m);
+static inline struct frame *frame_at(mfn_t m)
+{
+    if (m.v >= frame_table_count) {
+        return NULL;
+    }
+    return &frame_table[index_clamp(m.v, frame_table_count)];
+}
 
 /* It has the type of a page table, of whatever level. */
 /*@ requires \valid_read(f);
@@ -227,7 +234,16 @@ void frame_settle_table(struct frame *f);
             f->refs == \old(f->refs) + 1;
     ensures \result != RC_OK ==> f->types == \old(f->types) &&
             f->refs == \old(f->refs); */
-enum rc frame_ref_table(struct frame *f, u32 level) MUST_CHECK;
+static inline MUST_CHECK enum rc frame_ref_table(struct frame *f, u32 level)
+{
+    if (f->type != level || f->state != FRAME_SETTLED ||
+        f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    f->types++;
+    f->refs++;
+    return RC_OK;
+}
 /* Drop a type reference of a LIVE table. True: it was the last, the frame is
  * now RELEASING with types 1 and its entries are to be released. */
 /*@ requires \valid(f) && frame_inv(f);
@@ -238,7 +254,19 @@ enum rc frame_ref_table(struct frame *f, u32 level) MUST_CHECK;
             f->refs == \old(f->refs);
     ensures !\result ==> f->state == FRAME_SETTLED &&
             f->types == \old(f->types) - 1 && f->refs == \old(f->refs) - 1; */
-bool frame_unref_table(struct frame *f) MUST_CHECK;
+static inline MUST_CHECK bool frame_unref_table(struct frame *f)
+{
+    if (!frame_is_table(f) || f->state != FRAME_SETTLED || f->types == 0) {
+        arch_panic("frame: table reference dropped twice");
+    }
+    if (f->types == 1) {
+        f->state = FRAME_RELEASING;
+        return true;
+    }
+    f->types--;
+    f->refs--;
+    return false;
+}
 /* All entries released (or validation undone): the frame is PLAIN again. */
 /*@ requires \valid(f) && frame_inv(f) && f->pinned == 0;
     assigns f->refs, f->types, f->type, f->state, f->stamp;
