@@ -105,11 +105,8 @@ void sched_call_idle(const struct vcpu *v)
 {
     const u64 free = atomic_load64(&idle) & allowed(v) & ~cpu_bit(arch_cpu());
 
-    for (u32 cpu = 0; free != 0 && cpu < CPU_MAX; cpu++) {
-        if ((free & cpu_bit(cpu)) != 0) {
-            arch_kick(cpu);
-            return;
-        }
+    if (free != 0) {
+        arch_kick((u32)__builtin_ctzll(free));
     }
 }
 
