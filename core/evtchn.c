@@ -43,10 +43,7 @@ static port_t port_take(struct domain *d, enum evtchn_state state,
 {
     for (u32 w = 0; w < PORT_WORDS; w++) {
         if (d->port_free[w] != 0) {
-            port_t p = w * 64;
-            while ((d->port_free[w] >> p % 64 & 1) == 0) {
-                p++; /* ends: there is a bit */
-            }
+            const port_t p = w * 64 + (u32)__builtin_ctzll(d->port_free[w]);
             port_open(d, p, state, vcpu);
             return p;
         }
