@@ -15,7 +15,9 @@
  * Batches are cut when the vCPU's budget is used up. The state is in the
  * rewritten arguments, which are checked afresh; the elements done of a batch
  * of mmu_update or mmuext_op stand above the 31 bits of its count, and bit 31
- * says that they do. A guest that writes them itself misleads itself only.
+ * says that they do. A guest that writes them itself misleads itself only. An
+ * act that finds no room in the log is made again in the same way, by a vCPU
+ * that rests in between [core/record.c].
  */
 #include "core/dispatch.h"
 

@@ -116,6 +116,7 @@ static void reset_vcpu(struct vcpu *v)
     v->user_root = mfn(MFN_NONE);
     v->pend_sel = 0;
     v->poll_count = 0;
+    v->patience = 0;
     v->recent_nr = 0;
 }
 

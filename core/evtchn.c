@@ -43,7 +43,10 @@ static port_t port_take(struct domain *d, enum evtchn_state state,
 {
     for (u32 w = 0; w < PORT_WORDS; w++) {
         if (d->port_free[w] != 0) {
-            const port_t p = w * 64 + (u32)__builtin_ctzll(d->port_free[w]);
+            port_t p = w * 64;
+            while ((d->port_free[w] >> p % 64 & 1) == 0) {
+                p++; /* ends: there is a bit */
+            }
             port_open(d, p, state, vcpu);
             return p;
         }

@@ -157,15 +157,14 @@ void sched_insert(struct sched_cpu *c, struct vcpu *v, ns_t now)
         return;
     }
     const struct heap_node *first = c->run.root;
-    u64 key = sched_effective(v, now);
 
-    /* Who yields: behind the first of the others, this once; nothing is
-     * charged. */
+    /* Who yields: behind the first of the others; what he gives away is gone.
+     * Else he could keep it for a time when he does not yield. */
     if (v->sched.yield_asked && first != NULL &&
-        !heap_before(first->key, key)) {
-        key = first->key + 1;
+        !heap_before(first->key, v->sched.avt)) {
+        v->sched.avt = first->key + 1;
     }
-    heap_add(&c->run, &v->sched.place, key);
+    heap_add(&c->run, &v->sched.place, sched_effective(v, now));
     (void)atomic_add32(&c->load, 1);
     publish_first(c);
 }
@@ -264,8 +263,7 @@ static bool take_first(struct sched_cpu *c, ns_t now)
     return true;
 }
 
-/* How long v, just chosen, may run before c looks again. */
-static ns_t slice_end(const struct sched_cpu *c, const struct vcpu *v, ns_t now)
+ns_t sched_slice_end(const struct sched_cpu *c, const struct vcpu *v, ns_t now)
 {
     ns_t end = c->balance_at;
 
@@ -299,7 +297,7 @@ static ns_t plan(struct sched_cpu *c, ns_t now, bool chosen_now)
     if (c->running == NULL) {
         end = NS_NEVER;
     } else if (chosen_now) {
-        end = slice_end(c, c->running, now);
+        end = sched_slice_end(c, c->running, now);
     }
     if (c->parked.root != NULL) {
         end = earlier(end, c->parked.root->key);
@@ -329,18 +327,12 @@ struct vcpu *sched_pick(u32 cpu, ns_t now, ns_t *until) RF_UNCHECKED_LOCKS
     *until = plan(c, now, !kept);
     atomic_store64(&c->until, *until);
     struct vcpu *v = c->running;
-    const struct vcpu *waits = NULL;
 
     if (v != NULL) {
         sched_mark_busy(cpu);
-        if (c->run.root != NULL && c->run.root->owner != c->leaving) {
-            waits = c->run.root->owner;
-        }
+        sched_call_helpers(c);
     }
     lock_drop(&c->lock);
-    if (waits != NULL) {
-        sched_call_idle(waits);
-    }
     return v;
 }
 

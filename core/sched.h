@@ -47,11 +47,12 @@
 
 struct vcpu;
 
-enum sched_state {                 /* the runstates of the ABI [XEN vcpu.h] */
-                   SCHED_RUNNING,  /* on a CPU */
-                   SCHED_RUNNABLE, /* in a run queue, or parked */
-                   SCHED_BLOCKED,
-                   SCHED_OFFLINE /* DOWN, or its domain has ended */
+/* Numbered as the runstates of the ABI [XEN vcpu.h]. */
+enum sched_state {
+    SCHED_RUNNING,  /* on a CPU */
+    SCHED_RUNNABLE, /* in a run queue, or parked */
+    SCHED_BLOCKED,
+    SCHED_OFFLINE /* DOWN, or its domain has ended */
 };
 
 #define SCHED_ALLOWANCE_NS 5000000ull   /* ahead of the next before it yields */
