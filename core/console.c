@@ -20,8 +20,8 @@
 /* Bring out what is paid for of count bytes. */
 static void write_piece(struct domain *d, const u8 *bytes, u32 count)
 {
-    const u32 rate = d->plan->console_rate;
-    const u64 cost = NS_PER_S / (rate != 0 ? rate : RATE_DEFAULT);
+    const u64 cost =
+        NS_PER_S / (d->console_rate != 0 ? d->console_rate : RATE_DEFAULT);
     const ns_t now = arch_now();
 
     lock_take(&d->console);

@@ -30,7 +30,7 @@ s64 hc_domain_info(struct hc_call *c, struct arg_domain_info *a)
     a->frames = (u32)atomic_load64(&d->frames);
     a->frames_max = (u32)d->frames_max;
     a->vcpus = d->vcpu_count;
-    a->role = d->plan->role;
+    a->role = d->role;
     a->console_port = d->console_port;
     a->store_port = d->store_port;
     memcpy(a->name, d->name, MF_NAME_BYTES);

@@ -115,7 +115,7 @@ static enum rc act_begin(const struct hc_call *c, u32 row,
         const enum policy_verdict verdict =
             policy_decide(atomic_load64(&d->rights), right,
                           act->target == d ? POLICY_SELF : POLICY_DOMAIN,
-                          act->target->plan->permits);
+                          act->target->permits);
 
         if (verdict != POLICY_ALLOW) {
             return record_refusal(c->v, c->nr, c->arg[0], verdict);

@@ -19,6 +19,7 @@
 struct domain *domain_table[DOMID_MAX + 1];
 u32 domain_first = 1;
 u32 domain_count;
+struct domain *domain_service[MF_ROLE_COUNT];
 
 struct domain *domain_by_id(u64 id)
 {
@@ -33,11 +34,10 @@ bool domain_is_self(const struct domain *d, u64 id)
 
 void domain_tell(u32 virq)
 {
-    /* They come before all tenants. */
-    for (u32 i = domain_first;
-         i <= domain_count && domain_table[i]->plan->role != MF_ROLE_TENANT;
-         i++) {
-        evtchn_raise_virq(&domain_table[i]->vcpu[0], virq);
+    for (u32 role = MF_ROLE_DOMAIN0; role < MF_ROLE_COUNT; role++) {
+        if (domain_service[role] != NULL) {
+            evtchn_raise_virq(&domain_service[role]->vcpu[0], virq);
+        }
     }
 }
 
@@ -71,14 +71,15 @@ static enum rc create_tables(struct domain *d, const struct mf_domain *plan)
     d->grants.active = take(grants * sizeof(struct active_grant), &ignored);
     d->shared = take(PAGE_BYTES, &d->shared_mfn);
     d->m2p = take((u64)d->chunk_count * PAGE_BYTES, &d->m2p_mfn);
-    d->grants.shared = take((u64)plan->grant_frames * PAGE_BYTES, &shared);
+    u8 *const table = take((u64)plan->grant_frames * PAGE_BYTES, &shared);
 
     if (d->vcpu == NULL || d->port == NULL || d->map == NULL ||
         d->grants.active == NULL || d->shared == NULL || d->m2p == NULL ||
-        d->grants.shared == NULL) {
+        table == NULL) {
         return RC_ENOMEM;
     }
     for (u32 i = 0; i < plan->grant_frames; i++) {
+        d->grants.shared[i] = (u64 *)(void *)(table + (u64)i * PAGE_BYTES);
         d->grants.shared_mfn[i] = mfn(shared.v + i);
     }
     d->grants.frame_max = plan->grant_frames;
@@ -86,6 +87,17 @@ static enum rc create_tables(struct domain *d, const struct mf_domain *plan)
     d->port_count = plan->port_count;
     d->map_count = plan->map_count;
     return RC_OK;
+}
+
+static void copy_plan(struct domain *d, const struct mf_domain *plan)
+{
+    d->name = plan->name;
+    d->plan = plan;
+    d->audit = plan->audit;
+    d->frames_max = plan->frames_max;
+    d->console_rate = plan->console_rate;
+    d->role = plan->role;
+    d->permits = plan->permits;
 }
 
 static void create_vcpus(struct domain *d, const struct mf_domain *plan)
@@ -118,10 +130,7 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan)
     if (!arch_boot_chunks(d->chunk_count, &d->first_chunk)) {
         return RC_ENOMEM;
     }
-    d->name = plan->name;
-    d->plan = plan;
-    d->audit = plan->audit;
-    d->frames_max = plan->frames_max;
+    copy_plan(d, plan);
     enum rc rc = create_tables(d, plan);
 
     if (rc == RC_OK) {
@@ -132,6 +141,9 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan)
     }
     create_vcpus(d, plan);
     domain_table[id] = d;
+    if (d->role != MF_ROLE_TENANT) {
+        domain_service[d->role] = d;
+    }
     if (id == 0) {
         domain_first = 0;
     }

@@ -15,7 +15,7 @@
  * launches. A RUNNING one may be paused: its vCPUs stay off all CPUs.
  *
  * Domain0 and the router are domains like others; that they are there for
- * others shows in their rights and in domain_tell only.
+ * others shows in their rights and in domain_service only.
  *
  * Memory of a domain: whole chunks, reserved when it is first built and kept
  * until it has ended. Pool frames, for what the hypervisor keeps of it, are
@@ -59,8 +59,10 @@ struct domain {
     u64 state;        /* [a] enum domain_state */
     u64 incarnation;  /* [I] while it lives */
     const char *name; /* [I] of MF_NAME_BYTES, in its plan */
+    u32 role;         /* [I] enum mf_role */
     u64 rights;       /* [a] can only shrink */
     u64 rights_used;  /* [a] of those recorded at first use */
+    u64 permits;      /* [I] what others may do to it */
     u32 audit;        /* [I] enum mf_audit */
     u32 end_reason;   /* [a] set once on leaving RUNNING */
     u32 end_claimed;  /* [a] 1: somebody is ending it */
@@ -102,6 +104,7 @@ struct domain {
     mfn_t console_mfn; /* [I] rings in guest memory, written by launch */
     mfn_t store_mfn;
     port_t console_port, store_port; /* [I] guest's ends */
+    u32 console_rate;                /* [I] bytes per second, 0 the default */
     struct lock console; /* rank ring: held while emergency output goes out, so
                             that two vCPUs do not mix theirs */
     ns_t console_paid;   /* under console: until when its bytes are paid for */
@@ -118,6 +121,7 @@ extern struct domain *domain_table[DOMID_MAX + 1]; /* [I] by number */
 extern u32 domain_first; /* [I] 0 where there is a Domain0, else 1 */
 extern u32
     domain_count; /* [I] the highest number; all from the first are used */
+extern struct domain *domain_service[MF_ROLE_COUNT]; /* [I] by role, or NULL */
 
 /*@ predicate frame_owns{L}(struct domain *d, integer m) =
     d->first_chunk * CHUNK_FRAMES <= m <

@@ -53,7 +53,7 @@ static const char *reason_text(u32 reason)
 
 static const char *kind_text(const struct domain *d)
 {
-    return d->plan->role == MF_ROLE_TENANT ? "tenant" : "service";
+    return d->role == MF_ROLE_TENANT ? "tenant" : "service";
 }
 
 void domain_end(struct domain *d, u32 reason)
@@ -67,7 +67,7 @@ void domain_end(struct domain *d, u32 reason)
     atomic_store64(&d->state,
                    reason == ENDED_FROZEN ? DOMAIN_FROZEN : DOMAIN_ENDING);
     arch_log("%s %s ended: %s\n", kind_text(d), d->name, reason_text(reason));
-    if (!ended_well(reason) && d->plan->role == MF_ROLE_TENANT) {
+    if (!ended_well(reason) && d->role == MF_ROLE_TENANT) {
         atomic_add32(&crashes, 1);
     }
     for (u32 i = 0; i < d->vcpu_count; i++) {
@@ -300,7 +300,7 @@ static bool step_next(void)
         const u64 state = atomic_load64(&d->state);
         const bool gone = state == DOMAIN_ENDED || state == DOMAIN_FROZEN;
 
-        alive = alive || (!gone && d->plan->role == MF_ROLE_TENANT);
+        alive = alive || (!gone && d->role == MF_ROLE_TENANT);
         pending = pending || (!gone && state != DOMAIN_RUNNING);
     }
     if (!alive && domain_count != 0) {

@@ -57,7 +57,7 @@ static bool entry_at(struct domain *d, u32 ref, u64 **word,
         return false;
     }
     const u64 i = index_clamp(ref, limit);
-    *word = &d->grants.shared[i];
+    *word = &d->grants.shared[i / GRANTS_PER_FRAME][i % GRANTS_PER_FRAME];
     *active = &d->grants.active[i];
     return true;
 }
@@ -180,7 +180,7 @@ void gnttab_init(struct domain *d)
 {
     struct gnttab *t = &d->grants;
     for (u32 f = 0; f < t->frame_max; f++) {
-        memset(&t->shared[f * GRANTS_PER_FRAME], 0, PAGE_BYTES);
+        memset(t->shared[f], 0, PAGE_BYTES);
         arch_interrupts();
     }
     t->frame_count = 1;
@@ -193,7 +193,7 @@ void gnttab_init(struct domain *d)
 
 void gnttab_offer(struct domain *d, u32 ref, domid_t user, mfn_t frame)
 {
-    atomic_store64(&d->grants.shared[ref],
+    atomic_store64(&d->grants.shared[0][ref],
                    frame.v << 32 | (u64)user << 16 | ENTRY_PERMIT);
 }
 

@@ -59,14 +59,15 @@ struct active_grant {
     u32 readers; /* mappings and copies in progress, read-only */
     u32 writers; /* the same, writable */
     u32 user;    /* domid that uses it while readers + writers > 0 */
-    u64 frame;   /* machine frame while readers + writers > 0 */
+    u32 pad;
+    u64 frame; /* machine frame while readers + writers > 0 */
 };
 
 struct gnttab {
-    u32 frame_count; /* [m] pages the guest has set up */
-    u32 frame_max;   /* [I] */
-    u64 *shared;     /* [I] hypervisor frames; an entry is a word,
-                        touched atomically */
+    u32 frame_count;               /* [m] pages the guest has set up */
+    u32 frame_max;                 /* [I] */
+    u64 *shared[GRANT_FRAMES_MAX]; /* [I] hypervisor frames; an entry is a word,
+                                      touched atomically */
     mfn_t shared_mfn[GRANT_FRAMES_MAX]; /* [I] */
     struct active_grant *active;        /* [m] frame_max * GRANTS_PER_FRAME */
     u64 uses;     /* [m] readers and writers of all entries */

@@ -54,7 +54,7 @@ static void grant(struct seq *q, struct input *rec, u32 who)
     const u64 peer = to < 0xe0 ? 3u - d->id : to % 8u;
     const u64 word = m << 32 | peer << 16 | flags;
 
-    atomic_store64(&d->grants.shared[ref], word);
+    atomic_store64(&d->grants.shared[0][ref], word);
     oplog_act(q, who, "grant", "%u %" PRIx64, ref, word);
 }
 

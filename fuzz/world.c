@@ -56,11 +56,11 @@ static void make_domain(u32 id, const struct world_kind *kind)
         d->rights |= RIGHT_MASK(CONNECT);
     }
     d->rights |= kind->serving && id == 1 ? RIGHTS_ALL : 0;
-    host_plan(d)->permits = id == WORLD_VICTIM ? 0 : RIGHTS_ALL;
+    d->permits = id == WORLD_VICTIM ? 0 : RIGHTS_ALL;
     d->audit = kind->audited ? MF_AUDIT_ALL : 0;
     map_pages(d);
     (void)host_build_root(&d->vcpu[0], WORLD_VA, ROOT_PFN);
-    host_plan(d)->console_rate = id == 2 ? 1000 : 0;
+    d->console_rate = id == 2 ? 1000 : 0;
     if (kind->scheduled && id != WORLD_VICTIM) {
         for (u32 i = 0; i < WORLD_VCPUS; i++) {
             sched_online(&d->vcpu[i]);

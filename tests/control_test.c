@@ -32,7 +32,7 @@ static void test_info(void **state)
     assert_int_equal(info(2, &a), RC_ESRCH);
     assert_int_equal(info(1023, &a), RC_ESRCH);
     assert_int_equal(info(0xffff, &a), RC_ESRCH);
-    host_plan(e)->permits = 0;
+    e->permits = 0;
     assert_int_equal(info(1, &a), RC_EPERM);
     assert_int_equal(a.incarnation, 0); /* not a byte */
     assert_int_equal(records(AUDIT_RIGHT_USED), 1);
@@ -96,9 +96,9 @@ static void test_who_may(void **state)
         d->rights = RIGHTS_ALL & ~needs[sub];
         assert_int_equal(act(sub, &a, sizeof(a)), RC_EPERM);
         d->rights = RIGHTS_ALL;
-        host_plan(e)->permits = POLICY_PERMITS & ~needs[sub];
+        e->permits = POLICY_PERMITS & ~needs[sub];
         assert_int_equal(act(sub, &a, sizeof(a)), RC_EPERM);
-        host_plan(e)->permits = POLICY_PERMITS;
+        e->permits = POLICY_PERMITS;
         assert_int_equal(d->refused, before + 2);
     }
     assert_int_equal(e->state, DOMAIN_RUNNING);
@@ -265,7 +265,7 @@ static void test_emergency_output_is_limited(void **state)
 {
     (void)state;
     memset(host_guest(AT2), 'x', 8192);
-    host_plan(e)->console_rate = 1000;
+    e->console_rate = 1000;
     const u64 all[4] = { 0, 4096, GUEST(AT2), 0 };
     const u64 some[4] = { 0, 300, GUEST(AT2), 0 };
     const u64 more[4] = { 0, 4097, GUEST(AT2), 0 };
@@ -305,7 +305,7 @@ static void test_virqs_of_the_host(void **state)
 
         assert_int_equal(hc_evtchn_bind_virq(&c, &a), own ? 0 : RC_EPERM);
     }
-    host_plan(d)->role = MF_ROLE_DOMAIN0;
+    domain_service[MF_ROLE_DOMAIN0] = d;
     for (u32 i = 0; i < ARRAY_COUNT(of); i++) {
         struct hc_call c = { .v = v };
         struct arg_evtchn_virq a = { .virq = of[i].virq };

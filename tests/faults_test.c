@@ -136,7 +136,7 @@ static int prepare(void)
     e->rights = RIGHTS_ALL;
     host.typed = "typed";
     for (u64 ref = 1; ref <= 2; ref++) {
-        e->grants.shared[ref] =
+        e->grants.shared[0][ref] =
             host_mfn(e, 20 + ref).v << 32 | (u64)d->id << 16 | 1;
         memset(host_frame(host_mfn(e, 20 + ref)), 0x77, PAGE_BYTES);
     }

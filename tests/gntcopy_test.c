@@ -239,7 +239,7 @@ static void test_soup(void **state)
             grant(ref, r >> 12 & 31u & ~2u, r & 64u ? m->id : 3, r >> 20 & 31u);
             break;
         case 1:
-            g->grants.shared[ref] |= PERMIT;
+            g->grants.shared[0][ref] |= PERMIT;
             break;
         case 2:
         case 3:

@@ -67,13 +67,13 @@ static int teardown(void **state)
 
 static inline void grant(u32 ref, u32 flags, u32 domid, u64 pfn_number)
 {
-    g->grants.shared[ref] =
+    g->grants.shared[ref / 512][ref % 512] =
         host_mfn(g, pfn_number).v << 32 | domid << 16 | flags;
 }
 
 static inline u32 marks(u32 ref)
 {
-    return (u32)g->grants.shared[ref] & (READING | WRITING);
+    return (u32)g->grants.shared[ref / 512][ref % 512] & (READING | WRITING);
 }
 
 static inline s16 map(u32 ref, u64 va, u32 flags, u32 *handle)

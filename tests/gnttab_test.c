@@ -72,13 +72,13 @@ static void test_A19_rights_of_the_entry(void **state)
     assert_int_equal(map(1, VA, MAP_RO, &h), GRANT_GENERAL_ERROR);
     grant(1, PERMIT, m->id, 600);
     assert_int_equal(map(1, VA, MAP_RO, &h), GRANT_GENERAL_ERROR);
-    g->grants.shared[1] = 0xffffffffull << 32 | (u32)m->id << 16 | PERMIT;
+    g->grants.shared[0][1] = 0xffffffffull << 32 | (u32)m->id << 16 | PERMIT;
     assert_int_equal(map(1, VA, MAP_RO, &h), GRANT_GENERAL_ERROR);
     /* A frame of the mapper itself, of the hypervisor, of the grant table. */
     const u64 others[] = { host_mfn(m, 5).v, 1, g->shared_mfn.v,
                            g->grants.shared_mfn[0].v };
     for (u32 i = 0; i < ARRAY_COUNT(others); i++) {
-        g->grants.shared[1] = others[i] << 32 | (u32)m->id << 16 | PERMIT;
+        g->grants.shared[0][1] = others[i] << 32 | (u32)m->id << 16 | PERMIT;
         assert_int_equal(map(1, VA, MAP_RO, &h), GRANT_GENERAL_ERROR);
         assert_int_equal(marks(1), 0);
     }
@@ -192,7 +192,7 @@ static void test_granter_keeps_the_frame_while_mapped(void **state)
     assert_int_equal(frame_begin_table(f, 1), RC_EBUSY);
     assert_true(gnttab_in_use(g));
     /* A22: what the granter writes into the entry changes nothing. */
-    g->grants.shared[1] = 0;
+    g->grants.shared[0][1] = 0;
     u32 other = 0;
     assert_int_equal(map(1, VA + 4096, MAP_RW, &other), GRANT_GENERAL_ERROR);
     grant(1, PERMIT, m->id, 22);

@@ -38,6 +38,7 @@ void host_reset(void)
     host_memory_reset();
     memset(&host, 0, sizeof(host));
     memset(domain_table, 0, sizeof(domain_table));
+    memset(domain_service, 0, sizeof(domain_service));
     domain_first = 1;
     domain_count = 0;
     host.timer_at = NS_NEVER;

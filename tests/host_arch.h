@@ -114,8 +114,6 @@ void host_memory_reset(void);
  * frames PLAIN, pfn n being its n-th frame. Numbers are 1..HOST_DOMAINS-1. */
 extern u32 host_port_count, host_grant_frames, host_map_count; /* of each */
 struct domain *host_domain(domid_t id, u64 frames, u32 vcpus);
-/* The plan of a domain made so, to be written. */
-struct mf_domain *host_plan(const struct domain *d);
 /* v's registers are now in this CPU. */
 void host_run(struct vcpu *v);
 

@@ -87,11 +87,6 @@ struct domain *host_domain(domid_t id, u64 count, u32 vcpus)
     return d;
 }
 
-struct mf_domain *host_plan(const struct domain *d)
-{
-    return &plans[d->id];
-}
-
 void host_run(struct vcpu *v)
 {
     host.current = v;

@@ -159,7 +159,7 @@ static void test_a_commit_raises_an_event(void **state)
 
     memcpy(host_guest(AT), &q, sizeof(q));
     assert_int_equal(call(32, 1, GUEST(AT), 0, 0), 0);
-    host_plan(d)->role = MF_ROLE_ROUTER;
+    domain_service[MF_ROLE_ROUTER] = d;
     const port_t port = d->vcpu[0].virq_port[VIRQ_RULES];
 
     load(10, 4);

@@ -107,10 +107,10 @@ static void test_offers(void **state)
     begin();
     assert_int_equal(d0->console_port, 0);
     assert_int_equal(d0->store_port, 0);
-    assert_int_equal(d0->grants.shared[0], 0);
-    assert_int_equal(d1->grants.shared[GRANT_REF_CONSOLE],
+    assert_int_equal(d0->grants.shared[0][0], 0);
+    assert_int_equal(d1->grants.shared[0][GRANT_REF_CONSOLE],
                      d1->console_mfn.v << 32 | 1);
-    assert_int_equal(d1->grants.shared[GRANT_REF_STORE],
+    assert_int_equal(d1->grants.shared[0][GRANT_REF_STORE],
                      d1->store_mfn.v << 32 | 1);
     struct hc_call c = as(d2);
     struct arg_evtchn_interdomain e = { .remote_dom = 1,

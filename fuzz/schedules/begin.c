@@ -63,7 +63,7 @@ static void prepare(enum prep prep)
     cpu->current = &d->vcpu[0];
     prep_memory(prep);
     if (prep == PREP_GRANTED || prep == PREP_MAPPED) {
-        d->grants.shared[OPS_REF] = host_mfn(d, 17).v << 32 | 2ull << 16 | 1;
+        d->grants.shared[0][OPS_REF] = host_mfn(d, 17).v << 32 | 2ull << 16 | 1;
     }
     const bool channel = prep == PREP_CHANNEL || prep == PREP_MASKED;
 

@@ -218,7 +218,7 @@ void op_gcopy(u32 cpu)
 /* As a guest withdraws it: only when no mark is in the entry. */
 void op_revoke(u32 cpu)
 {
-    u64 *word = &world_domain(1)->grants.shared[OPS_REF];
+    u64 *word = &world_domain(1)->grants.shared[0][OPS_REF];
     u64 old = atomic_load64(word) & ~0x18ull;
 
     cpus_point(NULL, TOUCH_SWAP);
