@@ -27,7 +27,7 @@ __attribute__((weak)) int __lsan_is_turned_off(void)
 /* Stacks of all allocations, stacks on the heap and fresh pages for each block
  * cost more than the parsers themselves; a finding is run again with them if
  * need be. What ships keeps no address of a variable of a function. */
-__attribute__((weak)) const char *__asan_default_options(void)
+const char *__asan_default_options(void)
 {
     return "malloc_context_size=0:quarantine_size_mb=2:detect_leaks=0:"
            "detect_stack_use_after_return=0:max_malloc_fill_size=0:"
