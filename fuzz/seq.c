@@ -177,6 +177,9 @@ static s64 finish(struct seq *q, u32 who, s32 budget, s64 result)
 {
     struct vcpu *v = actor(who);
 
+    if (q->open[who].is_open) {
+        fuzz_say(" cut");
+    }
     while (q->open[who].is_open) {
         budget = budget < PGTABLE_BUDGET / 2 ? 2 * budget : PGTABLE_BUDGET;
         result = enter(q, who, budget, 0);

@@ -84,6 +84,12 @@ static u64 entry(u64 n, u32 index)
     return host_table(frame_n(n))[index];
 }
 
+/* The same of a frame that is no table. */
+static u64 plain(u64 n, u32 index)
+{
+    return ((const u64 *)host_frame(frame_n(n)))[index];
+}
+
 static void raw(u64 n, u32 index, u64 pte)
 {
     arch_frame_write64(frame_n(n), index * 8, pte);
@@ -341,6 +347,61 @@ static void test_cut_write_claims_its_result(void **state)
     assert_true(entry(2, 3) == pte_make(frame_n(20), RW));
 }
 
+/* Other work is ended first, and a table that is there already is taken. */
+static void test_a_table_is_taken_behind_other_work(void **state)
+{
+    (void)state;
+    make_tree();
+    for (u32 i = 0; i < 512; i++) {
+        raw(20, i, pte_make(frame_n(10), RO));
+    }
+    v->budget = 0;
+    assert_int_equal(get(20, 1), RC_PREEMPT);
+    assert_int_equal(v->budget, 0);
+    assert_int_equal(d->work.step[0].taken, 0);
+    v->budget = 10;
+    assert_int_equal(get(20, 1), RC_PREEMPT);
+    v->budget = 1 << 20;
+    assert_int_equal(get(1, 1), RC_OK);
+    assert_int_equal(frame_at(frame_n(1))->refs, 2);
+    assert_int_equal(frame_at(frame_n(20))->type, FRAME_PLAIN);
+    assert_int_equal(d->work.mode, PGWORK_IDLE);
+}
+
+static void test_release_after_a_failure_ends(void **state)
+{
+    (void)state;
+    make_tree();
+    raw(20, 3, pte_make(frame_n(1), RW));
+    assert_int_equal(get(20, 1), RC_EBUSY);
+    put(4);
+    assert_int_equal(d->work.mode, PGWORK_IDLE);
+    assert_int_equal(frame_at(frame_n(1))->type, FRAME_PLAIN);
+}
+
+/* The hypervisor's slots of an L4 table are passed, and empty when the guest
+ * gets the frame back; in other tables these are entries like all. */
+static void test_slots_of_the_hypervisor_come_and_go(void **state)
+{
+    (void)state;
+    const u64 high = pte_make(frame_n(10), RO);
+
+    host.slot_pte = pte_make(mfn(1), PTE_PRESENT | PTE_WRITE);
+    raw(1, 256, high);
+    raw(1, 271, high);
+    raw(4, 300, pte_make(frame_n(11), 0));
+    make_tree();
+    assert_true(entry(4, 256) == host.slot_pte);
+    assert_true(entry(4, 271) == host.slot_pte);
+    put(4);
+    for (u32 i = 256; i <= 271; i++) {
+        assert_true(plain(4, i) == 0);
+    }
+    assert_true(plain(4, 300) == pte_make(frame_n(11), 0));
+    assert_true(plain(1, 256) == high);
+    assert_true(plain(1, 271) == high);
+}
+
 static s32 spent(void)
 {
     const s32 now = v->budget;
@@ -396,6 +457,9 @@ int main(void)
         cmocka_unit_test_setup(test_same_use_again_needs_no_flush, setup),
         cmocka_unit_test_setup(test_a_table_may_be_named_twice, setup),
         cmocka_unit_test_setup(test_cut_write_claims_its_result, setup),
+        cmocka_unit_test_setup(test_a_table_is_taken_behind_other_work, setup),
+        cmocka_unit_test_setup(test_release_after_a_failure_ends, setup),
+        cmocka_unit_test_setup(test_slots_of_the_hypervisor_come_and_go, setup),
         cmocka_unit_test_setup(test_a_walk_costs_what_is_in_it, setup),
     };
 
