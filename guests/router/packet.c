@@ -430,10 +430,17 @@ static bool is_unspecified_ok(const struct packet *p)
            (type == 131 || type == 133 || type == 135 || type == 143);
 }
 
+/*@ requires \valid(p);
+    assigns *p; */
+static void packet_clear(struct packet *p, u32 frame_bytes)
+{
+    *p = (struct packet){ .frame_bytes = frame_bytes };
+}
+
 enum drop packet_parse(struct packet *out, const u8 *bytes, u32 have,
                        u32 frame_bytes)
 {
-    *out = (struct packet){ .frame_bytes = frame_bytes };
+    packet_clear(out, frame_bytes);
     if (have < ETH_BYTES || (have != frame_bytes && have < PACKET_HEADER_MAX) ||
         have > frame_bytes) {
         return DROP_FRAME_SHORT;
