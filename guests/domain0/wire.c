@@ -108,10 +108,11 @@ static void copy_in(struct wire *w, const struct indices *x, u32 upto)
     u8 *const to = (u8 *)&w->in;
     const u32 there = x->req_prod - x->req_cons + w->in_eaten;
     const u32 end = upto < there ? upto : there;
-    while (w->in_have < end) { /* twice at most: up to the ring's end */
-        const u32 at = (x->req_cons + (w->in_have - w->in_eaten)) % RING_BYTES;
-        const u32 n = piece(end - w->in_have, RING_BYTES - at);
-        copy_from_ring(to + w->in_have, &w->page->req[at], n);
+    /*@ split w->in_have; */
+    if (w->in_have < end) {
+        const u32 at = x->req_cons + (w->in_have - w->in_eaten);
+        const u32 n = piece(end - w->in_have, RING_BYTES);
+        ring_read(to + w->in_have, w->page->req, RING_BYTES, at, n);
         w->in_have += n;
     }
 }
@@ -148,11 +149,12 @@ static bool write_message(struct wire *w, struct indices *x)
     if (w->out_bytes <= RING_BYTES && room < w->out_bytes) {
         return false;
     }
-    const u32 end = w->out_sent + piece(w->out_bytes - w->out_sent, room);
-    while (w->out_sent < end) { /* twice at most */
-        const u32 at = x->rsp_prod % RING_BYTES;
-        const u32 n = piece(end - w->out_sent, RING_BYTES - at);
-        copy_to_ring(&w->page->rsp[at], from + w->out_sent, n);
+    const u32 end = piece(w->out_bytes, w->out_sent + room);
+    /*@ split w->out_sent; */
+    if (w->out_sent < end) {
+        const u32 n = piece(end - w->out_sent, RING_BYTES);
+        ring_write(w->page->rsp, RING_BYTES, x->rsp_prod, from + w->out_sent,
+                   n);
         w->out_sent += n;
         x->rsp_prod += n;
     }
