@@ -66,8 +66,7 @@ u32 pvcon_look(struct pvcon *c, u64 now_ns, u8 *to, u32 room)
     if (bytes > c->tokens) {
         bytes = (u32)c->tokens;
     }
-    ring_read(to, c->page->out, OUT_BYTES, cons, bytes);
-    return bytes;
+    return ring_read(to, 0, bytes, c->page->out, OUT_BYTES, cons);
 }
 
 void pvcon_sent(struct pvcon *c, u32 bytes)
@@ -117,7 +116,7 @@ bool pvcon_flush(struct pvcon *c)
     }
     const u32 room = IN_BYTES - there;
     const u32 bytes = c->typed_bytes < room ? c->typed_bytes : room;
-    ring_write(c->page->in, IN_BYTES, prod, c->typed, bytes);
+    (void)ring_write(c->page->in, IN_BYTES, prod, c->typed, 0, bytes);
     for (u32 i = bytes; i < c->typed_bytes; i++) {
         c->typed[i - bytes] = c->typed[i];
     }
