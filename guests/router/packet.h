@@ -55,6 +55,8 @@ struct addr {
     u64 low;
 };
 
+/*@ assigns \nothing;
+   ensures \result <==> (a.high == b.high && a.low == b.low); */
 static inline bool addr_equal(struct addr a, struct addr b)
 {
     return a.high == b.high && a.low == b.low;
@@ -120,6 +122,9 @@ struct packet {
  * Answers DROP_NONE, or why the frame is to be dropped; *out is then filled as
  * far as reading went, for the log.
  */
+/*@ requires \valid(out) && \valid_read(bytes + (0 .. have - 1));
+   requires \separated(out, bytes + (0 .. have - 1));
+   assigns *out; */
 enum drop packet_parse(struct packet *out, const u8 *bytes, u32 have,
                        u32 frame_bytes) MUST_CHECK;
 
