@@ -50,7 +50,10 @@ TENANTS = (
 def load(path):
     """Programs of a file."""
     with open(path, "rb") as f:
-        data = f.read()
+        return parse(f.read())
+
+
+def parse(data):
     found, at = [], 0
     while at + STORED.size <= len(data):
         count, actors, flags = STORED.unpack_from(data, at)
@@ -65,6 +68,14 @@ def store(path, programs):
         for p in programs:
             f.write(STORED.pack(len(p.records) // RECORD, p.actors, p.flags))
             f.write(p.records)
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            return [int(c) for c in f.read().split()]
+    except OSError:
+        return []
 
 
 class Machine:
@@ -142,7 +153,9 @@ class Machine:
             left = until - time.monotonic()
             if left <= 0:
                 return None
-            ready, _, _ = select.select([self.back], [], [], min(left, 0.5))
+            ready, _, _ = select.select([self.back], [], [], min(left, 1))
+            if not ready and self.alarm():
+                return None
             if ready:
                 data = os.read(self.back, 65536)
                 if data:
@@ -157,14 +170,36 @@ class Machine:
         self.pending = self.pending[RESULT.size:]
         return r
 
+    def alarm(self):
+        """Has the host said already that something is wrong?"""
+        return re.search(r"frame auditor: fault|panic on CPU|VICTIM HARM",
+                         self.text()) is not None
+
+    def cpu_seconds(self):
+        """Of QEMU so far, which is rf's child."""
+        total = 0
+        for pid in children(self.qemu.pid):
+            try:
+                with open(f"/proc/{pid}/stat") as f:
+                    fields = f.read().rsplit(")", 1)[1].split()
+                total += int(fields[11]) + int(fields[12])
+            except OSError:
+                pass
+        return total / os.sysconf("SC_CLK_TCK")
+
     def text(self):
         with open(self.log, "rb") as f:
             return f.read().decode("latin-1")
 
-    def close(self):
-        """What is wrong with this run, a line each."""
+    def close(self, quick=False):
+        """What is wrong with this run, a line each; quick: it does not answer
+        any more."""
         found = []
-        if self.qemu.poll() is None:
+        if quick and self.qemu.poll() is None:
+            found.append("hang: no answer")
+            self.qemu.send_signal(signal.SIGTERM)
+            self.qemu.wait()
+        elif self.qemu.poll() is None:
             self.send(Program(0, STOP, b""))
             try:
                 self.qemu.wait(60)
@@ -173,7 +208,7 @@ class Machine:
                 self.qemu.send_signal(signal.SIGTERM)
                 self.qemu.wait()
         text = self.text()
-        for pattern in (r".*panic.*", r".*frame auditor: fault.*",
+        for pattern in (r"panic on CPU.*", r".*frame auditor: fault.*",
                         r".*VICTIM HARM.*", r".*passes, [1-9]\d* faults.*",
                         r"rf: error.*", r".*rf: the host .*"):
             found += re.findall(pattern, text)[:3]

@@ -59,6 +59,8 @@ void live_sleep(u64 ns);
 /* So that a call that blocks does not do so for ever. */
 void live_arm(void);
 void live_end(u32 reason);
+/* The right handlers and stack again. */
+void live_handlers(void);
 
 /* ---- run.c ---- */
 

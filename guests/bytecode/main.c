@@ -68,15 +68,6 @@ void tell(void)
 /* ---- actors
  * ----------------------------------------------------------------- */
 
-void live_arm(void)
-{
-    const u64 port = timer_ports[me()];
-
-    __atomic_and_fetch(&shared->evtchn_mask[port / 64], ~(1ull << port % 64),
-                       __ATOMIC_SEQ_CST);
-    (void)call_set_timer_op(time_ns() + ARMED_NS, 0, 0, 0);
-}
-
 static void timer_bind(void)
 {
     struct arg_evtchn_virq a = { .virq = VIRQ_ARMED, .vcpu = me() };
@@ -84,6 +75,16 @@ static void timer_bind(void)
     if (call_evtchn_bind_virq(0, &a) == 0) {
         timer_ports[me()] = a.port % 4096;
     }
+}
+
+void live_arm(void)
+{
+    timer_bind(); /* if it was closed */
+    const u64 port = timer_ports[me()];
+
+    __atomic_and_fetch(&shared->evtchn_mask[port / 64], ~(1ull << port % 64),
+                       __ATOMIC_SEQ_CST);
+    (void)call_set_timer_op(time_ns() + ARMED_NS, 0, 0, 0);
 }
 
 static void act_on_answer(struct mailbox *m)
@@ -162,18 +163,23 @@ static u32 state_of(u32 id)
     return call_domain_info(0, &a) == 0 ? a.state : 0;
 }
 
-static void destroy(u32 id, bool again)
+/* It may end by itself meanwhile, and be back. */
+static void destroy(u32 id)
 {
     struct arg_domain_of a = { (u16)id };
 
-    while (call_domain_destroy(0, &a) == -11) {
-        sleep_until(time_ns() + WARDEN_NS); /* no room for the record yet */
+    while (state_of(id) != STATE_ENDED) {
+        (void)call_domain_destroy(0, &a);
+        sleep_until(time_ns() + WARDEN_NS / 4);
     }
-    while (again && state_of(id) != STATE_ENDED) {
-        sleep_until(time_ns() + WARDEN_NS);
-    }
-    while (again && call_domain_start(0, &a) != 0) {
-        sleep_until(time_ns() + WARDEN_NS);
+}
+
+static void start(u32 id)
+{
+    struct arg_domain_of a = { (u16)id };
+
+    while (call_domain_start(0, &a) != 0) {
+        sleep_until(time_ns() + WARDEN_NS / 4);
     }
 }
 
@@ -185,10 +191,11 @@ static NO_RETURN void warden_serve(void)
     for (;;) {
         ask(m, SAID_READY);
         if (m->answer == ANSWER_KILL) {
-            destroy(m->detail, true);
+            destroy(m->detail);
+            start(m->detail);
         } else if (m->answer == ANSWER_OFF) {
             for (u32 id = 1; id <= 3; id++) {
-                destroy(id, false);
+                destroy(id);
             }
         }
         sleep_until(time_ns() + WARDEN_NS);

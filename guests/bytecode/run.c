@@ -154,15 +154,14 @@ static void set_field(struct call *c, u32 at, const char *name, u64 v)
     call_write(c, at);
 }
 
-static void tame(u32 who, struct call *c)
+static void tame(u32 who, struct call *c, u32 at)
 {
-    const u32 at = ACTOR_AT(who);
     const u64 first = host_mfn(actor(who)->domain, 0).v;
-    const u64 argument = c->element[0].value[2]; /* of mmuext_op: arg1 */
+    const u64 argument = c->element[0].value[2]; /* mmuext_op's arg1 */
 
     switch (c->row) {
     case HCROW_sched_poll:
-        set_field(c, at, "timeout", host.now + 30000);
+        set_field(c, at, "timeout", host.now + 2000);
         break;
     case HCROW_new_baseptr: /* the two roots that show the guest itself */
         if (argument != first + ROOT_PAGE &&
@@ -172,8 +171,14 @@ static void tame(u32 who, struct call *c)
                           (argument % 2 == 0 ? ROOT_PAGE : SECOND_ROOT_PAGE));
         }
         break;
+    case HCROW_sched_block:
+        c->arg[0] = 0; /* yield */
+        break;
     case HCROW_vcpu_down:
-        c->arg[1] = c->arg[1] == who % 2 ? 1 - who % 2 : c->arg[1];
+        c->arg[1] = (u32)c->arg[1] == who % 2 ? 1 - who % 2 : c->arg[1];
+        break;
+    case HCROW_vcpu_info: /* the guest would look for events where none come */
+        set_field(c, at, "offset", 4090);
         break;
     case HCROW_sched_shutdown:
         set_field(c, at, "reason", 77); /* there is none such */
@@ -183,17 +188,23 @@ static void tame(u32 who, struct call *c)
     }
 }
 
+static bool moves_handlers(u32 row)
+{
+    return row == HCROW_stack_switch || row == HCROW_set_trap_table ||
+           (row >= HCROW_callback_event && row <= HCROW_callback_syscall32);
+}
+
 static s64 make_call(u32 nr, const u64 arg[6], u32 row)
 {
-    if (row == HCROW_sched_block || row == HCROW_sched_poll) {
+    if (row == HCROW_sched_block || row == HCROW_multicall) {
         live_arm();
     }
     calls++;
     return guest_call(nr, arg);
 }
 
-/* The elements as the call left them. */
-static void tell_call(const struct call *c, u32 at, s64 result)
+/* The elements as they are, or as the call left them. */
+static void tell_call(const struct call *c, u32 at, s64 result, bool done)
 {
     struct told *const t = tell_begin();
     u32 offset = at + ELEMENTS_AT;
@@ -204,6 +215,7 @@ static void tell_call(const struct call *c, u32 at, s64 result)
     t->what = c->row;
     t->nr = c->nr;
     t->result = result;
+    t->done = done;
     t->count = c->count;
     memcpy(t->arg, c->arg, sizeof(t->arg));
     for (u32 i = 0; i < c->count && i < TOLD_MAX; i++) {
@@ -242,9 +254,10 @@ static void remember(const struct call *c, u32 at)
 static void do_call(u32 who, const struct call *c)
 {
     const u32 at = ACTOR_AT(who);
+    tell_call(c, at, 0, false);
     const s64 result = make_call(c->nr, c->arg, c->row);
 
-    tell_call(c, at, result);
+    tell_call(c, at, result, true);
     if (result >= 0 && (c->nr == 20 || c->nr == 32) && !c->odd) {
         remember(c, at);
     }
@@ -302,9 +315,9 @@ static void do_list(struct run *r, u32 n)
         memcpy(e.args, c->arg, sizeof(e.args));
         memcpy(host_guest(ACTOR_AT(r->who) + LIST_AT + count * 64), &e, 64);
         if (!is_daring(r->record[n])) {
-            tame(r->who, c);
+            tame(r->who, c, at);
         }
-        tell_call(c, at, 0);
+        tell_call(c, at, 0, true);
         count++;
         n = r->next;
         r->next++;
@@ -327,10 +340,12 @@ static void raw(u32 who, struct input *rec)
     arg[1] = HOST_GUEST_BASE + ACTOR_AT(who) + (take16(rec) & 0x1fff);
     arg[2] = take8(rec);
     if (nr != NR_IRET) {
-        const s64 result = make_call(nr, arg, HCROW_sched_poll);
         const struct call c = { .nr = nr, .arg = { arg[0], arg[1], arg[2] } };
 
-        tell_call(&c, ACTOR_AT(who), result);
+        tell_call(&c, ACTOR_AT(who), 0, false);
+        const s64 result = make_call(nr, arg, HCROW_sched_block);
+
+        tell_call(&c, ACTOR_AT(who), result, true);
     }
 }
 
@@ -413,6 +428,18 @@ static void act(u32 who, u32 what, const u8 *record)
     }
 }
 
+static void tell_act(u32 what, u32 vector, bool done)
+{
+    struct told *const t = tell_begin();
+
+    if (t != NULL) {
+        t->what = what;
+        t->vector = vector;
+        t->done = done;
+        tell();
+    }
+}
+
 static void one(u64 at)
 {
     static struct call c[ACTORS];
@@ -420,18 +447,16 @@ static void one(u64 at)
     const u32 n = r->next++;
     const u32 what = row_of(r, n);
 
-    if (what == HCROW_iret) { /* its frame is on the stack */
-        act(r->who, LIVE_FIRST + LIVE_IRET, r->record[n]);
+    if (what == HCROW_COUNT + ACT_RAW) {
+        act(r->who, what, r->record[n]);
         return;
     }
-    if (what >= HCROW_COUNT) {
-        act(r->who, what, r->record[n]);
-        struct told *const t =
-            what != HCROW_COUNT + ACT_RAW ? tell_begin() : NULL;
-        if (t != NULL) {
-            t->what = what;
-            tell();
-        }
+    if (what >= HCROW_COUNT || what == HCROW_iret) {
+        /* The frame of iret is on the stack. */
+        tell_act(what, 0, false);
+        act(r->who, what >= HCROW_COUNT ? what : LIVE_FIRST + LIVE_IRET,
+            r->record[n]);
+        tell_act(what, 0, true);
         return;
     }
     if ((r->record[n][1] & WHO_LISTED) != 0) {
@@ -444,9 +469,12 @@ static void one(u64 at)
     join(r, &c[r->who]);
     call_write(&c[r->who], ACTOR_AT(r->who));
     if (!is_daring(r->record[n])) {
-        tame(r->who, &c[r->who]);
+        tame(r->who, &c[r->who], ACTOR_AT(r->who));
     }
     do_call(r->who, &c[r->who]);
+    if (!is_daring(r->record[n]) && moves_handlers(what)) {
+        live_handlers();
+    }
 }
 
 u64 run_records(u32 who, const struct mailbox *m)
@@ -462,12 +490,9 @@ u64 run_records(u32 who, const struct mailbox *m)
         host.now = guest_now();
         const u32 n = r.next;
         const u32 vector = guest_try(one, (u64)(uintptr_t)&r);
-        struct told *const t = vector != 0 ? tell_begin() : NULL;
 
-        if (t != NULL) {
-            t->what = row_of(&r, n);
-            t->vector = vector;
-            tell();
+        if (vector != 0) {
+            tell_act(row_of(&r, n), vector, true);
         }
     }
     return calls - before;
