@@ -34,7 +34,7 @@ kernel = "{guests}/bytecode.elf"
 memory = {mib}
 vcpus = {vcpus}
 extra = "{extra}"
-audit = "all"
+audit = "lifecycle,deny"
 {more}
 """
 AGAIN = 'on_crash = "restart"\non_poweroff = "restart"\n' \

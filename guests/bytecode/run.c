@@ -188,10 +188,18 @@ static void tame(u32 who, struct call *c, u32 at)
     }
 }
 
-static bool moves_handlers(u32 row)
+/* After such a call: so that the next ones come to something. */
+static void repair(u32 who, u32 row)
 {
-    return row == HCROW_stack_switch || row == HCROW_set_trap_table ||
-           (row >= HCROW_callback_event && row <= HCROW_callback_syscall32);
+    const u64 up[6] = { 1, 1 - who % 2 };
+
+    if (row == HCROW_vcpu_down) {
+        (void)guest_call(24, up);
+    } else if (row == HCROW_stack_switch || row == HCROW_set_trap_table ||
+               (row >= HCROW_callback_event &&
+                row <= HCROW_callback_syscall32)) {
+        live_handlers();
+    }
 }
 
 static s64 make_call(u32 nr, const u64 arg[6], u32 row)
@@ -312,11 +320,11 @@ static void do_list(struct run *r, u32 n)
 
         call_make(&q, &rec, r->who, row, at, c);
         call_write(c, at);
-        memcpy(e.args, c->arg, sizeof(e.args));
-        memcpy(host_guest(ACTOR_AT(r->who) + LIST_AT + count * 64), &e, 64);
         if (!is_daring(r->record[n])) {
             tame(r->who, c, at);
         }
+        memcpy(e.args, c->arg, sizeof(e.args));
+        memcpy(host_guest(ACTOR_AT(r->who) + LIST_AT + count * 64), &e, 64);
         tell_call(c, at, 0, true);
         count++;
         n = r->next;
@@ -328,6 +336,7 @@ static void do_list(struct run *r, u32 n)
     outer.arg[0] = HOST_GUEST_BASE + ACTOR_AT(r->who) + LIST_AT;
     outer.arg[1] = count;
     do_call(r->who, &outer);
+    repair(r->who, HCROW_vcpu_down);
 }
 
 static void raw(u32 who, struct input *rec)
@@ -472,8 +481,8 @@ static void one(u64 at)
         tame(r->who, &c[r->who], ACTOR_AT(r->who));
     }
     do_call(r->who, &c[r->who]);
-    if (!is_daring(r->record[n]) && moves_handlers(what)) {
-        live_handlers();
+    if (!is_daring(r->record[n])) {
+        repair(r->who, what);
     }
 }
 
