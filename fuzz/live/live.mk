@@ -9,3 +9,10 @@ $(B)/live/live.so: $(LIVE) fuzz/live/live.h guests/bytecode/mailbox.h \
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
 	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $(LIVE)
+
+# Hypercalls of a boot, written down: for fuzz/live/seeds.
+TRACE := fuzz/live/trace.c tests/walker/memory.c
+$(B)/live/trace.so: $(TRACE) $(wildcard tests/walker/*.h core/*.h x86/*.h)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -O2 -g $(WARN) -fPIC -shared -o $@ $(TRACE)

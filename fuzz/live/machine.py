@@ -94,14 +94,12 @@ class Machine:
         for path in pipes:
             os.mkfifo(path)
         ram = os.path.join(self.work, "ram")
-        with open(ram, "wb") as f:
-            f.truncate(MIB << 20)
         plugin = [os.path.join(BUILD, "live", "live.so"),
                   f"edges={os.path.join(self.work, 'edges')}", f"seen={seen}",
                   f"in={pipes[0]}", f"out={pipes[1]}"]
         if tell:
             plugin.append(f"told={tell}")
-        env = dict(os.environ, LIVE_RAM=ram, LIVE_BYTES=str(MIB << 20),
+        env = dict(os.environ, LIVE_RAM=ram,
                    LIVE_PLUGIN=",".join(plugin), LIVE_WALKER=self.walker,
                    LIVE_WALKER_SO=os.path.join(BUILD, "walker", "walker.so"),
                    LIVE_SYMBOLS=os.path.join(self.work, "symbols"))
