@@ -178,15 +178,11 @@ def repro(args):
 # ---- the corpus ----------------------------------------------------------------
 
 
-def minimise(args):
+def minimise(args, stored, target):
     """Programs that reach an edge none before has, the shortest first, each in
     lives of its own."""
     folder = os.path.join(mc.WORK, "corpus")
-    stored = os.path.join(mc.TOP, "fuzz", "corpus", "live.zip")
-    data = {}
-    if os.path.exists(stored):
-        with zipfile.ZipFile(stored) as z:
-            data = {n: z.read(n) for n in z.namelist()}
+    data = stored
     if os.path.isdir(folder):
         for name in os.listdir(folder):
             with open(os.path.join(folder, name), "rb") as f:
@@ -199,14 +195,14 @@ def minimise(args):
         sys.exit("fuzz-live: the corpus itself finds: " + found[0])
     keep = {items[0][0]} | {items[i][0] for i, r in enumerate(results)
                             if r.fresh}
-    with zipfile.ZipFile(stored + ".new", "w", zipfile.ZIP_DEFLATED) as z:
+    with zipfile.ZipFile(target + ".new", "w", zipfile.ZIP_DEFLATED) as z:
         for name in sorted(keep):
             z.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)),
                        data[name], zipfile.ZIP_DEFLATED, 9)
-    os.replace(stored + ".new", stored)
+    os.replace(target + ".new", target)
     shutil.rmtree(folder, ignore_errors=True)
     print(f"{len(keep)} of {len(items)} programs, "
-          f"{os.path.getsize(stored)} bytes, {results[-1].edges} edges")
+          f"{os.path.getsize(target)} bytes, {results[-1].edges} edges")
     return 0
 
 

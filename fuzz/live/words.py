@@ -21,6 +21,25 @@ def source(path):
         return f.read()
 
 
+def rows_of():
+    """Rows of core/hypercalls.def."""
+    text = re.sub(r"/\*.*?\*/", "", source("core/hypercalls.def"), flags=re.S)
+    for m in re.finditer(r"^HC_(\w+)\((.*)\)$", text, re.M):
+        p = [x.strip() for x in m.group(2).split(",")]
+        shape = {"R": "R", "RL": "R", "S": "S", "SL": "S", "P": "S",
+                 "F": "F"}.get(m.group(1), "B")
+        yield {"nr": int(p[0]), "sub": int(p[1]), "where": p[2], "name": p[3],
+               "shape": shape, "pointer": int(p[4]) if shape in "SF" else 0,
+               "arg": p[5] if shape in "SF" else p[4] if shape == "B" else None}
+
+
+def registers():
+    """Kinds of the registers of rows without a structure."""
+    return {m[0]: m[1:] for m in re.findall(
+        r"REGISTERS\((\w+),\s*(\w+),\s*(\w+),\s*(\w+),\s*(\w+)\)",
+        source("fuzz/registers.def"))}
+
+
 class Tables:
     def __init__(self):
         self.rows = [None]  # (name, structure, doc), by enum hc_row

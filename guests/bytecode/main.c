@@ -12,6 +12,7 @@
 #define VICTIM_NS 20000000ull
 #define VICTIM_PAGES 16u
 #define STATE_ENDED 5u
+#define TRIES 200u
 #define VIRQ_ARMED VIRQ_TIMER
 
 static struct mailbox boxes[VCPUS];
@@ -163,15 +164,20 @@ static u32 state_of(u32 id)
     return call_domain_info(0, &a) == 0 ? a.state : 0;
 }
 
-/* It may end by itself meanwhile, and be back. */
-static void destroy(u32 id)
+/* It may end by itself meanwhile, and be back; and it cannot end as long as the
+ * other actor maps what it has granted. False: that seems to be so. */
+static bool destroy(u32 id)
 {
     struct arg_domain_of a = { (u16)id };
 
-    while (state_of(id) != STATE_ENDED) {
+    for (u32 i = 0; i < TRIES; i++) {
+        if (state_of(id) == STATE_ENDED) {
+            return true;
+        }
         (void)call_domain_destroy(0, &a);
         sleep_until(time_ns() + WARDEN_NS / 4);
     }
+    return false;
 }
 
 static void start(u32 id)
@@ -183,6 +189,19 @@ static void start(u32 id)
     }
 }
 
+static void kill(u32 id)
+{
+    const u32 other = 3 - id;
+    const bool alone = destroy(id);
+
+    while (!alone && (!destroy(other) || !destroy(id))) {
+    }
+    start(id);
+    if (!alone) {
+        start(other);
+    }
+}
+
 static NO_RETURN void warden_serve(void)
 {
     struct mailbox *const m = &boxes[0];
@@ -191,11 +210,10 @@ static NO_RETURN void warden_serve(void)
     for (;;) {
         ask(m, SAID_READY);
         if (m->answer == ANSWER_KILL) {
-            destroy(m->detail);
-            start(m->detail);
+            kill(m->detail);
         } else if (m->answer == ANSWER_OFF) {
             for (u32 id = 1; id <= 3; id++) {
-                destroy(id);
+                (void)destroy(id);
             }
         }
         sleep_until(time_ns() + WARDEN_NS);
