@@ -272,7 +272,12 @@ static void ready(struct mailbox *m, u32 a)
             m->answer = ANSWER_OFF;
             return;
         }
-        if (domains[DOMAIN_OF(a)].ending || !is_complete() || hand(m, a)) {
+        if (!is_complete()) {
+            m->answer =
+                domains[DOMAIN_OF(a)].ending ? ANSWER_WAIT : ANSWER_REST;
+            return;
+        }
+        if (hand(m, a)) {
             return;
         }
         if (is_busy() || !is_over()) {

@@ -7,6 +7,8 @@
 #include "guests/lib/smp.h"
 
 #define ARMED_NS 50000ull
+#define YIELDS 3u /* so often, then it sleeps */
+#define WAIT_NS 30000ull
 #define REST_NS 1000000ull
 #define WARDEN_NS 500000ull
 #define VICTIM_NS 20000000ull
@@ -88,6 +90,8 @@ void live_arm(void)
     (void)call_set_timer_op(time_ns() + ARMED_NS, 0, 0, 0);
 }
 
+static u32 waits[VCPUS];
+
 static void act_on_answer(struct mailbox *m)
 {
     switch (m->answer) {
@@ -103,12 +107,17 @@ static void act_on_answer(struct mailbox *m)
         live_end(SHUTDOWN_REBOOT);
         break;
     case ANSWER_WAIT:
-        (void)call_sched_yield(0, 0, 0, 0);
-        break;
+        if (++waits[me()] <= YIELDS) {
+            (void)call_sched_yield(0, 0, 0, 0);
+            return;
+        }
+        sleep_until(time_ns() + WAIT_NS);
+        return;
     default:
         sleep_until(time_ns() + REST_NS);
         break;
     }
+    waits[me()] = 0;
 }
 
 static void actor_begin(struct mailbox *m)

@@ -412,7 +412,7 @@ static void act(u32 who, u32 what, const u8 *record)
         live_touch(record[3]);
         break;
     case HCROW_COUNT + ACT_TIME:
-        live_sleep((1 + record[3] % 16u) * 10000ull);
+        live_sleep((1 + record[3] % 16u) * 2000ull);
         break;
     case HCROW_COUNT + ACT_MASKS:
         live_masks(record[3] % 4u, record[4] | (u64)record[5] << 8);
