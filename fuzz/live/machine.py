@@ -41,8 +41,8 @@ AGAIN = 'on_crash = "restart"\non_poweroff = "restart"\n' \
         'privileges = [ "connect" ]'
 TENANTS = (
     ("warden", 10, 1, "role=warden", 'role = "domain0"'),
-    ("first", 10, 2, "role=actor domain=1", AGAIN),
-    ("second", 10, 2, "role=actor domain=2", AGAIN),
+    ("first", 9, 2, "role=actor domain=1", AGAIN),
+    ("second", 9, 2, "role=actor domain=2", AGAIN),
     ("victim", 10, 1, "role=victim", ""),
 )
 

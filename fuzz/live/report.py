@@ -222,10 +222,12 @@ def smoke(args, fuzzer_class):
     f = fuzzer_class(args)
     status = f.run()
     rate = int(f.calls / f.cpu) if f.cpu else 0
+    functions, _ = coverage(f.seen)
+    taken, there = (sum(v[i] for v in functions.values()) for i in range(2))
     checks = [
         ("no finding", not f.crashes),
-        (f"{f.edges} edges, {want['edges']} demanded",
-         f.edges >= want["edges"]),
+        (f"{taken} of {there} edges, {want['edges']} % demanded",
+         taken * 100 >= there * want["edges"]),
         (f"{rate} hypercalls a CPU second, {want['rate']} demanded",
          rate >= want["rate"])]
     for what, good in checks:
