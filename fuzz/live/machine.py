@@ -192,9 +192,9 @@ class Machine:
     def close(self, quick=False):
         """What is wrong with this run, a line each; quick: it does not answer
         any more."""
-        found = []
+        late = None
         if quick and self.qemu.poll() is None:
-            found.append("hang: no answer")
+            late = "hang: no answer"
             self.qemu.send_signal(signal.SIGTERM)
             self.qemu.wait()
         elif self.qemu.poll() is None:
@@ -202,17 +202,18 @@ class Machine:
             try:
                 self.qemu.wait(60)
             except subprocess.TimeoutExpired:
-                found.append("hang: the machine does not come to its end")
+                late = "hang: the machine does not come to its end"
                 self.qemu.send_signal(signal.SIGTERM)
                 self.qemu.wait()
+        found = []
         text = self.text()
         for pattern in (r"panic on CPU.*", r".*frame auditor: fault.*",
                         r".*VICTIM HARM.*", r".*passes, [1-9]\d* faults.*",
                         r"rf: error.*", r".*rf: the host .*"):
             found += re.findall(pattern, text)[:3]
-        if not found:
-            found += self.judge(text)
-        return found
+        if late and not found:
+            return [late]
+        return found or self.judge(text)
 
     def judge(self, text):
         """Of a run that came to its end: its log, and the walker's report."""

@@ -147,7 +147,7 @@ static NO_RETURN void actor_serve(void)
     struct mailbox *const m = &boxes[0];
 
     world_setup(&m->own);
-    run_begin(domain, m->places);
+    run_begin(m->places);
     actor_begin(m); /* before the second: its hello is that of the domain */
     const s64 rc = vcpus_start(2);
     if (rc == 0) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Records to calls. What a record means is told in fuzz/seq.h, and decided by
- * fuzz/values.c and fuzz/grammar.c, compiled into this guest as they are: what
- * they ask of the harness's machine is here, filled in from what the real one
- * told. Faults and budgets of a record mean nothing here.
+ * fuzz/values.c and fuzz/grammar.c, compiled into this guest as they are.
+ * Faults and budgets of a record mean nothing here.
  *
  * The menu is that of the target `hypercall`, and behind it what only a real
  * guest can do.
@@ -16,7 +15,6 @@
 
 #define NR_IRET 23u
 #define NR_MULTICALL 13u
-#define PORT_COUNT 64u
 #define LIVE_FIRST (HCROW_COUNT + (u32)ACT_COUNT)
 #define ACTS                                                                   \
     (1u << ACT_POKE | 1u << ACT_GRANT | 1u << ACT_TRAPPED | 1u << ACT_BITS |   \
@@ -31,47 +29,6 @@ _Static_assert(ROOT_PFN == ROOT_PAGE && MAPPED_FIRST == OPEN_PAGE &&
                    MAPPED_COUNT == OPEN_COUNT && WORLD_FRAMES == PAGES_COUNT,
                "the same world");
 _Static_assert(RECORD_BYTES == RECORD_SIZE && ELEMENTS_MAX == TOLD_MAX, "");
-
-/* ---- what values.c asks of its machine --------------------------------------
- */
-
-struct host host;
-u64 frame_table_count = 0x20000; /* 512 MiB: beyond what there is is odd */
-static struct domain domains[WORLD_DOMAINS + 1];
-static struct vcpu vcpus[WORLD_DOMAINS + 1][WORLD_VCPUS];
-
-struct domain *world_domain(u32 id)
-{
-    return &domains[id];
-}
-
-mfn_t host_mfn(const struct domain *d, u64 pfn_number)
-{
-    return mfn((d->first_chunk << CHUNK_FRAME_BITS) + pfn_number);
-}
-
-void *host_guest(u32 offset)
-{
-    return (void *)(uintptr_t)(HOST_GUEST_BASE + offset);
-}
-
-/* Only of the tables of grammar.c, which the harness has checked. */
-void fuzz_fail(const char *format, ...)
-{
-    (void)format;
-    for (;;) {
-        live_end(3);
-    }
-}
-
-int strcmp(const char *a, const char *b)
-{
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return (u8)*a - (u8)*b;
-}
 
 /* ---- begin ------------------------------------------------------------------
  */
@@ -102,32 +59,12 @@ static void make_menu(void)
     }
 }
 
-static void places_take(const struct places places[4])
+void run_begin(const struct places places[4])
 {
-    for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
-        struct domain *d = &domains[id];
-
-        d->first_chunk = places[id].first >> CHUNK_FRAME_BITS;
-        d->shared_mfn = mfn(places[id].shared);
-        d->grants.shared_mfn[0] = mfn(places[id].grants[0]);
-        d->grants.shared_mfn[1] = mfn(places[id].grants[1]);
-    }
-}
-
-void run_begin(u32 domain, const struct places places[4])
-{
-    (void)domain;
     grammar_init();
-    for (u32 id = 0; id <= WORLD_DOMAINS; id++) {
-        domains[id].id = (domid_t)id;
-        domains[id].port_count = PORT_COUNT;
-        domains[id].vcpu = vcpus[id];
-        for (u32 v = 0; v < WORLD_VCPUS; v++) {
-            vcpus[id][v].domain = &domains[id];
-        }
-    }
+    machine_begin();
+    machine_places(places);
     make_menu();
-    places_take(places);
 }
 
 /* ---- calls ------------------------------------------------------------------
@@ -494,7 +431,7 @@ u64 run_records(u32 who, const struct mailbox *m)
     if (who >= ACTORS || r.count > RUN_MAX) {
         return 0;
     }
-    places_take(m->places);
+    machine_places(m->places);
     while (r.next < r.count) {
         host.now = guest_now();
         const u32 n = r.next;
