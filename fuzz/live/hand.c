@@ -20,8 +20,8 @@
 #include "fuzz/live/live.h"
 
 /* Looks of the warden, 0.5 ms of virtual time apart. */
-#define LOOKS_MAX 4u
-#define LOOKS_BIRTH_MAX 400u
+#define LOOKS 4u
+#define LOOKS_BIRTH 400u
 #define DOMAIN_OF(actor) (1 + (actor) / 2)
 #define ALL_ACTORS 15u
 
@@ -48,6 +48,7 @@ static struct {
 } domains[3];
 static struct places places[4];
 static u32 looks; /* since something has moved */
+static u32 patience = 1;
 
 /* ---- programs ---------------------------------------------------------------
  */
@@ -330,11 +331,11 @@ static void look(void)
 {
     looks++;
     if (is_open && is_complete()) {
-        if (looks > LOOKS_MAX) {
+        if (looks > patience * LOOKS) {
             looks = 0;
             give_up();
         }
-    } else if (looks > LOOKS_BIRTH_MAX) {
+    } else if (looks > patience * LOOKS_BIRTH) {
         looks = 0;
         give_up_lives();
     }
@@ -393,8 +394,10 @@ void hand_ask(struct mailbox *m)
     pthread_mutex_unlock(&lock);
 }
 
-bool hand_open(const char *programs, const char *results, const char *file)
+bool hand_open(const char *programs, const char *results, const char *file,
+               u32 times)
 {
+    patience = times != 0 ? times : 1;
     programs_fd = open(programs, O_RDONLY | O_CLOEXEC);
     results_fd = open(results, O_WRONLY | O_CLOEXEC);
     if (file[0] != '\0') {

@@ -81,13 +81,16 @@ def children(pid):
 class Machine:
     """One boot. send() programs, receive() results; close() tells the rest."""
 
-    def __init__(self, seen, cpus=1, tell=None, walker=False, kernel=None):
+    def __init__(self, seen, cpus=1, tell=None, walker=False, kernel=None,
+                 exact=False):
+        """exact: domains so small that each call is followed by a recount."""
         shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.work = tempfile.mkdtemp(prefix="rf-live-", dir=shm)
         self.kernel = kernel or os.path.join(BUILD, "ringfence.elf")
         self.log = os.path.join(self.work, "log")
         self.audit = os.path.join(self.work, "audit")
         self.walker = os.path.join(self.work, "walker") if walker else ""
+        self.exact = exact
         self.next_id = 0
         self.pending = b""
         pipes = [os.path.join(self.work, n) for n in ("in", "out")]
@@ -96,7 +99,8 @@ class Machine:
         ram = os.path.join(self.work, "ram")
         plugin = [os.path.join(BUILD, "live", "live.so"),
                   f"edges={os.path.join(self.work, 'edges')}", f"seen={seen}",
-                  f"in={pipes[0]}", f"out={pipes[1]}"]
+                  f"in={pipes[0]}", f"out={pipes[1]}",
+                  f"patience={100 if exact else 1}"]
         if tell:
             plugin.append(f"told={tell}")
         env = dict(os.environ, LIVE_RAM=ram,
@@ -131,7 +135,7 @@ class Machine:
             path = os.path.join(self.work, name + ".cfg")
             with open(path, "w") as f:
                 f.write(TENANT.format(
-                    name=name, mib=mib, vcpus=vcpus, extra=extra, more=more,
+                    name=name, mib=8 if self.exact else mib, vcpus=vcpus, extra=extra, more=more,
                     guests=os.path.join(BUILD, "guests")))
             files.append(path)
         return files

@@ -115,13 +115,13 @@ def write(f):
 # ---- a finding again ---------------------------------------------------------
 
 
-def run_once(programs, args, tell=None):
+def run_once(programs, args, tell=None, exact=False):
     """(what was found, results) of these programs in one boot."""
     seen = tempfile.NamedTemporaryFile(dir=mc.WORK)
     seen.write(bytes(1 << 17))
     seen.flush()
     m = mc.Machine(seen.name, cpus=args.cpus, tell=tell, kernel=args.kernel,
-                   walker=args.walker)
+                   walker=args.walker, exact=exact)
     results, n = [], 0
     try:
         while len(results) < len(programs):
@@ -144,25 +144,51 @@ def run_once(programs, args, tell=None):
         seen.close()
 
 
-def shorter(programs, args):
+def shorter(programs, again):
     """The last few that are enough."""
     count = 1
     while count < len(programs):
-        if run_once(programs[-count:], args)[0]:
+        if again(programs[-count:])[0]:
             return programs[-count:]
         count *= 2
     return programs
 
 
+def trimmed(programs, again, tries=16):
+    """Without records that are not needed, as far as so many tries tell."""
+    for n in range(len(programs) - 1, -1, -1):
+        step = len(programs[n].records) // mc.RECORD // 2
+        while step and tries:
+            at = 0
+            while at < len(programs[n].records) and tries:
+                p = programs[n]
+                less = programs[:n] + [p._replace(
+                    records=p.records[:at] +
+                    p.records[at + step * mc.RECORD:])] + programs[n + 1:]
+                tries -= 1
+                if again(less)[0]:
+                    programs = less
+                else:
+                    at += step * mc.RECORD
+            step //= 2
+    return [p for p in programs if p.records] or programs
+
+
 def repro(args):
     programs = mc.load(args.repro)
     told = tempfile.NamedTemporaryFile(dir=mc.WORK)
-    found, _ = run_once(programs, args)
-    if not found:
+    for exact in (True, False):  # the first says after which call it was
+        if run_once(programs, args, exact=exact)[0]:
+            break
+    else:
         print(f"{len(programs)} programs: nothing found")
         return 0
-    programs = shorter(programs, args)
-    found, results = run_once(programs, args, told.name)
+
+    def again(some, tell=None):
+        return run_once(some, args, tell, exact)
+
+    programs = trimmed(shorter(programs, again), again)
+    found, _ = again(programs, told.name)
     last = None
     for n, line in words.Words().read(told.name):
         if n != last:

@@ -9,6 +9,7 @@ from machine import TOP
 
 HEAD = struct.Struct("<IIQQQQ")        # program, actor, first frames
 TOLD = struct.Struct("<II6QqIII8I768s4x")  # struct told
+LISTED = 2  # enum told_when
 SIZES = {"u8": 1, "u16": 2, "s16": 2, "u32": 4, "u64": 8, "bytes32_t": 32,
          "bytes80_t": 80}
 ERRORS = {1: "EPERM", 2: "ENOENT", 3: "ESRCH", 7: "E2BIG", 11: "EAGAIN",
@@ -120,7 +121,9 @@ class Words:
         if nr or what < len(self.tables.rows) and not vector:
             known = ERRORS.get(-result)
             out += f": call {nr} ({', '.join(f'{a:#x}' for a in args[:5])})"
-            if done:
+            if done == LISTED:
+                out += ", in a list"
+            elif done:
                 out += f" = {'-' + known if known else result}"
             for i in range(min(count, 8)):
                 if rows[i] and rows[i] < len(self.tables.rows):

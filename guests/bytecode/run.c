@@ -149,7 +149,7 @@ static s64 make_call(u32 nr, const u64 arg[6], u32 row)
 }
 
 /* The elements as they are, or as the call left them. */
-static void tell_call(const struct call *c, u32 at, s64 result, bool done)
+static void tell_call(const struct call *c, u32 at, s64 result, u32 done)
 {
     struct told *const t = tell_begin();
     u32 offset = at + ELEMENTS_AT;
@@ -199,10 +199,10 @@ static void remember(const struct call *c, u32 at)
 static void do_call(u32 who, const struct call *c)
 {
     const u32 at = ACTOR_AT(who);
-    tell_call(c, at, 0, false);
+    tell_call(c, at, 0, TOLD_BEFORE);
     const s64 result = make_call(c->nr, c->arg, c->row);
 
-    tell_call(c, at, result, true);
+    tell_call(c, at, result, TOLD_AFTER);
     if (result >= 0 && (c->nr == 20 || c->nr == 32) && !c->odd) {
         remember(c, at);
     }
@@ -262,7 +262,7 @@ static void do_list(struct run *r, u32 n)
         }
         memcpy(e.args, c->arg, sizeof(e.args));
         memcpy(host_guest(ACTOR_AT(r->who) + LIST_AT + count * 64), &e, 64);
-        tell_call(c, at, 0, true);
+        tell_call(c, at, 0, TOLD_LISTED);
         count++;
         n = r->next;
         r->next++;
@@ -288,10 +288,10 @@ static void raw(u32 who, struct input *rec)
     if (nr != NR_IRET) {
         const struct call c = { .nr = nr, .arg = { arg[0], arg[1], arg[2] } };
 
-        tell_call(&c, ACTOR_AT(who), 0, false);
+        tell_call(&c, ACTOR_AT(who), 0, TOLD_BEFORE);
         const s64 result = make_call(nr, arg, HCROW_sched_block);
 
-        tell_call(&c, ACTOR_AT(who), result, true);
+        tell_call(&c, ACTOR_AT(who), result, TOLD_AFTER);
     }
 }
 
@@ -374,7 +374,7 @@ static void act(u32 who, u32 what, const u8 *record)
     }
 }
 
-static void tell_act(u32 what, u32 vector, bool done)
+static void tell_act(u32 what, u32 vector, u32 done)
 {
     struct told *const t = tell_begin();
 
@@ -399,10 +399,10 @@ static void one(u64 at)
     }
     if (what >= HCROW_COUNT || what == HCROW_iret) {
         /* The frame of iret is on the stack. */
-        tell_act(what, 0, false);
+        tell_act(what, 0, TOLD_BEFORE);
         act(r->who, what >= HCROW_COUNT ? what : LIVE_FIRST + LIVE_IRET,
             r->record[n]);
-        tell_act(what, 0, true);
+        tell_act(what, 0, TOLD_AFTER);
         return;
     }
     if ((r->record[n][1] & WHO_LISTED) != 0) {
@@ -438,7 +438,7 @@ u64 run_records(u32 who, const struct mailbox *m)
         const u32 vector = guest_try(one, (u64)(uintptr_t)&r);
 
         if (vector != 0) {
-            tell_act(row_of(&r, n), vector, true);
+            tell_act(row_of(&r, n), vector, TOLD_AFTER);
         }
     }
     return calls - before;
