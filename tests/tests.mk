@@ -168,6 +168,7 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make audit-test  the log at length, both verifiers, the page; two minutes"
 	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
+	@echo "make fuzz-live   the running system in QEMU: SECS=600 CPUS=2 WALKER=1; fuzz/live/README.md"
 	@echo "make fuzz-schedules   all interleavings of pairs of calls; N=2 PAIR=poll"
 	@echo "make fuzz-tsan        the same with threads, ThreadSanitizer; SECS=60 SEED=7"
 	@echo "make golden    what rf answers, against stored text"
