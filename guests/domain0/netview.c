@@ -3,7 +3,6 @@
  * A router's counters as JSON: see netview.h.
  */
 #include "guests/domain0/netview.h"
-#include "core/mem.h"
 #include "guests/domain0/jsonline.h"
 #include "guests/domain0/machine.h"
 #include "guests/router/counters.h"
@@ -27,10 +26,9 @@ _Static_assert(ARRAY_COUNT(drops) == DROP_COUNT, "a word for each");
 
 static bool is_good(const struct counters_header *h)
 {
-    return memcmp(h->magic, COUNTERS_MAGIC, sizeof(h->magic)) == 0 &&
-           h->version == COUNTERS_VERSION && h->drop_count == DROP_COUNT &&
-           h->sequence % 2 == 0 && h->vif_count <= COUNTERS_VIFS &&
-           h->rule_count <= RULES_MAX;
+    return h->magic == COUNTERS_MAGIC && h->version == COUNTERS_VERSION &&
+           h->drop_count == DROP_COUNT && h->sequence % 2 == 0 &&
+           h->vif_count <= COUNTERS_VIFS && h->rule_count <= RULES_MAX;
 }
 
 /* All pages, the first one twice: was it changed meanwhile? */

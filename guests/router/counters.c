@@ -5,7 +5,6 @@
 #include "guests/router/counters.h"
 
 #include "core/atomic.h"
-#include "core/mem.h"
 #include "guests/router/router.h"
 
 static union {
@@ -82,7 +81,7 @@ void counters_take(const struct router *r, u64 now_ns)
         }
         c->header.rule_count = h->rule_count;
     }
-    memcpy(c->header.magic, COUNTERS_MAGIC, sizeof(c->header.magic));
+    c->header.magic = COUNTERS_MAGIC;
     c->header.version = COUNTERS_VERSION;
     c->header.taken_ns = now_ns;
     c->header.generation = r->rules_generation;

@@ -16,12 +16,12 @@
 #include "guests/router/rules.h"
 
 #define COUNTERS_REF 8u /* first that is nobody's [XEN grant_table.h] */
-#define COUNTERS_MAGIC "RFCOUNT1"
+#define COUNTERS_MAGIC 0x31544e554f434652ull /* "RFCOUNT1" */
 #define COUNTERS_VERSION 1u
 #define COUNTERS_VIFS 32u
 
 struct counters_header {
-    char magic[8];
+    u64 magic;
     u32 version;
     u32 sequence;
     u64 taken_ns;
