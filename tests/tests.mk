@@ -26,10 +26,10 @@ UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 # host's archive comes first, for its stand-ins are weak.
 # Of Domain0: what does not ask for a machine.
 DOMAIN0_PURE := $(addprefix guests/domain0/,bytes.c tree.c client.c watch.c \
-	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c)
+	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c netview.c)
 # Of the router: the same.
 ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c \
-	ruleset.c checksum.c segment.c)
+	ruleset.c checksum.c segment.c counters.c)
 UNIT_HOST := $(sort $(wildcard tests/host_*.c))
 UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
 	rf/filter.c rf/logreader.c rf/policytext.c x86/decode.c x86/rmw.c x86/cpuid.c \

@@ -341,6 +341,12 @@ static enum xs_result look_at(struct router *r, struct vif *v)
     u32 is_told = BUS_UNKNOWN;
     const bool known = result == XS_OK && number_of(value, &is_told) &&
                        is_told == v->told && v->told != BUS_UNKNOWN;
+    if (result == XS_OK && is_told == BUS_CLOSING && v->told == BUS_CONNECTED) {
+        /* A toolstack takes the device away, and waits for our word. */
+        front_gone(r, v);
+        v->state = VIF_CLOSED;
+        return tell(r, v, BUS_CLOSED);
+    }
     if (!known) {
         result = publish(r, v);
         if (result != XS_OK) {

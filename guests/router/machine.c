@@ -11,6 +11,8 @@
 #define MAP_HOST 2u
 #define SOURCE_REF 1u
 #define DEST_REF 2u
+#define GRANT_READ                                                             \
+    5u /* [XEN grant_table.h] permit_access, readonly; domain 0 */
 #define BAD_DOMAIN (-2)
 #define NO_HANDLE U32_MAX
 #define UVMF_INVLPG 2u
@@ -118,6 +120,27 @@ void machine_copy(struct machine_copy *list, u32 count)
     const s64 rc = call_grant_copy(copies, count, NULL);
     for (u32 i = 0; i < count; i++) {
         list[i].failed = rc != 0 || copies[i].status != 0;
+    }
+}
+
+/* Our own grant table, mapped when it is first needed. */
+void machine_offer(u32 ref, const void *page)
+{
+    static u64 table[PAGE_BYTES / 8] __attribute__((aligned(4096)));
+    static bool is_ready;
+    u64 list[1] = { 0 };
+    struct arg_gnttab_setup a = { .dom = SELF,
+                                  .nr_frames = 1,
+                                  .frame_list = (u64)(uintptr_t)list };
+
+    if (!is_ready) {
+        is_ready =
+            call_grant_setup(&a, 1, NULL) == 0 && a.status == 0 &&
+            map_va((u64)(uintptr_t)table,
+                   *(volatile u64 *)list << PAGE_BITS | P_RW, UVMF_INVLPG) == 0;
+    }
+    if (is_ready && ref < ARRAY_COUNT(table)) {
+        atomic_store64(&table[ref], GRANT_READ | frame_of_page(page) << 32);
     }
 }
 

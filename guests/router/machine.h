@@ -21,6 +21,9 @@ void machine_unmap(u32 where);
  * unmap what is its. */
 bool machine_is_alive(u32 domid, u32 ref);
 
+/* Let domain 0 read a page of ours, by that reference of our grant table. */
+void machine_offer(u32 ref, const void *page);
+
 /* Bind to a port that the domain offers; the own port, 0: refused. */
 u32 machine_bind(u32 domid, u32 port);
 void machine_close(u32 port);

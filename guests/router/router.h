@@ -95,6 +95,10 @@ void vif_disconnect(struct vif *v);
 const char *ruleset_take(struct router *r, const void *blob, u32 bytes,
                          u64 generation);
 
+/* counters.c: let domain 0 read them, once; bring them up to date. */
+void counters_offer(void);
+void counters_take(const struct router *r, u64 now_ns);
+
 /* checksum.c: fill in the checksum that a frame's sender left blank (TCP or UDP
  * in IPv4 or IPv6 without extensions). False: there is none to be filled. */
 bool checksum_fill(u8 *frame, u32 bytes);

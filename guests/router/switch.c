@@ -78,8 +78,8 @@ static void report_denied(struct router *r, struct vif *v,
                           u64 now)
 {
     char what[80];
-    if (a->drop == DROP_RULE && !a->is_log) {
-        v->denied++; /* its writer does not want to hear of it */
+    if ((a->drop == DROP_RULE || a->drop == DROP_GROUP) && !a->is_log) {
+        v->denied++; /* nobody wants to hear of it */
         return;
     }
     (void)filter_text(r->filter, p, a, what, sizeof(what));
