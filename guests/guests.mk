@@ -30,7 +30,7 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
 # In C, on guests/lib: a folder each.
-OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0
+OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0 pump
 
 guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
@@ -55,6 +55,7 @@ guest_objects = $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
 # Files of others that a guest takes in as they are.
 guest_also_domain0 := rf/mux.c
 guest_also_netfront := guests/router/xsclient.c
+guest_also_pump := guests/router/xsclient.c guests/netfront/front.c
 
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)
