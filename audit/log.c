@@ -5,6 +5,7 @@
 #include "audit/log.h"
 
 #include "audit/chain.h"
+#include "audit/collect.h"
 
 #define COUNTS_A_RECORD ((AUDIT_FIELD_ROOM - 4) / sizeof(struct audit_count))
 _Static_assert(AUDIT_SUMMARY_RECORDS *COUNTS_A_RECORD >= AUDIT_CLASSES, "fit");
@@ -43,6 +44,7 @@ enum rc audit_field_add(struct audit_record *note, enum audit_field type,
 {
     const u32 at = note->bytes - AUDIT_HEADER_BYTES;
 
+    /*@ split at; */
     if (bytes > AUDIT_FIELD_ROOM || at + 4 + bytes > AUDIT_FIELD_ROOM) {
         return RC_E2BIG;
     }
@@ -55,17 +57,19 @@ enum rc audit_field_add(struct audit_record *note, enum audit_field type,
     return RC_OK;
 }
 
-/* May this event's family take so many slots, a SEAL before each? */
+/* May this event's family take so many slots, a SEAL before each? A domain's
+ * life waits for no collector. */
 static bool has_room(const struct audit_log *log, u32 event, u32 slots)
 {
-    const u64 taken = log->next - log->sent + log->reserved;
-    const u64 free_slots = log->count - taken;
     const enum audit_family family = audit_event_family(event);
+    const bool waits = family == AUDIT_PRIV || family == AUDIT_GUEST;
+    const u64 first = log->is_collected && waits ? log->acked : log->sent;
+    const u64 taken = log->next - first + log->reserved;
     const u64 kept = family == AUDIT_STOP   ? 0
                      : family == AUDIT_LIFE ? AUDIT_POOL_STOP
                                             : AUDIT_POOL_LIFE + AUDIT_POOL_STOP;
 
-    return free_slots >= kept + 2ull * slots;
+    return taken + kept + 2ull * slots <= log->count;
 }
 
 /* The log's time: CPUs read the clock before they take the lock, so what they
@@ -85,6 +89,9 @@ static void write(struct audit_log *log, const struct audit_now *now,
 {
     struct audit_record *const r = &log->slot[log->next % log->count];
 
+    if (log->is_collected && log->next - log->acked >= log->count) {
+        audit_collect_end(log); /* the slot is needed */
+    }
     *r = *note;
     r->bytes = (u16)((note->bytes + 15) / 16 * 16);
     copy(r->magic, AUDIT_MAGIC, sizeof(r->magic));
@@ -138,7 +145,6 @@ enum rc audit_append(struct audit_log *log, const struct audit_now *now,
                      const struct audit_record *note)
 {
     if (!has_room(log, note->event, 1)) {
-        log->turned_away++;
         return RC_EAGAIN;
     }
     put(log, now, note);
@@ -153,7 +159,6 @@ enum rc audit_begin(struct audit_log *log, const struct audit_now *now,
 
     intent.phase = AUDIT_INTENT;
     if (!has_room(log, note->event, 2)) {
-        log->turned_away++;
         return RC_EAGAIN;
     }
     ticket->slots = 2; /* the outcome and a SEAL */
@@ -176,6 +181,48 @@ void audit_end(struct audit_log *log, const struct audit_now *now,
     log->reserved -= ticket->slots;
     ticket->slots = 0;
     put(log, now, &outcome);
+}
+
+void audit_turn_away(struct audit_log *log, const struct audit_now *now)
+{
+    log->turned_away++;
+    log->look_at = log_time(log, now) + AUDIT_LOOK_NS;
+}
+
+/* True: it is told now. */
+static bool tell(struct audit_log *log, const struct audit_now *now,
+                 enum audit_event event, const u64 arg[3])
+{
+    struct audit_record note;
+
+    audit_note_init(&note, event);
+    copy(note.arg, arg, sizeof(note.arg));
+    return audit_append(log, now, &note) == RC_OK;
+}
+
+void audit_look(struct audit_log *log, const struct audit_now *now,
+                bool in_any_case)
+{
+    const u64 time = log_time(log, now);
+
+    if (time < log->look_at && !in_any_case) {
+        return;
+    }
+    audit_collect_look(log, time);
+    const u64 acts[3] = { log->turned_away - log->told_away, log->turned_away };
+    const u64 collector[3] = { log->is_collected ? log->life : 0, log->acked,
+                               log->ready };
+
+    if (acts[0] != 0 && tell(log, now, AUDIT_TURNED_AWAY, acts)) {
+        log->told_away = acts[1];
+    }
+    if (log->has_news && tell(log, now, AUDIT_COLLECTOR, collector)) {
+        log->has_news = false;
+    }
+    log->look_at = log->has_news || acts[1] != log->told_away
+                       ? time + AUDIT_LOOK_NS
+                   : log->is_collected ? log->due_at
+                                       : U64_MAX;
 }
 
 /* The bucket is kept as the time at which it was empty; it is full a burst
@@ -229,7 +276,7 @@ void audit_refused(struct audit_log *log, const struct audit_now *now,
 static void write_summary(struct audit_log *log, const struct audit_now *now,
                           u16 domain, struct audit_meter *meter)
 {
-    struct audit_count counts[COUNTS_A_RECORD];
+    struct audit_count counts[COUNTS_A_RECORD] = { 0 };
     struct audit_record note;
     u32 used = 0;
     u64 sum = 0;

@@ -3,9 +3,9 @@
  * The log: a ring of record slots that is never overwritten.
  *
  * A slot is free, promised to somebody (reserved), or holds a record until it
- * has been sent. In this first form the serial port is the collector: a record
- * that audit_drain has handed out counts as acknowledged, and its slot is
- * free.
+ * has been sent: a record that audit_drain has handed out, to leave by the
+ * port, counts as acknowledged. Where there is a collector its slot is free
+ * when that has acknowledged it, too [audit/collect.h].
  *
  * A record is numbered and written at once, and hashed when it leaves
  * [audit/seal.h]. No record stands in the log that is AUDIT_SEAL_NS younger
@@ -21,7 +21,9 @@
  *     STOP          may take the last ones
  *
  * When there is no slot the answer is RC_EAGAIN, and what was to be recorded
- * must not happen: the caller drains, or makes its caller wait. A privileged
+ * must not happen: the caller drains, or makes its caller wait. An act that has
+ * waited in vain is counted (audit_turn_away), and the count follows in a
+ * record of its own as soon as there is room for one. A privileged
  * act reserves both its slots, writes its intent, acts, and writes its
  * outcome; the last two cannot fail. A guest's refusals are counted exactly,
  * each in its class; a token bucket per domain chooses which also become a
@@ -51,6 +53,7 @@
 #define AUDIT_TOKEN_NS 100000000ull    /* ... and ten a second after that */
 #define AUDIT_SUMMARY_NS 1000000000ull /* between summaries of one domain */
 
+#define AUDIT_LOOK_NS 1000000000ull /* between two looks for room */
 #define AUDIT_SEAL_NS 1000000000ull
 #define AUDIT_SEAL_RECORDS 1024u
 
@@ -82,12 +85,19 @@ struct audit_log {
     struct audit_record *slot; /* slot n % count holds record n */
     u32 count;
     u32 reserved;
-    u64 next;        /* seq of the next record */
-    u64 sent;        /* records before this one have been sent */
-    u64 turned_away; /* appends that found no slot */
-    u64 now_ns;      /* latest time seen: records never go back */
-    u64 sealed;      /* seq behind the last SEAL */
-    u64 seal_at;     /* time of the next SEAL; U64_MAX: nothing is unsealed */
+    u64 next;          /* seq of the next record */
+    u64 sent;          /* records before this one have been sent */
+    u64 turned_away;   /* acts that were given up for want of a slot */
+    u64 told_away;     /* of these, shown in a record */
+    u64 look_at;       /* when audit_look is due; U64_MAX: never */
+    bool is_collected; /* a slot is free when a collector says so: collect.h */
+    bool has_news;     /* of it; a record is to tell */
+    u64 life;          /* of the collector that has read last, 0: none yet */
+    u64 ready, handed, acked;
+    u64 due_seq, due_at; /* records before due_seq are to be acked by then */
+    u64 now_ns;          /* latest time seen: records never go back */
+    u64 sealed;          /* seq behind the last SEAL */
+    u64 seal_at; /* time of the next SEAL; U64_MAX: nothing is unsealed */
     u8 boot_id[16];
 };
 
@@ -126,6 +136,12 @@ void audit_refused(struct audit_log *log, const struct audit_now *now,
  * when no count is left; so after AUDIT_SUMMARY_RECORDS calls, with room. */
 bool audit_summary(struct audit_log *log, const struct audit_now *now,
                    u16 domain, struct audit_meter *meter, bool in_any_case);
+
+/* An act was given up: it waited for a slot in vain. */
+void audit_turn_away(struct audit_log *log, const struct audit_now *now);
+/* What the log has to say of itself: when it is due, or in any case. */
+void audit_look(struct audit_log *log, const struct audit_now *now,
+                bool in_any_case);
 
 /* A SEAL, when one is due, or of anything unsealed in any case. */
 void audit_seal_due(struct audit_log *log, const struct audit_now *now,

@@ -15,14 +15,15 @@
  * Batches are cut when the vCPU's budget is used up. The state is in the
  * rewritten arguments, which are checked afresh; the elements done of a batch
  * of mmu_update or mmuext_op stand above the 31 bits of its count, and bit 31
- * says that they do. A guest that writes them itself misleads itself only.
+ * says that they do. A guest that writes them itself misleads itself only. An
+ * act that finds no room in the log is made again in the same way, by a vCPU
+ * that rests in between [core/record.c].
  */
 #include "core/dispatch.h"
 
 #include "core/arch.h"
 #include "core/argio.h"
 #include "core/atomic.h"
-#include "core/auditor.h"
 #include "core/domain.h"
 #include "core/mem.h"
 #include "core/nospec.h"
@@ -352,10 +353,7 @@ static NO_INLINE s64 call_grant_batch(struct hc_call *c, u32 row)
         v->budget -= 4 * ELEMENT_COST;
         const s64 result = grant_element(c, row, c->arg[1] + i * size);
 
-        if (result == RC_PREEMPT) {
-            return cut(c, 1, size, i);
-        }
-        if (result < 0) {
+        if (result < 0) { /* no call on grants is cut inside an element */
             return result;
         }
     }

@@ -20,6 +20,8 @@
 
 #define LOG_SLOTS 1024u
 #define PORT_PATIENCE_NS 5000000000ull
+#define ROOM_PATIENCE_NS 5000000000ull /* a call waits for a slot */
+#define ROOM_LOOK_NS 2000000ull        /* between two looks */
 #define REPORT_NS 10000000ull /* between two of what the router reports */
 #define SLOTS_A_FRAME (PAGE_BYTES / AUDIT_RECORD_BYTES)
 
@@ -185,6 +187,24 @@ static void act_note(struct audit_record *note, const struct record_act *act)
     act->v->budget = 0; /* a record takes most of what a call may take */
 }
 
+/* There is no slot for v's call. */
+static enum rc wait_for_room(struct vcpu *v, const struct audit_now *now)
+{
+    if (v->patience == 0) {
+        v->patience = now->mono_ns + ROOM_PATIENCE_NS;
+    }
+    if (now->mono_ns < v->patience) {
+        sched_hold(v, now->mono_ns + ROOM_LOOK_NS);
+        return RC_PREEMPT;
+    }
+    v->patience = 0;
+    lock_take(&record_lock);
+    audit_turn_away(&record_log, now);
+    lock_drop(&record_lock);
+    arch_resched(); /* arms the timer for its record */
+    return RC_EAGAIN;
+}
+
 enum rc record_act_begin(struct record_act *act)
 {
     u64 *const used = &act->v->domain->rights_used;
@@ -208,6 +228,10 @@ enum rc record_act_begin(struct record_act *act)
     reports_at = report && rc == RC_OK ? now.mono_ns + REPORT_NS : reports_at;
     record_let_go();
     arch_interrupts();
+    if (rc == RC_EAGAIN && !report) {
+        return wait_for_room(act->v, &now);
+    }
+    act->v->patience = 0;
     (void)atomic_or64(used, rc == RC_OK ? bit : 0);
     return rc;
 }
@@ -263,8 +287,10 @@ ns_t record_summaries_at(void)
 {
     const ns_t summary_at = atomic_load64(&summaries_at);
     const ns_t seal_at = atomic_load64(&record_log.seal_at);
+    const ns_t look_at = atomic_load64(&record_log.look_at);
+    const ns_t log_at = seal_at < look_at ? seal_at : look_at;
 
-    return summary_at < seal_at ? summary_at : seal_at;
+    return summary_at < log_at ? summary_at : log_at;
 }
 
 static void seal_due(bool in_any_case)
@@ -272,6 +298,7 @@ static void seal_due(bool in_any_case)
     const struct audit_now now = record_now();
 
     lock_take(&record_lock);
+    audit_look(&record_log, &now, in_any_case);
     audit_seal_due(&record_log, &now, in_any_case);
     record_let_go();
 }
@@ -353,6 +380,7 @@ void record_host_end(u32 code)
         write_summary(i);
     }
     atomic_store64(&summaries_at, NS_NEVER);
+    seal_due(true);
     audit_note_init(&note, AUDIT_HOST_SHUTDOWN);
     note.arg[0] = code;
     append_surely(&note);

@@ -38,8 +38,10 @@ struct record_act {
     struct audit_ticket ticket;
 };
 
-/* The act is about to happen: its intent, or its one record. RC_EAGAIN: there
- * is no room for it, and the act must not happen. Takes the log's lock. */
+/* The act is about to happen: its intent, or its one record. RC_PREEMPT: there
+ * is no room for it; its vCPU rests for a moment, and the call is to be made
+ * again. RC_EAGAIN: it has waited long enough. Either way the act must not
+ * happen. Takes the log's lock. */
 enum rc record_act_begin(struct record_act *act) MUST_CHECK;
 /* It has happened, or failed. */
 void record_act_end(struct record_act *act, s64 result);

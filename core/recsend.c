@@ -10,6 +10,7 @@
  */
 #include "core/recsend.h"
 
+#include "audit/collect.h"
 #include "audit/seal.h"
 #include "core/arch.h"
 #include "core/atomic.h"
@@ -20,7 +21,7 @@
 #define SEAL_STEPS 4u
 
 struct lock record_lock;
-struct audit_log record_log = { .seal_at = NS_NEVER };
+struct audit_log record_log = { .seal_at = NS_NEVER, .look_at = NS_NEVER };
 
 static u32 waiting;  /* [a] 1: something is to be sent */
 static u32 sending;  /* [a] a CPU is at it */
@@ -87,6 +88,9 @@ static bool load_next(void)
         return true;
     }
     lock_take(&record_lock);
+    if (out_bytes != 0) {
+        audit_ready(&record_log, &out);
+    }
     const u32 count = audit_drain(&record_log, &out, 1);
 
     lock_drop(&record_lock);

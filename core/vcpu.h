@@ -85,6 +85,7 @@ struct vcpu {
 
     u64 recent_nr;  /* last eight calls, a byte each: AUDIT_FIELD_CALLS */
     u64 recent_sub; /* their sub-operations */
+    ns_t patience;  /* it waits for room in the log until then; 0: not */
     s32 budget;     /* what this call may still spend: pgtable.h */
 };
 

@@ -30,7 +30,8 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 		-Wl,-T,guests/spin/spin.lds -o $@ guests/spin/spin.S
 
 # In C, on guests/lib: a folder each.
-OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0 pump
+OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0 \
+	clerk bytecode pump
 
 guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
@@ -56,6 +57,8 @@ guest_objects = $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
 guest_also_domain0 := rf/mux.c
 guest_also_netfront := guests/router/xsclient.c
 guest_also_pump := guests/router/xsclient.c guests/netfront/front.c
+# What turns a record of the fuzz targets into a call, there and here.
+guest_also_bytecode := fuzz/values.c fuzz/grammar.c
 
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)

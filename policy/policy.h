@@ -79,6 +79,7 @@ static const bool policy_reach[RIGHT_COUNT][POLICY_DOMAIN + 1] = {
     [RIGHT_RULES_LOAD] = { false, false, true },
     [RIGHT_RULES_READ] = { false, false, true },
     [RIGHT_DROP]       = { true },
+    [RIGHT_COLLECT]    = { false, false, true },
 };
 /* clang-format on */
 
@@ -96,7 +97,8 @@ static inline enum policy_verdict policy_not_on(enum policy_object object)
       (object == POLICY_SELF && (0 <= right <= RIGHT_CONSOLE ||
        right == RIGHT_OBSERVE || right == RIGHT_DROP)) ||
       (object == POLICY_PEER && right == RIGHT_CONNECT) ||
-      (object == POLICY_HOST && RIGHT_CONSOLES <= right <= RIGHT_RULES_READ) ||
+      (object == POLICY_HOST && (right == RIGHT_COLLECT ||
+       RIGHT_CONSOLES <= right <= RIGHT_RULES_READ)) ||
       (object == POLICY_DOMAIN && RIGHT_OBSERVE <= right <= RIGHT_START); */
 
 /* Allow, or the reason why not; permits count for DOMAIN only. Any value of any

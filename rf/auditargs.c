@@ -15,6 +15,7 @@ enum {
     KIND_VAL,
     KIND_DOM,
     KIND_COUNT,
+    KIND_IO,
     KIND_OUT,
     KIND_TEXT,
     KIND_PAD,

@@ -12,11 +12,10 @@
 #include "core/domain.h"
 #include "core/frame.h"
 #include "core/record.h"
+#include "core/recsend.h"
 #include "core/sched.h"
 #include "policy/manifest.h"
 #include "policy/manifest_check.h"
-#include "x86/desc_tables.h"
-#include "x86/domtables.h"
 #include "x86/hostcon.h"
 #include "x86/image.h"
 #include "x86/machine.h"
@@ -57,6 +56,9 @@ static void create_all(const u8 *module)
         struct domain *d = domain_table[first + i];
 
         attach_images(d, &m, module);
+        if ((p->rights & RIGHT_MASK(COLLECT)) != 0) {
+            record_log.is_collected = true; /* nobody else is here yet */
+        }
         if (domain_begin(d) != RC_OK) {
             cannot_start("tenant %s: %lu MiB do not hold its images", p->name,
                          p->frames >> 8);
@@ -121,7 +123,6 @@ void launch_all(const struct mf_header *h)
 
     hostcon_init((h->flags & MF_CONSOLE_MUX) != 0);
     make_frame_table();
-    domtables_init(gdt_page_frame());
     sched_init(smp_cpu_count());
     record_boot(h->policy_digest, h->seal_key, h->domain_count,
                 (h->flags & MF_AUDIT_SERIAL) != 0 &&

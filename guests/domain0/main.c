@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Domain0: the store, the consoles, the lives of all domains, and who asks for
- * them over the control channel. One vCPU, one loop: take what happened, go
+ * Domain0: the store, the consoles, the lives of all domains, the audit log's
+ * collector, and who asks for them over the control channel. One vCPU, one loop: take what happened, go
  * round everybody, sleep.
  *
  * It holds named privileges and no other domain's memory, but for the two
@@ -10,6 +10,7 @@
  */
 #include "guests/domain0/blob.h"
 #include "guests/domain0/client.h"
+#include "guests/domain0/collect.h"
 #include "guests/domain0/control.h"
 #include "guests/domain0/life.h"
 #include "guests/domain0/line.h"
@@ -84,6 +85,7 @@ void guest_main(void)
         if (port_heard(life_port) || port_heard(timer_port)) {
             life_scan();
         }
+        collect_work();
         bool again = life_serve(&due);
         again |= control_work(&due);
         if (!again && !more_typed) {

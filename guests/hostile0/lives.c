@@ -8,7 +8,7 @@
 #include "policy/policy.h"
 
 #define NR_OURS 55u
-#define OURS 12u
+#define OURS 14u
 #define INFO 0u
 #define PAUSE 1u
 #define START 4u
