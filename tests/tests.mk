@@ -28,7 +28,7 @@ UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 DOMAIN0_PURE := $(addprefix guests/domain0/,bytes.c tree.c client.c watch.c \
 	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c)
 # Of the router: the same.
-ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c \
+ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c deliver.c \
 	ruleset.c checksum.c segment.c)
 UNIT_HOST := $(sort $(wildcard tests/host_*.c))
 UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
