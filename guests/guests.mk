@@ -33,7 +33,8 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0 \
 	clerk bytecode pump
 
-guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
+guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/netload.cpio.gz \
+	$(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
 
 # Missing packages first, since nothing builds without them; then a make of
@@ -104,3 +105,9 @@ $(GUESTS)/netload.cpio.gz: $(GUESTS)/netload guests/netload/script \
 		guests/netload/make-initramfs $(GUESTS)/busybox.cpio.gz \
 		$(GUESTS)/xen-netfront-amd64.ko
 	@guests/netload/make-initramfs $(GUESTS)
+
+# The first domain of Debian's Xen with its toolstack.
+$(GUESTS)/xenhost.cpio.gz: guests/netload/make-xenhost guests/netload/xenhost \
+		guests/netload/vif-lan $(GUESTS)/netload.cpio.gz \
+		$(GUESTS)/vmlinuz-amd64
+	@guests/netload/make-xenhost $(GUESTS)

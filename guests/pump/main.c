@@ -26,6 +26,7 @@
 #define NS_PER_MS 1000000ull
 #define QUIET_NS (300 * NS_PER_MS)
 #define HELLO_NS (20 * NS_PER_MS)
+#define TELL_NS (50 * NS_PER_MS)
 #define FIRST_PORT 10000u
 #define PORTS_A_LIFE 64u
 #define FRAMES_AT_ONCE 128u
@@ -60,12 +61,24 @@ static void pump(void)
     }
 }
 
+/* Without end; what was sent and taken, now and then. */
 static void flood(void)
 {
+    u64 tell_at = 0;
     for (;;) {
         (void)wire_send(count != 0 ? U32_MAX : 0);
         wire_wait(time_ns() + QUIET_NS);
         wire_look();
+        if (time_ns() >= tell_at) {
+            tell_at = time_ns() + TELL_NS;
+            say("pump: at ");
+            say_dec((s64)(time_ns() / NS_PER_MS));
+            say(" ms sent ");
+            say_dec((s64)wire_counts.sent);
+            say(" taken ");
+            say_dec((s64)wire_counts.taken);
+            say("\n");
+        }
     }
 }
 

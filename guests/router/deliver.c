@@ -156,12 +156,18 @@ void deliver_all(void)
     delivery_count = 0;
 }
 
+static struct netrx_slot take_slot(struct vif *to, const struct vif *from)
+{
+    share_take(&to->share, from->number, to->rx.req_cons);
+    return netrx_take(&to->rx);
+}
+
 /* One more page of the receiver for the packet's bytes at..end: what we have of
  * them, and the rest of the fragment that they are. */
 static void add_slot(struct delivery *d, const struct parcel *a, u32 at,
                      u32 end, const struct netfrag *f)
 {
-    const struct netrx_slot slot = netrx_take(&d->to->rx);
+    const struct netrx_slot slot = take_slot(d->to, a->from);
     const u32 mid = min32(a->have > at ? a->have : at, end);
     struct machine_copy c = { .domid = d->to->domid,
                               .ref = slot.ref,
@@ -208,7 +214,10 @@ static void line_up(struct vif *to, const struct parcel *a)
         delivery_count == DELIVERIES) {
         deliver_all();
     }
-    if (netring_waiting(&to->rx) < slots_of(p, is_whole) + large) {
+    const u32 waiting = netring_waiting(&to->rx);
+    share_settle(&to->share, &to->rx, waiting);
+    if (!share_open(&to->share, a->from->number, slots_of(p, is_whole) + large,
+                    waiting)) {
         to->no_room++;
         return;
     }
@@ -230,7 +239,7 @@ static void line_up(struct vif *to, const struct parcel *a)
         }
         add_slot(d, a, at, at + part, is_whole ? NULL : &p->frag[i]);
         if (d->slots == 1 && large) {
-            (void)netrx_take(&to->rx); /* its slot is for the extra info */
+            (void)take_slot(to, a->from); /* its slot is for the extra info */
         }
         at += part;
     }

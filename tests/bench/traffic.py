@@ -47,7 +47,7 @@ class Tenant:
                 f'bridge=lan{vif}" ]\n')
 
     def for_ringfence(self):
-        rate = f",rate={self.rate}" if self.rate else ""
+        rate = f'rate = [ "{self.rate}" ]\n' if self.rate else ""
         rules = [f'"pass {way} proto {proto} {word} {peer} port {port} '
                  'keep state"'
                  for way, word, peers in (
@@ -59,7 +59,7 @@ class Tenant:
                  for r in rules]
         return (self.common(f"{os.getcwd()}/{systems.KERNEL}",
                             f"{os.getcwd()}/{RAMDISK}",
-                            f",ip=10.0.0.{self.number}{rate}") +
+                            f",ip=10.0.0.{self.number}") + rate +
                 f'firewall = [ {", ".join(rules)} ]\n{self.also}\n')
 
     def for_xen(self):
@@ -140,12 +140,12 @@ START = {"ringfence": start_ringfence, "xen": start_xen}
 
 
 def run(system, tenants, build="build", layers=True):
-    """Rows that the last tenant measured, by name: virtual nanoseconds, and
-    the instructions of each layer."""
+    """Rows that the last tenant measured, in their order: their names, virtual
+    nanoseconds, and the instructions of each layer."""
     scratch = tempfile.mkdtemp(prefix="traffic.")
     began = time.monotonic()
     last = tenants[-1].name
-    found = {}
+    found = []
     ended = False
     try:
         plugin = ["-plugin", f"{os.getcwd()}/{systems.PLUGIN},"
@@ -157,7 +157,8 @@ def run(system, tenants, build="build", layers=True):
                 log.write(line)
                 told = re.match(rf"\[{last}\] netload: row (\S+) (\d+)", line)
                 if told:
-                    found[told.group(1)] = {"ns": int(told.group(2))}
+                    found.append({"row": told.group(1),
+                                  "ns": int(told.group(2))})
                 if re.match(rf"\[{last}\] netload: end", line):
                     ended = True
                     break
@@ -169,7 +170,7 @@ def run(system, tenants, build="build", layers=True):
         rows = systems.read_layers(f"{scratch}/layers") if layers else []
     finally:
         shutil.rmtree(scratch)
-    for row, (counts, _, _) in zip(found.values(), rows):
+    for row, (counts, _, _) in zip(found, rows):
         row.update({layer: counts.get(layer, 0) for layer in LAYERS})
     systems.say(f"network: {system}: {len(found)} rows "
                 f"({time.monotonic() - began:.0f} s)")
