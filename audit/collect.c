@@ -47,9 +47,13 @@ u32 audit_read(struct audit_log *log, u64 life, u64 *seq, u32 room,
         begin(log, life);
     }
     const u64 at = *seq < log->acked ? log->acked : *seq;
+
+    if (!log->is_collected || at >= log->ready) {
+        return 0;
+    }
     const struct audit_record *r = &log->slot[at % log->count];
 
-    if (!log->is_collected || at >= log->ready || r->bytes > room) {
+    if (r->bytes > room) {
         return 0;
     }
     *out = *r;

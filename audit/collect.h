@@ -29,7 +29,7 @@
  * reading must not need a slot, or a full log could never be emptied.
  *
  * The manifest's word that there is a collector is is_collected, set before the
- * first domain starts. The log's lock is held.
+ * first domain starts, and look_at of 0. The log's lock is held.
  */
 #ifndef AUDIT_COLLECT_H
 #define AUDIT_COLLECT_H

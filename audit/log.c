@@ -23,8 +23,9 @@ enum rc audit_init(struct audit_log *log, struct audit_record *slot, u32 count,
     if (count < AUDIT_SLOTS_MIN) {
         return RC_EINVAL;
     }
-    *log =
-        (struct audit_log){ .slot = slot, .count = count, .seal_at = U64_MAX };
+    *log = (struct audit_log){
+        .slot = slot, .count = count, .seal_at = U64_MAX, .look_at = U64_MAX
+    };
     copy(log->boot_id, boot_id, sizeof(log->boot_id));
     return RC_OK;
 }

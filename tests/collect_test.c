@@ -46,6 +46,7 @@ static int setup(void **state)
     now = (struct audit_now){ .mono_ns = 1000 };
     at = 0;
     log_.is_collected = true;
+    log_.look_at = 0;
     assert_int_equal(append(AUDIT_BOOT), RC_OK);
     return 0;
 }

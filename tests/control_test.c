@@ -4,122 +4,7 @@
  * answer, whom they reach, that nothing happens without its record, and that a
  * record says what happened.
  */
-#include "core/record.h"
-#include "rf/logreader.h"
-#include "tests/call_fixture.h"
-
-#define AT 0x10000u
-#define AT2 0x18000u
-#define NR 55u
-
-enum {
-    INFO,
-    PAUSE,
-    UNPAUSE,
-    DESTROY,
-    START,
-    DROP,
-    SERIAL_WRITE,
-    SERIAL_READ,
-    RULES_WRITE,
-    COMMIT,
-    RULES_READ,
-    REPORT
-};
-
-static struct domain *e; /* d's object */
-
-/* d is domain 0; the log is there, and its port takes nothing. */
-static int begin(void **state)
-{
-    static const u8 digest[32] = { 7 };
-
-    (void)setup(state); /* all but the domain */
-    host_reset();
-    record_boot(digest, digest, 3, true);
-    d = host_domain(0, FRAMES, 2);
-    d->rights = RIGHTS_ALL;
-    e = host_domain(1, FRAMES, 2);
-    e->rights = POLICY_TENANT_GIVEN;
-    e->audit = MF_AUDIT_LIFECYCLE;
-    v = &d->vcpu[0];
-    host_run(v);
-    return 0;
-}
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, begin, teardown)
-
-static s64 act(u64 sub, const void *args, u64 bytes)
-{
-    memcpy(host_guest(AT), args, bytes);
-    return call(NR, sub, GUEST(AT), 0, 0);
-}
-
-static s64 on(u64 sub, u16 id)
-{
-    const struct arg_domain_of a = { id };
-
-    return act(sub, &a, sizeof(a));
-}
-
-static s64 info(u16 id, struct arg_domain_info *a)
-{
-    *a = (struct arg_domain_info){ .domid = id };
-    const s64 rc = act(INFO, a, sizeof(*a));
-
-    memcpy(a, host_guest(AT), sizeof(*a));
-    return rc;
-}
-
-/* The n-th record of the event, of those that have left; false: there is no
- * such one. */
-static bool find(u16 event, u32 n, struct audit_record *r)
-{
-    struct audit_reader reader;
-    u64 at = 0;
-
-    host.audit_stuck = false;
-    while (!record_drain(64)) {
-    }
-    audit_reader_init(&reader);
-    while (at < host.audit_bytes) {
-        assert_int_equal(
-            audit_next(&reader, host_audit, host.audit_bytes, &at, r),
-            AUDIT_GOOD);
-        if (r->event == event && n-- == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static u32 records(u16 event)
-{
-    struct audit_record r;
-    u32 n = 0;
-
-    while (find(event, n, &r)) {
-        n++;
-    }
-    return n;
-}
-
-/* Take all slots that the event's family gets. */
-static void fill_log(enum audit_event event)
-{
-    struct record_act two = { .event = event, .right = RIGHT_START, .v = v };
-    struct record_act one = { .event = AUDIT_RIGHT_USED, .v = v };
-
-    host.audit_stuck = true;
-    for (u32 i = 0; i < 2000 && record_act_begin(&two) == RC_OK; i++) {
-        record_act_end(&two, 0);
-    }
-    for (u32 i = 0; i < 2000 && record_act_begin(&one) == RC_OK; i++) {
-        d->rights_used = 0;
-    }
-    d->rights_used = 0;
-    v->patience = 0;
-}
+#include "tests/control_fixture.h"
 
 static void test_info(void **state)
 {
@@ -224,7 +109,7 @@ static void test_who_may(void **state)
         assert_int_equal(call_as(&e->vcpu[0], NR, arg), RC_EPERM);
     }
     assert_int_equal(e->refused, REPORT + 1);
-    assert_int_equal(call(NR, REPORT + 1, GUEST(AT), 0, 0), RC_ENOSYS);
+    assert_int_equal(call(NR, ACK + 1, GUEST(AT), 0, 0), RC_ENOSYS);
 }
 
 static void test_rights_are_dropped_for_good(void **state)
@@ -310,112 +195,6 @@ static void test_nothing_happens_unrecorded(void **state)
     assert_int_equal(on(DESTROY, 1), 0);
     assert_int_equal(info(1, &i), 0); /* and is recorded now */
     assert_int_equal(i.state, DOMAIN_ENDING);
-}
-
-/* One call as the processor makes it: cut short it stays in *c. */
-static struct hc_call drop_call(void)
-{
-    const struct arg_rights a = { RIGHT_MASK(INFO) };
-
-    memcpy(host_guest(AT), &a, sizeof(a));
-    struct hc_call c = host_call(v, DROP, GUEST(AT), 0);
-
-    c.nr = NR;
-    return c;
-}
-
-static void drain(void)
-{
-    host.audit_stuck = false;
-    while (!record_drain(64)) {
-    }
-}
-
-/* Room in time: the act happens, once, with one intent and one outcome. */
-static void test_an_act_waits_for_room(void **state)
-{
-    (void)state;
-    struct hc_call c = drop_call();
-    const struct hc_call first = c;
-
-    fill_log(AUDIT_PRIVILEGE);
-    for (u32 i = 0; i < 4; i++) {
-        assert_int_equal(dispatch(&c), RC_PREEMPT);
-        assert_memory_equal(c.arg, first.arg, sizeof(c.arg));
-        assert_true(v->sched.held_until > host.now); /* others may run */
-        assert_true(d->rights == RIGHTS_ALL);
-        host.now += 1000000000;
-    }
-    drain();
-    const u32 before = records(AUDIT_PRIVILEGE);
-
-    assert_int_equal(dispatch(&c), 0);
-    assert_true(d->rights == (RIGHTS_ALL & ~RIGHT_MASK(INFO)));
-    assert_int_equal(records(AUDIT_PRIVILEGE), before + 2);
-    assert_int_equal(records(AUDIT_TURNED_AWAY), 0);
-    assert_true(v->patience == 0);
-}
-
-static void test_an_act_waits_five_seconds(void **state)
-{
-    (void)state;
-    struct hc_call c = drop_call();
-    struct audit_record r;
-
-    fill_log(AUDIT_PRIVILEGE_STOP);
-    for (u32 i = 0; i < 2; i++) { /* and the next one as long */
-        const ns_t before = host.now;
-
-        while (dispatch(&c) == RC_PREEMPT) {
-            host.now = v->sched.held_until;
-        }
-        assert_in_range(host.now - before, 5000000000, 5010000000);
-        assert_int_equal(dispatch(&c), RC_PREEMPT);
-        v->patience = 0;
-    }
-    assert_true(d->rights == RIGHTS_ALL);
-    record_summaries(host.now); /* there is no room for this, either */
-    drain();
-    assert_int_equal(records(AUDIT_TURNED_AWAY), 0);
-    host.now = record_summaries_at();
-    record_summaries(host.now);
-    drain();
-    assert_int_equal(records(AUDIT_TURNED_AWAY), 1);
-    assert_true(find(AUDIT_TURNED_AWAY, 0, &r));
-    assert_true(r.arg[0] == 2 && r.arg[1] == 2);
-    host.now += 2000000000;
-    record_summaries(host.now);
-    drain();
-    assert_int_equal(records(AUDIT_TURNED_AWAY), 1);
-}
-
-/* In a list the acts before it are not made again. */
-static void test_a_list_waits_for_room(void **state)
-{
-    (void)state;
-    const struct arg_rights a = { RIGHT_MASK(INFO) };
-    struct multicall_entry list[2] = { { .op = NR, .args = { UNPAUSE } },
-                                       { .op = NR, .args = { DROP } } };
-    struct hc_call c = host_call(v, GUEST(LIST_AT), 2, 0);
-
-    c.nr = NR_MULTICALL;
-    memcpy(host_guest(AT), &a, sizeof(a));
-    memcpy(host_guest(AT2), &(struct arg_domain_of){ 1 }, 2);
-    list[0].args[1] = GUEST(AT2);
-    list[1].args[1] = GUEST(AT);
-    memcpy(host_guest(LIST_AT), list, sizeof(list));
-    fill_log(AUDIT_PRIVILEGE);
-    for (u32 i = 0; i < 6; i++) {
-        assert_int_equal(dispatch(&c), RC_PREEMPT);
-        host.now += 10000000;
-    }
-    assert_true(c.arg[0] == GUEST(LIST_AT) + sizeof(list[0]) && c.arg[1] == 1);
-    drain();
-    assert_int_equal(dispatch(&c), 0);
-    memcpy(list, host_guest(LIST_AT), sizeof(list));
-    assert_true(list[0].result == 0 && list[1].result == 0);
-    assert_true(d->rights == (RIGHTS_ALL & ~RIGHT_MASK(INFO)));
-    assert_int_equal(records(AUDIT_PRIVILEGE_STOP), 2);
 }
 
 static void test_first_uses_are_recorded_once_a_life(void **state)
@@ -552,9 +331,6 @@ int main(void)
         CASE(test_rights_are_dropped_for_good),
         CASE(test_acts_are_recorded),
         CASE(test_nothing_happens_unrecorded),
-        CASE(test_an_act_waits_for_room),
-        CASE(test_an_act_waits_five_seconds),
-        CASE(test_a_list_waits_for_room),
         CASE(test_first_uses_are_recorded_once_a_life),
         CASE(test_reports),
         CASE(test_the_line),

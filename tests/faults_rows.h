@@ -258,6 +258,18 @@ static inline struct fill fill_net_report(void)
     return structure(55, 11, 1, "f|");
 }
 
+static inline struct fill fill_audit_read(void)
+{
+    ARGS(audit_read, .bytes = 4096, .buffer = GUEST(AT2));
+    return structure(55, 12, 1, "fpps|ss");
+}
+
+static inline struct fill fill_audit_ack(void)
+{
+    ARGS(audit_ack, .seq = 0);
+    return structure(55, 13, 1, "f|");
+}
+
 /* ---- x86 -------------------------------------------------------------------
  */
 

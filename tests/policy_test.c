@@ -180,7 +180,7 @@ static void test_every_row_is_within_reach_of_a_role(void **state)
 #define HC_B(n, s, w, name, a, r, o, g, d) ROW(n, r, o)
 #include "core/hypercalls.def"
     assert_true(tenants > 50);
-    assert_int_equal(services, 12);
+    assert_int_equal(services, 14);
 }
 
 static void test_names_of_rights(void **state)

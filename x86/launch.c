@@ -58,6 +58,7 @@ static void create_all(const u8 *module)
         attach_images(d, &m, module);
         if ((p->rights & RIGHT_MASK(COLLECT)) != 0) {
             record_log.is_collected = true; /* nobody else is here yet */
+            record_log.look_at = 0;
         }
         if (domain_begin(d) != RC_OK) {
             cannot_start("tenant %s: %lu MiB do not hold its images", p->name,

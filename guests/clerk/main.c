@@ -10,6 +10,8 @@
  *   mode=liar   acknowledgements of what it was not given, and of less than
  *               before; then none, until nobody waits for it any more; then
  *               acts, and what it reads
+ *   mode=cost   time-stamp counts (instructions, under --icount) of an act with
+ *               its two records, and of a call without any that does as little
  *   mode=tenant no privileges: it sleeps until it is ended
  *
  * Domain 1 is destroyed at the end, with slots that are kept for that.
@@ -141,6 +143,57 @@ static void lie(void)
     expect("acts go on without it", true);
 }
 
+static u64 counter(void)
+{
+    u32 low;
+    u32 high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return low | (u64)high << 32;
+}
+
+#define COUNTED 101u
+
+/* Middle one of them. */
+static u64 median(u64 *of)
+{
+    for (u32 i = 1; i < COUNTED; i++) {
+        for (u32 k = i; k > 0 && of[k] < of[k - 1]; k--) {
+            const u64 swap = of[k];
+            of[k] = of[k - 1];
+            of[k - 1] = swap;
+        }
+    }
+    return of[COUNTED / 2];
+}
+
+/* Few enough for the log to have room, and far apart: records leave between. */
+static void count_cost(void)
+{
+    static u64 with[COUNTED], without[COUNTED];
+    struct arg_rights none = { 0 };
+    struct arg_audit_ack nothing = { 0 };
+    (void)read_log(0, 0, 0); /* from then on it may acknowledge */
+    for (u32 i = 0; i < COUNTED; i++) {
+        sleep_until(time_ns() + 50 * NS_PER_MS);
+        (void)call_audit_ack(0, &nothing); /* what is due when one wakes */
+        const u64 from = counter();
+        const s64 rc = call_audit_ack(0, &nothing);
+        const u64 between = counter();
+        (void)call_rights_drop(0, &none);
+        with[i] = counter() - between;
+        without[i] = between - from;
+        if (rc != 0) {
+            expect("nothing is acknowledged", false);
+            return;
+        }
+    }
+    const u64 cost = median(with) - median(without);
+    say_number("clerk: an act costs ", median(with));
+    say_number(", without records ", median(without));
+    say_number(": records ", cost);
+    say(cost <= 2500 ? ": within 2500\n" : ": NOT within 2500\n");
+}
+
 void guest_main(void)
 {
     struct arg_domain_of tenant = { 1 };
@@ -152,6 +205,8 @@ void guest_main(void)
         others_run(count_time);
         fill_log();
         others_stop();
+    } else if (text_equal(option("mode"), "cost")) {
+        count_cost();
     } else {
         lie();
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Domain0: the store, the consoles, the lives of all domains, the audit log's
- * collector, and who asks for them over the control channel. One vCPU, one loop: take what happened, go
- * round everybody, sleep.
+ * collector, and who asks for them over the control channel. One vCPU, one
+ * loop: take what happened, go round everybody, sleep.
  *
  * It holds named privileges and no other domain's memory, but for the two
  * pages that each offers to it. When it ends, a new one is started; everything

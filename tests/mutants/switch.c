@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which mutant is at work in a program that has them all (tests/mutants/mutate):
- * that of RF_MUTANT, none without. With RF_REACH the numbers of the functions
- * that were entered are left in that file; RF_SECONDS bounds the processor time,
- * since some mutants loop.
+ * Which mutant is at work in a program that has them all
+ * (tests/mutants/mutate): that of RF_MUTANT, none without. With RF_REACH the
+ * numbers of the functions that were entered are left in that file; RF_SECONDS
+ * bounds the processor time, since some mutants loop.
  */
 #include <stdio.h>
 #include <stdlib.h>
