@@ -247,6 +247,82 @@ static void test_receiver_has_no_room(void **state)
     assert_int_equal(rx_status(2, 32), 61);
 }
 
+/* Small frames of one leave room for a large packet of another, however many
+ * they are; and who had little may have what is left. */
+static void test_small_frames_leave_room(void **state)
+{
+    (void)state;
+    begin_connected(3);
+    rx_offer(3, 256 - 32);
+    for (u32 i = 0; i < 256; i++) {
+        send_frame(1, 3, 60, 0);
+    }
+    for (u32 i = 0; i < 8; i++) {
+        turn();
+    }
+    assert_int_equal(tx_word(1)[2], 256);
+    assert_int_equal(rx_word(3)[2], 256 - 64);
+    assert_int_equal(router.vif[2].no_room, 64);
+    for (u32 i = 0; i < 16; i++) {
+        send_large(2, 3, 66);
+        turn();
+    }
+    assert_int_equal(rx_word(3)[2], 256);
+    assert_int_equal(router.vif[2].no_room, 64);
+    /* Those buffers come back: the first ones were the small frames'. */
+    rx_offer(3, 80);
+    send_large(2, 3, 66);
+    send_frame(1, 3, 60, 0);
+    turn();
+    assert_int_equal(router.vif[2].no_room, 64);
+}
+
+/* A packet that needs all the buffers there ever are gets them. */
+static void test_a_packet_for_all_buffers(void **state)
+{
+    (void)state;
+    begin(2);
+    for (u32 dom = 1; dom <= 2; dom++) {
+        front_ready(dom);
+        rx_word(dom)[0] = NETRING_FRAGMENTS_MAX;
+        front_set(dom, "state", "4");
+    }
+    look();
+    for (u32 i = 0; i < 40; i++) {
+        (void)frame_between(1, 2);
+        tx_put(1, TX_BUFFER, NETTX_MORE << 16, (66 + 17 * 1000) << 16);
+        for (u32 k = 1; k < NETRING_FRAGMENTS_MAX; k++) {
+            tx_put(1, TX_BUFFER + k,
+                   k + 1 < NETRING_FRAGMENTS_MAX ? NETTX_MORE << 16 : 0,
+                   1000 << 16);
+        }
+        turn();
+        assert_int_equal(rx_word(2)[2], NETRING_FRAGMENTS_MAX * (i + 1));
+        rx_offer(2, NETRING_FRAGMENTS_MAX);
+    }
+}
+
+/* A receiver with few buffers gets all, as long as it offers them anew. */
+static void test_few_buffers_go_round(void **state)
+{
+    (void)state;
+    begin_connected(2);
+    for (u32 i = 0; i < 40; i++) {
+        for (u32 k = 0; k < 24; k++) {
+            send_frame(1, 2, 60, 0);
+        }
+        turn();
+        assert_int_equal(rx_word(2)[2], 24 * (i + 1));
+        rx_offer(2, 24);
+    }
+    for (u32 i = 0; i < 10; i++) {
+        send_large(1, 2, 66);
+        turn();
+        rx_offer(2, 4);
+    }
+    assert_int_equal(router.vif[1].no_room, 0);
+}
+
 static void test_frames_that_are_not_granted(void **state)
 {
     (void)state;
@@ -383,6 +459,9 @@ int main(void)
         cmocka_unit_test(test_who_is_told_of),
         cmocka_unit_test(test_drops_are_counted_by_name),
         cmocka_unit_test(test_receiver_has_no_room),
+        cmocka_unit_test(test_small_frames_leave_room),
+        cmocka_unit_test(test_a_packet_for_all_buffers),
+        cmocka_unit_test(test_few_buffers_go_round),
         cmocka_unit_test(test_frames_that_are_not_granted),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_checksums),
