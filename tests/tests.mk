@@ -314,7 +314,8 @@ bench-network: all guests $(NETWORK_NEEDS) $(GUESTS)/xen-4.17-amd64 \
 	@tests/bench/network $(if $(DOCS),--docs) $(CASE)
 
 # Ten million packets, domains coming and going: nothing may leak
-net-soak: all guests
+net-soak: all guests $(B)/unit-gcc/flowsoak_test
+	@PACKETS=10000000 $(B)/unit-gcc/flowsoak_test
 	@tests/net/soak $(if $(DOCS),--docs) 10000000
 
 net-soak-short: all guests
