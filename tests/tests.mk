@@ -28,7 +28,7 @@ UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 DOMAIN0_PURE := $(addprefix guests/domain0/,bytes.c tree.c client.c watch.c \
 	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c netview.c)
 # Of the router: the same.
-ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c \
+ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c deliver.c \
 	ruleset.c checksum.c segment.c counters.c)
 UNIT_HOST := $(sort $(wildcard tests/host_*.c))
 UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
@@ -192,6 +192,8 @@ help:
 	@echo "make bench-paths     single paths through ring 0, exactly"
 	@echo "make bench-memory    what tenants, vCPUs and GiB cost the host"
 	@echo "make bench-shares    how the scheduler shares a CPU out, 1 to 128 tenants"
+	@echo "make bench-network   TCP between tenants beside Xen's, and beside a flood"
+	@echo "make net-soak  ten million packets while domains come and go; net-soak-short"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
@@ -311,3 +313,21 @@ bench-docs:
 bench-profile: all $(BENCH_NEEDS)
 	@tests/bench/run --profile $(or $(ROW),null) \
 		--system $(or $(SYSTEM),ringfence) $(if $(LINES),--lines)
+
+# ---- the network under load (tests/bench/network, tests/net) -----------------
+.PHONY: bench-network net-soak net-soak-short
+NETWORK_NEEDS := $(B)/bench/layers.so $(GUESTS)/netload.cpio.gz \
+	$(GUESTS)/pump.elf $(GUESTS)/vmlinuz-amd64 $(B)/rf
+
+# Between tenants, beside Xen's driver domain and beside a flood; CASE=speed
+bench-network: all guests $(NETWORK_NEEDS) $(GUESTS)/xen-4.17-amd64 \
+		$(GUESTS)/xenhost.cpio.gz
+	@tests/bench/network $(if $(DOCS),--docs) $(CASE)
+
+# Ten million packets, domains coming and going: nothing may leak
+net-soak: all guests $(B)/unit-gcc/flowsoak_test
+	@PACKETS=10000000 $(B)/unit-gcc/flowsoak_test
+	@tests/net/soak $(if $(DOCS),--docs) 10000000
+
+net-soak-short: all guests
+	@tests/net/soak 1000000

@@ -211,6 +211,7 @@ static const char *connect(struct router *r, struct vif *v)
         unmap_both(v);
         return "port not offered";
     }
+    share_begin(&v->share, &v->rx);
     v->state = VIF_CONNECTED;
     return NULL;
 }

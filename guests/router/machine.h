@@ -31,8 +31,8 @@ void machine_notify(u32 port);
 /* Is the port pending? It is not any more. */
 bool machine_pending(u32 port);
 
-/* Copy between a granted frame and memory of ours; neither part crosses a
- * page. */
+/* Copy between a granted frame and memory of ours, or, with is_out and without
+ * own, from one granted frame to another; no part crosses a page. */
 struct machine_copy {
     u32 domid;
     u32 ref;
@@ -41,6 +41,9 @@ struct machine_copy {
     bool is_out; /* to the granted frame */
     bool failed; /* out */
     u8 *own;
+    u16 from_domid; /* without own */
+    u16 from_offset;
+    u32 from_ref;
 };
 #define MACHINE_COPIES 256u
 /* At most MACHINE_COPIES, in order. */

@@ -23,9 +23,11 @@
 #include "guests/router/filter.h"
 #include "guests/router/machine.h"
 #include "guests/router/netring.h"
+#include "guests/router/share.h"
 #include "guests/router/xsclient.h"
 
 #define VIFS_MAX (MACHINE_WINDOWS / 2)
+_Static_assert(VIFS_MAX <= SHARE_SENDERS, "senders have numbers below");
 #define NO_VIF 0xffffu
 
 enum vif_state {
@@ -52,7 +54,8 @@ struct vif {
     u32 port;
     struct netring tx;
     struct netring rx;
-    bool gso4; /* takes large packets of TCP */
+    struct ring_share share; /* of rx */
+    bool gso4;               /* takes large packets of TCP */
     bool gso6;
     bool csum4_full; /* wants checksums in full, IPv4 */
     bool csum6_full;
