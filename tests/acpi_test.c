@@ -118,6 +118,20 @@ static void test_complete(void **state)
     assert_true(a.has_s5);
     assert_int_equal(a.s5[0], 5);
     assert_int_equal(a.s5[1], 1);
+    assert_false(a.has_tpm);
+}
+
+/* The name is what tells one table from another: the DSDT of these is not in
+ * the list of tables, so any of that size will do. */
+static void test_a_tpm(void **state)
+{
+    (void)state;
+    for (u32 method = 0; method < 13; method++) {
+        put(RSDT + 36 + 4 * 2, TPM2, 4);
+        begin_tpm2(method);
+        assert_true(acpi_parse(&a, &b, mem, MEM));
+        assert_int_equal(a.has_tpm, method == 6);
+    }
 }
 
 static void test_no_tables(void **state)
