@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "audit/sha256.h"
 #include "core/arch.h"
 #include "tests/host_arch.h"
 
