@@ -48,7 +48,7 @@ $(B)/ringfence.elf: $(K_O) x86/link.lds
 
 # ---- host tool, guests, tests ------------------------------------------------
 include rf/rf.mk guests/guests.mk tests/tests.mk fuzz/fuzz.mk \
-	tests/filter/filter.mk fuzz/schedules/schedules.mk
+	tests/filter/filter.mk fuzz/schedules/schedules.mk fuzz/live/live.mk
 
 # ---- end ---------------------------------------------------------------------
 # What was fetched once is kept: removing it would need the network again.

@@ -45,6 +45,7 @@ enum rc audit_field_add(struct audit_record *note, enum audit_field type,
 {
     const u32 at = note->bytes - AUDIT_HEADER_BYTES;
 
+    /*@ split at; */
     if (bytes > AUDIT_FIELD_ROOM || at + 4 + bytes > AUDIT_FIELD_ROOM) {
         return RC_E2BIG;
     }
@@ -276,7 +277,7 @@ void audit_refused(struct audit_log *log, const struct audit_now *now,
 static void write_summary(struct audit_log *log, const struct audit_now *now,
                           u16 domain, struct audit_meter *meter)
 {
-    struct audit_count counts[COUNTS_A_RECORD];
+    struct audit_count counts[COUNTS_A_RECORD] = { 0 };
     struct audit_record note;
     u32 used = 0;
     u64 sum = 0;

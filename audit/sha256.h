@@ -34,7 +34,8 @@ void sha256_update(struct sha256 *s, const u8 *data, u64 bytes);
 /* The digest of everything taken; wipes the stream. */
 /*@ requires \valid(s) && \valid(digest + (0 .. 31));
     requires \separated(s, digest + (0 .. 31));
-    assigns *s, digest[0 .. 31]; */
+    assigns *s, digest[0 .. 31];
+    ensures written: \initialized(digest + (0 .. 31)); */
 void sha256_final(struct sha256 *s, u8 digest[SHA256_BYTES]);
 
 /* All at once. */

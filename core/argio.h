@@ -35,7 +35,6 @@ enum arg_kind {
     ARG_FLAGS = FETCHED,
     ARG_COUNT = FETCHED,
     ARG_ENUM = FETCHED,
-    ARG_ZERO = FETCHED,
     ARG_IO = FETCHED | STORED,
     ARG_OUT = STORED,
     ARG_TEXT = 0, /* with the structure, unchecked */

@@ -40,6 +40,12 @@ typedef u8 bytes80_t[80];
 #define CHUNK_FRAMES 512u
 #define CHUNK_BYTES 0x200000ull
 
+/* Pages that so many bytes take. */
+static inline u64 pages_of(u64 bytes)
+{
+    return bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0 ? 1 : 0);
+}
+
 /*
  * Lock annotations. With clang they are checked by -Wthread-safety; they are
  * documentation everywhere else.

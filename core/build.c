@@ -34,11 +34,6 @@
 #define WORDS_A_WRITE 64u
 #define MAGIC "xen-3.0-x86_64"
 
-static u64 pages(u64 bytes)
-{
-    return (bytes + PAGE_BYTES - 1) >> PAGE_BITS;
-}
-
 static mfn_t frame_number(const struct domain *d, u64 pfn_number)
 {
     return mfn((d->first_chunk << CHUNK_FRAME_BITS) + pfn_number);
@@ -97,9 +92,9 @@ enum rc build_begin(struct domain *d)
     b->phase = BUILD_FRAMES;
     b->next = 0;
     b->kernel_pfn = (p->load_va - p->virt_base) >> PAGE_BITS;
-    b->ramdisk_pfn = b->kernel_pfn + pages(p->memory_bytes);
-    b->p2m_pfn = b->ramdisk_pfn + pages(d->ramdisk_bytes);
-    b->start_info_pfn = b->p2m_pfn + pages(p->frames * 8);
+    b->ramdisk_pfn = b->kernel_pfn + pages_of(p->memory_bytes);
+    b->p2m_pfn = b->ramdisk_pfn + pages_of(d->ramdisk_bytes);
+    b->start_info_pfn = b->p2m_pfn + pages_of(p->frames * 8);
     b->store_pfn = b->start_info_pfn + 1;
     b->console_pfn = b->store_pfn + 1;
     b->tables_pfn = b->console_pfn + 1;
@@ -148,7 +143,7 @@ static void step_frames(struct domain *d)
 static void step_copy(struct domain *d, u64 at_pfn, const u8 *from, u64 bytes)
 {
     struct build *b = &d->build;
-    const u64 count = pages(bytes);
+    const u64 count = pages_of(bytes);
 
     for (u32 i = 0; i < SLICE_FRAMES && b->next < count; i++, b->next++) {
         const u64 done = b->next << PAGE_BITS;
@@ -161,25 +156,9 @@ static void step_copy(struct domain *d, u64 at_pfn, const u8 *from, u64 bytes)
     advance(b, count);
 }
 
-static void step_p2m(struct domain *d)
-{
-    struct build *b = &d->build;
-    const u64 count = pages(d->plan->frames * 8) * TABLE_ENTRIES;
-    u64 words[WORDS_A_WRITE];
-
-    for (u32 i = 0; i < WORDS_A_WRITE; i++) {
-        const u64 p = b->next + i;
-
-        words[i] = p < d->plan->frames ? frame_number(d, p).v : PFN_INVALID;
-    }
-    arch_frame_write(frame_number(d, b->p2m_pfn + b->next / TABLE_ENTRIES),
-                     (u32)(b->next % TABLE_ENTRIES) * 8, words, sizeof(words));
-    b->next += WORDS_A_WRITE;
-    advance(b, count);
-}
-
 /* Entry of table number t at that index, 0 for none. Tables are numbered as
- * they lie: L4, L3s, L2s, L1s. */
+ * they lie: L4, L3s, L2s, L1s, which reach to end_pfn at least; then empty
+ * pages. */
 static u64 boot_entry(const struct domain *d, u64 t, u64 index)
 {
     const struct build *b = &d->build;
@@ -214,21 +193,25 @@ static u64 boot_entry(const struct domain *d, u64 t, u64 index)
         PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY);
 }
 
-static void step_tables(struct domain *d)
+/* Words of the frame list, or of the tables: pages frames from at_pfn on. */
+static void step_words(struct domain *d, u64 at_pfn, u64 pages)
 {
     struct build *b = &d->build;
-    const u64 count = (b->stack_pfn - b->tables_pfn) * TABLE_ENTRIES;
-    const u64 used = 1 + b->l3_count + b->l2_count + b->l1_count;
-    const u64 t = b->next / TABLE_ENTRIES;
+    const u64 page = b->next / TABLE_ENTRIES;
+    const u64 index = b->next % TABLE_ENTRIES;
     u64 words[WORDS_A_WRITE];
 
     for (u32 i = 0; i < WORDS_A_WRITE; i++) {
-        words[i] = t < used ? boot_entry(d, t, b->next % TABLE_ENTRIES + i) : 0;
+        const u64 p = b->next + i;
+
+        words[i] = b->phase == BUILD_TABLES ? boot_entry(d, page, index + i)
+                   : p < d->plan->frames    ? frame_number(d, p).v
+                                            : PFN_INVALID;
     }
-    arch_frame_write(frame_number(d, b->tables_pfn + t),
-                     (u32)(b->next % TABLE_ENTRIES) * 8, words, sizeof(words));
+    arch_frame_write(frame_number(d, at_pfn + page), (u32)index * 8, words,
+                     sizeof(words));
     b->next += WORDS_A_WRITE;
-    advance(b, count);
+    advance(b, pages * TABLE_ENTRIES);
 }
 
 static u64 va_of(const struct domain *d, u64 pfn_number)
@@ -315,7 +298,6 @@ static enum rc step_start(struct domain *d)
     arch_vcpu_reset(&d->vcpu[0], p->entry_va,
                     va_of(d, b->stack_pfn) + PAGE_BYTES,
                     va_of(d, b->start_info_pfn));
-    d->build.phase = BUILD_DONE;
     return RC_OK;
 }
 
@@ -334,15 +316,13 @@ enum rc build_step(struct domain *d)
         step_copy(d, b->ramdisk_pfn, d->ramdisk, d->ramdisk_bytes);
         break;
     case BUILD_P2M:
-        step_p2m(d);
+        step_words(d, b->p2m_pfn, pages_of(d->plan->frames * 8));
         break;
     case BUILD_TABLES:
-        step_tables(d);
+        step_words(d, b->tables_pfn, b->stack_pfn - b->tables_pfn);
         break;
-    case BUILD_START:
-        return step_start(d);
     default:
-        return RC_OK;
+        return step_start(d);
     }
     return RC_PREEMPT;
 }

@@ -18,8 +18,7 @@ enum build_phase {
     BUILD_RAMDISK,
     BUILD_P2M,    /* the frame list */
     BUILD_TABLES, /* page tables, written as plain memory */
-    BUILD_START,  /* validate them like a guest's, start_info, vCPU 0 */
-    BUILD_DONE
+    BUILD_START   /* validate them like a guest's, start_info, vCPU 0 */
 };
 
 /* Where things lie, in pseudo-physical frame numbers. */

@@ -33,7 +33,7 @@ s64 hc_domain_info(struct hc_call *c, struct arg_domain_info *a)
     a->role = d->role;
     a->console_port = d->console_port;
     a->store_port = d->store_port;
-    memcpy(a->name, d->name, sizeof(a->name));
+    memcpy(a->name, d->name, MF_NAME_BYTES);
     return RC_OK;
 }
 

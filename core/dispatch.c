@@ -24,7 +24,6 @@
 #include "core/arch.h"
 #include "core/argio.h"
 #include "core/atomic.h"
-#include "core/auditor.h"
 #include "core/domain.h"
 #include "core/mem.h"
 #include "core/nospec.h"
@@ -354,10 +353,7 @@ static NO_INLINE s64 call_grant_batch(struct hc_call *c, u32 row)
         v->budget -= 4 * ELEMENT_COST;
         const s64 result = grant_element(c, row, c->arg[1] + i * size);
 
-        if (result == RC_PREEMPT) {
-            return cut(c, 1, size, i);
-        }
-        if (result < 0) {
+        if (result < 0) { /* no call on grants is cut inside an element */
             return result;
         }
     }

@@ -54,14 +54,9 @@ void domain_set_m2p(struct domain *d, mfn_t m, u64 pfn_number)
     d->m2p[index_clamp(nth, count)] = pfn_number;
 }
 
-static u64 frames_for(u64 bytes)
-{
-    return (bytes + PAGE_BYTES - 1) >> PAGE_BITS;
-}
-
 static void *take(u64 bytes, mfn_t *first)
 {
-    return arch_boot_frames(frames_for(bytes), first);
+    return arch_boot_frames(pages_of(bytes), first);
 }
 
 static enum rc create_tables(struct domain *d, const struct mf_domain *plan)
@@ -96,14 +91,10 @@ static enum rc create_tables(struct domain *d, const struct mf_domain *plan)
 
 static void copy_plan(struct domain *d, const struct mf_domain *plan)
 {
-    for (u32 i = 0; i < DOMAIN_NAME_BYTES; i++) {
-        d->name[i] = plan->name[i];
-    }
-    d->name[DOMAIN_NAME_BYTES - 1] = 0;
+    d->name = plan->name;
     d->plan = plan;
     d->audit = plan->audit;
     d->frames_max = plan->frames_max;
-    d->pfn_limit = plan->frames_max;
     d->console_rate = plan->console_rate;
     d->role = plan->role;
     d->permits = plan->permits;

@@ -54,21 +54,19 @@ enum domain_state {
 #define ENDED_FROZEN 17u    /* to be looked at: RUNNING -> FROZEN */
 #define ENDED_DESTROYED 18u /* by command: it does not start again */
 
-#define DOMAIN_NAME_BYTES 32u
-
 struct domain {
-    domid_t id;                   /* [I] */
-    u64 state;                    /* [a] enum domain_state */
-    u64 incarnation;              /* [I] while it lives */
-    char name[DOMAIN_NAME_BYTES]; /* [I] */
-    u32 role;                     /* [I] enum mf_role */
-    u64 rights;                   /* [a] can only shrink */
-    u64 rights_used;              /* [a] of those recorded at first use */
-    u64 permits;                  /* [I] what others may do to it */
-    u32 audit;                    /* [I] enum mf_audit */
-    u32 end_reason;               /* [a] set once on leaving RUNNING */
-    u32 end_claimed;              /* [a] 1: somebody is ending it */
-    u32 paused;                   /* [a] */
+    domid_t id;       /* [I] */
+    u64 state;        /* [a] enum domain_state */
+    u64 incarnation;  /* [I] while it lives */
+    const char *name; /* [I] of MF_NAME_BYTES, in its plan */
+    u32 role;         /* [I] enum mf_role */
+    u64 rights;       /* [a] can only shrink */
+    u64 rights_used;  /* [a] of those recorded at first use */
+    u64 permits;      /* [I] what others may do to it */
+    u32 audit;        /* [I] enum mf_audit */
+    u32 end_reason;   /* [a] set once on leaving RUNNING */
+    u32 end_claimed;  /* [a] 1: somebody is ending it */
+    u32 paused;       /* [a] */
 
     struct vcpu *vcpu; /* [I] array */
     u32 vcpu_count;    /* [I] */
@@ -77,10 +75,9 @@ struct domain {
     u64 first_chunk;    /* [I] chunks are contiguous: [first, first + count) */
     u32 chunk_count;    /* [I] */
     u64 frames;         /* [m] frames that are its memory now */
-    u64 frames_max;     /* [I] */
+    u64 frames_max;     /* [I] and pseudo-physical numbers are below this */
     u32 free_head;      /* [m] FREE frames: number within our chunks, linked by
                            frame.pfn; FRAME_NO_PFN ends the list */
-    u64 pfn_limit;      /* [I] pseudo-physical numbers are below this */
     struct pgwork work; /* [m] page-table work in progress */
     ns_t recount_at;    /* the frame auditor's: when it is due, */
     u32 recount_lost;   /* and passes lost on end */

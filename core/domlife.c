@@ -97,8 +97,9 @@ static bool vcpus_are_off(const struct domain *d)
     return true;
 }
 
-/* Show nothing where the guest's registered areas were. */
-static void unmap_areas(struct vcpu *v)
+/* What core/ keeps of a vCPU; x86/ resets the rest before it is used. Nothing
+ * is shown where the guest's registered areas were. */
+static void reset_vcpu(struct vcpu *v)
 {
     (void)arch_private_map(v, PRIVATE_VCPU_INFO_PAGE, mfn(MFN_NONE));
     for (u32 i = 0; i < 2; i++) {
@@ -109,12 +110,6 @@ static void unmap_areas(struct vcpu *v)
     }
     v->info = &v->domain->shared->vcpu_info[v->id];
     v->info_frame = mfn(MFN_NONE);
-}
-
-/* What core/ keeps of a vCPU; x86/ resets the rest before it is used. */
-static void reset_vcpu(struct vcpu *v)
-{
-    unmap_areas(v);
     v->state = VCPU_EMPTY;
     v->in_kernel = true;
     v->kernel_root = mfn(MFN_NONE);
@@ -125,10 +120,12 @@ static void reset_vcpu(struct vcpu *v)
     v->recent_nr = 0;
 }
 
-/* Bring the record to the state before its first instruction. */
-static enum rc begin(struct domain *d)
+enum rc domain_begin(struct domain *d)
 {
+    /* The record as before its first instruction. What has ended has closed
+     * its ports and given its mappings back; nobody uses its grants. */
     memset(d->shared, 0, PAGE_BYTES);
+    memset(d->shared->evtchn_mask, 0xff, sizeof(d->shared->evtchn_mask));
     arch_interrupts();
     for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
         d->shared->vcpu_info[i].upcall_mask = 1;
@@ -142,7 +139,13 @@ static enum rc begin(struct domain *d)
     d->rights = d->plan->rights;
     d->rights_used = 0;
     d->incarnation++;
-    return build_begin(d);
+    const enum rc rc = build_begin(d);
+
+    if (rc == RC_OK) {
+        atomic_store64(&d->state, DOMAIN_BUILDING);
+        atomic_store32(&wanted, 1);
+    }
+    return rc;
 }
 
 void domain_pause(struct domain *d, bool paused)
@@ -182,17 +185,6 @@ static void start(struct domain *d)
     domain_tell(VIRQ_DOM_EXC);
 }
 
-enum rc domain_begin(struct domain *d)
-{
-    const enum rc rc = begin(d);
-
-    if (rc == RC_OK) {
-        atomic_store64(&d->state, DOMAIN_BUILDING);
-        atomic_store32(&wanted, 1);
-    }
-    return rc;
-}
-
 static u32 action_of(const struct domain *d)
 {
     const struct mf_domain *p = d->plan;
@@ -208,6 +200,13 @@ static bool over(struct domain *d)
     atomic_store64(&d->state, DOMAIN_ENDED);
     domain_tell(VIRQ_DOM_EXC);
     return true;
+}
+
+/* The frames, and no more; what only zeroes is never refused. */
+static bool step_scrubbing(struct domain *d)
+{
+    return d->build.phase == BUILD_FRAMES ? build_step(d) == RC_PREEMPT
+                                          : over(d);
 }
 
 /* One slice of an ending. True: more to do now. */
@@ -240,19 +239,6 @@ static bool step_ending(struct domain *d)
     d->build.next = 0;
     atomic_store64(&d->state, DOMAIN_SCRUBBING);
     return true;
-}
-
-static bool step_scrubbing(struct domain *d)
-{
-    if (d->build.phase == BUILD_FRAMES) {
-        const enum rc rc = build_step(d);
-
-        if (rc != RC_PREEMPT && rc != RC_OK) {
-            arch_panic("scrub: refused");
-        }
-        return true;
-    }
-    return over(d);
 }
 
 static bool step_building(struct domain *d)

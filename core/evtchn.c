@@ -62,17 +62,6 @@ void evtchn_init(struct domain *d)
             arch_interrupts();
         }
     }
-    for (u32 w = 0; w < PORT_WORDS; w++) {
-        atomic_store64(&d->shared->evtchn_pending[w], 0);
-        atomic_store64(&d->shared->evtchn_mask[w], U64_MAX);
-    }
-    for (u32 i = 0; i < d->vcpu_count; i++) {
-        struct vcpu *v = &d->vcpu[i];
-        atomic_store64(&v->pend_sel, 0);
-        for (u32 n = 0; n < VIRQ_COUNT; n++) {
-            atomic_store32(&v->virq_port[n], 0);
-        }
-    }
 }
 
 port_t evtchn_offer(struct domain *d, domid_t peer)
@@ -123,10 +112,8 @@ static enum rc close_locked(struct domain *d, struct domain *peer, port_t port)
         break;
     }
     case EVTCHN_VIRQ: {
-        struct vcpu *v = vcpu_of(d, e->vcpu);
-        if (v != NULL) {
-            atomic_store32(&v->virq_port[e->virq], 0);
-        }
+        struct vcpu *v = &d->vcpu[index_clamp(e->vcpu, d->vcpu_count)];
+        atomic_store32(&v->virq_port[e->virq], 0);
         break;
     }
     case EVTCHN_UNBOUND:
@@ -184,9 +171,8 @@ s64 hc_evtchn_alloc_unbound(struct hc_call *c, struct arg_evtchn_unbound *a)
     }
     const domid_t peer =
         a->remote_dom == DOMID_SELF ? d->id : (domid_t)a->remote_dom;
-    const port_t port = evtchn_offer(d, peer);
-    a->port = port;
-    return port != 0 ? RC_OK : RC_ENOSPC;
+    a->port = evtchn_offer(d, peer);
+    return a->port != 0 ? RC_OK : RC_ENOSPC;
 }
 
 /* Locks: evt of d and of peer. */
@@ -227,11 +213,10 @@ s64 hc_evtchn_bind_interdomain(struct hc_call *c,
     if (peer == NULL) {
         return RC_ESRCH;
     }
-    port_t local = 0;
     lock_take_two(&d->evt, &peer->evt);
-    const enum rc rc = interdomain_locked(d, peer, a->remote_port, &local);
+    const enum rc rc =
+        interdomain_locked(d, peer, a->remote_port, &a->local_port);
     lock_drop_two(&d->evt, &peer->evt);
-    a->local_port = local;
     return rc;
 }
 
@@ -278,11 +263,9 @@ s64 hc_evtchn_bind_virq(struct hc_call *c, struct arg_evtchn_virq *a)
     if (v == NULL) {
         return RC_ENOENT;
     }
-    port_t port = 0;
     lock_take(&d->evt);
-    const enum rc rc = virq_locked(v, a->virq, &port);
+    const enum rc rc = virq_locked(v, a->virq, &a->port);
     lock_drop(&d->evt);
-    a->port = port;
     return rc;
 }
 
@@ -294,17 +277,9 @@ s64 hc_evtchn_bind_ipi(struct hc_call *c, struct arg_evtchn_ipi *a)
         return RC_ENOENT;
     }
     lock_take(&d->evt);
-    const port_t port = port_take(d, EVTCHN_IPI, v->id);
+    a->port = port_take(d, EVTCHN_IPI, v->id);
     lock_drop(&d->evt);
-    a->port = port;
-    return port != 0 ? RC_OK : RC_ENOSPC;
-}
-
-/* Lock: evt of d. A virtual interrupt of a vCPU and an IPI stay where they
- * are. */
-static bool may_move(const struct evtchn *e)
-{
-    return e->state == EVTCHN_UNBOUND || e->state == EVTCHN_INTERDOMAIN;
+    return a->port != 0 ? RC_OK : RC_ENOSPC;
 }
 
 s64 hc_evtchn_bind_vcpu(struct hc_call *c, struct arg_evtchn_vcpu *a)
@@ -319,7 +294,9 @@ s64 hc_evtchn_bind_vcpu(struct hc_call *c, struct arg_evtchn_vcpu *a)
         return RC_EINVAL;
     }
     lock_take(&d->evt);
-    const bool moved = may_move(e);
+    /* A virtual interrupt of a vCPU and an IPI stay where they are. */
+    const bool moved =
+        e->state == EVTCHN_UNBOUND || e->state == EVTCHN_INTERDOMAIN;
     if (moved) {
         atomic_store32(&e->vcpu, v->id);
     }

@@ -28,7 +28,6 @@
 #define CORE_EVTCHN_H
 
 #include "core/ids.h"
-#include "core/rc.h"
 
 struct domain;
 struct vcpu;
@@ -49,8 +48,8 @@ struct evtchn {
     vcpuid_t vcpu; /* [a] who is notified */
 };
 
-/* Make all ports of d FREE and forget what is pending, at creation and at a
- * restart. d->port and d->shared are there. */
+/* Make all ports of d FREE, at creation and at a restart: no vCPU has a virtual
+ * interrupt bound. */
 void evtchn_init(struct domain *d);
 /* First free port, offered to peer; 0 when none. Takes evt of d. */
 port_t evtchn_offer(struct domain *d, domid_t peer);

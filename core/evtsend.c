@@ -75,10 +75,7 @@ static void wake_pollers(struct domain *d, port_t port)
 /* The port became deliverable: tell its vCPU. */
 static void deliver(struct domain *d, port_t port, vcpuid_t target)
 {
-    struct vcpu *v = vcpu_of(d, target);
-    if (v == NULL) {
-        return;
-    }
+    struct vcpu *v = &d->vcpu[index_clamp(target, d->vcpu_count)];
     (void)atomic_or64(&v->pend_sel, 1ull << port_word(port));
     sched_notify(v);
 }
@@ -103,9 +100,6 @@ void evtchn_notify(struct domain *d, port_t port)
 
 void evtchn_raise_virq(struct vcpu *v, u32 virq)
 {
-    if (virq >= VIRQ_COUNT) {
-        return;
-    }
     /* Without the evt lock: a port closed at this moment may be marked
      * pending once more, which its domain sees as a spurious event. */
     const port_t port = atomic_load32(&v->virq_port[virq]);
@@ -134,13 +128,9 @@ static enum rc send_locked(struct domain *d, u64 port)
         return RC_EINVAL;
     }
     switch ((enum evtchn_state)e->state) {
-    case EVTCHN_INTERDOMAIN: {
-        struct domain *peer = domain_by_id(e->peer);
-        if (peer != NULL) {
-            evtchn_notify(peer, e->peer_port);
-        }
+    case EVTCHN_INTERDOMAIN: /* the other end is there: see evtchn.h */
+        evtchn_notify(domain_by_id(e->peer), e->peer_port);
         return RC_OK;
-    }
     case EVTCHN_IPI:
         evtchn_notify(d, (port_t)port);
         return RC_OK;

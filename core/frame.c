@@ -74,9 +74,6 @@ void frame_unref_writable(struct frame *f)
 
 enum rc frame_begin_table(struct frame *f, u32 level)
 {
-    if (frame_is_table(f) && f->type != level) {
-        return RC_EINVAL;
-    }
     if (f->type != FRAME_PLAIN || f->refs >= FRAME_COUNT_LIMIT) {
         return RC_EBUSY;
     }

@@ -157,13 +157,12 @@ enum rc frame_ref_writable(struct frame *f) MUST_CHECK;
 void frame_unref_writable(struct frame *f);
 
 /* Begin to make a PLAIN frame a table of the level: VALIDATING with one type
- * reference and one reference. RC_EINVAL when it is a table of another level,
- * RC_EBUSY when it has another use. The caller has made sure of the flush
- * (frame_needs_flush). */
+ * reference and one reference. RC_EBUSY when it has another use. The caller has
+ * made sure of the flush (frame_needs_flush). */
 /*@ requires \valid(f) && frame_inv(f) && FRAME_L1 <= level <= FRAME_L4;
     assigns f->refs, f->types, f->type, f->was, f->state;
     ensures frame_inv(f);
-    ensures \result == RC_OK || \result == RC_EBUSY || \result == RC_EINVAL;
+    ensures \result == RC_OK || \result == RC_EBUSY;
     ensures \result == RC_OK ==> \old(f->type) == FRAME_PLAIN &&
             f->type == level && f->state == FRAME_VALIDATING &&
             f->types == 1 && f->refs == \old(f->refs) + 1;

@@ -83,7 +83,7 @@ static enum grant_status map_locked(const struct vcpu *v,
 {
     struct domain *d = v->domain;
     const bool writable = (a->flags & MAP_READONLY) == 0;
-    if (d->map_free == MAPTRACK_END) {
+    if (d->map_free == d->map_count) {
         return GRANT_NO_SPACE;
     }
     mfn_t table = mfn(MFN_NONE);
@@ -112,7 +112,6 @@ static enum grant_status map_locked(const struct vcpu *v,
     t->host_addr = a->host_addr;
     t->table = table.v;
     t->index = index;
-    t->incarnation = granter->incarnation;
     a->handle = handle_of(d, t);
     a->dev_bus_addr = frame.v << PAGE_BITS;
     return GRANT_OKAY;
@@ -168,9 +167,7 @@ static void unmap_record(struct domain *d, struct domain *granter,
 {
     clear_entry(d, t);
     arch_tlb_flush(atomic_load64(&d->cpus));
-    if (granter->incarnation == t->incarnation) {
-        gntuse_end(granter, t->ref, t->readonly == 0);
-    }
+    gntuse_end(granter, t->ref, t->readonly == 0); /* it waits for that */
     t->state = MAPTRACK_FREE;
     t->generation++;
     t->next = d->map_free;

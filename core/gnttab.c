@@ -15,6 +15,7 @@
 #include "core/atomic.h"
 #include "core/frame.h"
 #include "core/gntuse.h"
+#include "core/mem.h"
 #include "core/nospec.h"
 #include "core/pgentry.h"
 
@@ -26,7 +27,6 @@
 #define ENTRY_CACHE (7ull << 5) /* PWT PCD PAT: not for our RAM */
 #define ENTRY_TRIES 4u
 
-_Static_assert(sizeof(struct grant_entry) == sizeof(u64), "one word");
 _Static_assert(GRANTS_PER_FRAME * sizeof(u64) == PAGE_BYTES, "a page");
 
 /* ---- one use ----------------------------------------------------------- */
@@ -34,22 +34,16 @@ _Static_assert(GRANTS_PER_FRAME * sizeof(u64) == PAGE_BYTES, "a page");
 bool gntuse_take_frame(struct domain *d, mfn_t m, bool writable)
 {
     struct frame *f = frame_of(d, m);
-    if (writable) {
-        return pgentry_hold(d, m) == RC_OK;
-    }
-    return f != NULL && frame_ref(f) == RC_OK;
+    return writable ? pgentry_hold(d, m) == RC_OK
+                    : f != NULL && frame_ref(f) == RC_OK;
 }
 
 void gntuse_drop_frame(mfn_t m, bool writable)
 {
-    struct frame *f = frame_at(m);
-    if (f == NULL) {
-        arch_panic("grant: frame outside the table");
-    }
     if (writable) {
-        frame_unref_writable(f);
+        pgentry_let_go(m);
     } else {
-        frame_unref(f);
+        frame_unref(frame_at(m));
     }
 }
 
@@ -186,21 +180,15 @@ void gnttab_init(struct domain *d)
 {
     struct gnttab *t = &d->grants;
     for (u32 f = 0; f < t->frame_max; f++) {
-        for (u32 i = 0; i < GRANTS_PER_FRAME; i++) {
-            const struct active_grant none = { 0 };
-            atomic_store64(&t->shared[f][i], 0);
-            t->active[(f * GRANTS_PER_FRAME) + i] = none;
-        }
+        memset(t->shared[f], 0, PAGE_BYTES);
         arch_interrupts();
     }
-    t->frame_count = t->frame_max > 0 ? 1 : 0;
-    t->uses = 0;
+    t->frame_count = 1;
     t->end_next = 0;
     for (u32 i = 0; i < d->map_count; i++) {
-        d->map[i].state = MAPTRACK_FREE;
-        d->map[i].next = i + 1 < d->map_count ? i + 1 : MAPTRACK_END;
+        d->map[i].next = i + 1;
     }
-    d->map_free = d->map_count > 0 ? 0 : MAPTRACK_END;
+    d->map_free = 0;
 }
 
 void gnttab_offer(struct domain *d, u32 ref, domid_t user, mfn_t frame)

@@ -33,9 +33,6 @@
 #define CORE_GNTTAB_H
 
 #include "core/ids.h"
-#include "core/lock.h"
-#include "core/rc.h"
-#include "core/xen.h"
 
 struct domain;
 
@@ -69,8 +66,8 @@ struct active_grant {
 struct gnttab {
     u32 frame_count;               /* [m] pages the guest has set up */
     u32 frame_max;                 /* [I] */
-    u64 *shared[GRANT_FRAMES_MAX]; /* [I] hypervisor frames; struct grant_entry
-                                      as one word each, touched atomically */
+    u64 *shared[GRANT_FRAMES_MAX]; /* [I] hypervisor frames; an entry is a word,
+                                      touched atomically */
     mfn_t shared_mfn[GRANT_FRAMES_MAX]; /* [I] */
     struct active_grant *active;        /* [m] frame_max * GRANTS_PER_FRAME */
     u64 uses;     /* [m] readers and writers of all entries */
@@ -85,19 +82,15 @@ struct maptrack {
     u16 granter; /* domid */
     u32 ref;
     u32 generation; /* low 16 bits are part of the handle */
-    u32 next;       /* free list, MAPTRACK_END at its end */
+    u32 next;       /* free list, map_count at its end */
     u64 frame;      /* machine frame mapped */
     u64 host_addr;  /* where in the mapper's address space */
     u64 table;      /* L1 frame that held the entry when it was mapped */
     u32 index;      /* and where */
-    u32 pad;
-    u64 incarnation; /* granter's */
 };
 
-#define MAPTRACK_END U32_MAX
-
 /* Empty both sides, at creation and at a restart: grants.shared, active, map
- * and their sizes are there; nobody uses a grant of d. */
+ * and their sizes are there; nobody uses a grant of d, no record is MAPPED. */
 void gnttab_init(struct domain *d);
 
 /* Write an entry of the shared table as the domain itself could: user may map

@@ -67,11 +67,7 @@ static struct heap_node *merge(struct heap_node *a, struct heap_node *b)
 
 void heap_add(struct heap *h, struct heap_node *n, u64 key)
 {
-    n->left = NULL;
-    n->right = NULL;
-    n->up = NULL;
-    n->key = key;
-    n->rank = 1;
+    *n = (struct heap_node){ .key = key, .rank = 1, .owner = n->owner };
     h->root = merge(h->root, n);
 }
 
@@ -96,9 +92,6 @@ void heap_remove(struct heap *h, struct heap_node *n)
     while (above != NULL && settle(above)) {
         above = above->up;
     }
-    n->left = NULL;
-    n->right = NULL;
-    n->up = NULL;
     n->rank = 0;
 }
 

@@ -28,7 +28,6 @@ typedef struct {
 typedef u16 domid_t; /* 0 Domain0, 1.. tenants in manifest order */
 typedef u32 vcpuid_t;
 typedef u32 port_t; /* event channel port, 1..4095 */
-typedef u32 gref_t; /* grant reference, index in the shared table */
 typedef u64 ns_t;   /* nanoseconds since boot, saturating */
 
 #define DOMID_SELF 0x7ff0u /* [XEN xen.h] */

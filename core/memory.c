@@ -39,7 +39,7 @@ static enum rc take_one(struct domain *d, u64 pfn_number, mfn_t *out)
     if (d->free_head == FRAME_NO_PFN || d->frames >= d->frames_max) {
         return RC_ENOMEM;
     }
-    if (pfn_number >= d->pfn_limit) {
+    if (pfn_number >= d->frames_max) {
         return RC_EINVAL;
     }
     const mfn_t m = mfn((d->first_chunk << CHUNK_FRAME_BITS) + d->free_head);
@@ -84,7 +84,7 @@ static s64 reservation(struct hc_call *c,
     struct domain *d = c->v->domain;
     const u64 start = c->arg[0] >> EXTENT_SHIFT;
 
-    if (!domain_is_self(d, a->domid) || a->extent_order != 0) {
+    if (!domain_is_self(d, a->domid)) {
         return (s64)start;
     }
     if (start > a->nr_extents) {
@@ -117,7 +117,7 @@ s64 hc_populate_physmap(struct hc_call *c, struct arg_memory_reservation *a)
 /* One region of usable memory, from 0 to the limit. */
 s64 hc_memory_map(struct hc_call *c, struct arg_memory_map *a)
 {
-    const u64 region[3] = { 0, c->v->domain->pfn_limit << PAGE_BITS, 1 };
+    const u64 region[3] = { 0, c->v->domain->frames_max << PAGE_BITS, 1 };
 
     if (a->nr_entries < 1) {
         return RC_EINVAL;

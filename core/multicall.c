@@ -10,7 +10,6 @@
 #include "core/abi.h"
 #include "core/arch.h"
 #include "core/dispatch.h"
-#include "core/domain.h"
 
 /* Of the budget; long calls take more, see dispatch.c. */
 #define ENTRY_COST 20
@@ -43,9 +42,6 @@ s64 hc_multicall(struct hc_call *c)
     struct vcpu *v = c->v;
     const u64 count = c->arg[1];
 
-    if (c->in_multicall) {
-        return RC_EINVAL;
-    }
     for (u64 i = 0; i < count; i++) {
         const u64 at = c->arg[0] + i * sizeof(struct multicall_entry);
         struct multicall_entry e;

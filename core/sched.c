@@ -32,9 +32,6 @@ void sched_add(struct vcpu *v)
 {
     struct sched_unit *s = &v->sched;
 
-    if (s->weight == 0 || s->weight >= SCALE) {
-        s->weight = SCHED_WEIGHT_UNIT;
-    }
     s->state = SCHED_OFFLINE;
     s->cpu = 0;
     s->place.owner = v;
@@ -159,6 +156,14 @@ void sched_insert(struct sched_cpu *c, struct vcpu *v, ns_t now)
         heap_add(&c->parked, &v->sched.place, rest);
         return;
     }
+    const struct heap_node *first = c->run.root;
+
+    /* Who yields: behind the first of the others; what he gives away is gone.
+     * Else he could keep it for a time when he does not yield. */
+    if (v->sched.yield_asked && first != NULL &&
+        !heap_before(first->key, v->sched.avt)) {
+        v->sched.avt = first->key + 1;
+    }
     heap_add(&c->run, &v->sched.place, sched_effective(v, now));
     (void)atomic_add32(&c->load, 1);
     publish_first(c);
@@ -193,18 +198,6 @@ static void retire(struct sched_cpu *c, struct vcpu *v, ns_t now)
         sched_runstate(v, RUNSTATE_BLOCKED, now);
     } else {
         sched_insert(c, v, now);
-    }
-    if (s->yield_asked && s->state == SCHED_RUNNABLE && !s->parked) {
-        const u64 key = s->place.key;
-
-        heap_remove(&c->run, &s->place);
-        const struct heap_node *first = c->run.root;
-
-        /* Behind the first of the others, this once; nothing is charged. */
-        heap_add(&c->run, &s->place,
-                 first != NULL && !heap_before(first->key, key) ? first->key + 1
-                                                                : key);
-        publish_first(c);
     }
     s->block_asked = false;
     s->yield_asked = false;
@@ -273,8 +266,7 @@ static bool take_first(struct sched_cpu *c, ns_t now)
     return true;
 }
 
-/* How long v, just chosen, may run before c looks again. */
-static ns_t slice_end(const struct sched_cpu *c, const struct vcpu *v, ns_t now)
+ns_t sched_slice_end(const struct sched_cpu *c, const struct vcpu *v, ns_t now)
 {
     ns_t end = c->balance_at;
 
@@ -308,7 +300,7 @@ static ns_t plan(struct sched_cpu *c, ns_t now, bool chosen_now)
     if (c->running == NULL) {
         end = NS_NEVER;
     } else if (chosen_now) {
-        end = slice_end(c, c->running, now);
+        end = sched_slice_end(c, c->running, now);
     }
     if (c->parked.root != NULL) {
         end = earlier(end, c->parked.root->key);
@@ -338,18 +330,12 @@ struct vcpu *sched_pick(u32 cpu, ns_t now, ns_t *until) RF_UNCHECKED_LOCKS
     *until = plan(c, now, !kept);
     atomic_store64(&c->until, *until);
     struct vcpu *v = c->running;
-    const struct vcpu *waits = NULL;
 
     if (v != NULL) {
         sched_mark_busy(cpu);
-        if (c->run.root != NULL && c->run.root->owner != c->leaving) {
-            waits = c->run.root->owner;
-        }
+        sched_call_helpers(c);
     }
     lock_drop(&c->lock);
-    if (waits != NULL) {
-        sched_call_idle(waits);
-    }
     return v;
 }
 

@@ -44,7 +44,6 @@
 
 #include "core/heap.h"
 #include "core/ids.h"
-#include "core/lock.h"
 
 struct vcpu;
 
@@ -65,8 +64,7 @@ enum sched_state {
 #define SCHED_LAG_NS 100000000ull       /* farthest apart on entering */
 #define SCHED_PULL_NS 10000000ull       /* behind enough to be pulled over */
 #define SCHED_BALANCE_NS 50000000ull    /* between two looks at other CPUs */
-#define SCHED_WEIGHT_UNIT 256u
-#define SCHED_PAUSED_NS (1ull << 62) /* no clock comes there */
+#define SCHED_PAUSED_NS (1ull << 62)    /* no clock comes there */
 
 struct sched_unit {
     u32 state;              /* [s] enum sched_state */

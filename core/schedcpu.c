@@ -106,10 +106,26 @@ void sched_call_idle(const struct vcpu *v)
     const u64 free = atomic_load64(&idle) & allowed(v) & ~cpu_bit(arch_cpu());
 
     for (u32 cpu = 0; free != 0 && cpu < CPU_MAX; cpu++) {
-        if ((free & cpu_bit(cpu)) != 0) {
+        /* One whose own parked are due has work enough. */
+        if ((free & cpu_bit(cpu)) != 0 &&
+            atomic_load64(&sched_cpus[cpu].until) > arch_now()) {
+            sched_mark_busy(cpu); /* whoever calls next calls another */
             arch_kick(cpu);
             return;
         }
+    }
+}
+
+void sched_call_helpers(const struct sched_cpu *c)
+{
+    const struct heap_node *n = c->run.root;
+
+    for (u32 i = 0; n != NULL && i < SEARCH_MAX && atomic_load64(&idle) != 0;
+         i++) {
+        if (n->owner != c->leaving) {
+            sched_call_idle(n->owner);
+        }
+        n = heap_next(n);
     }
 }
 

@@ -48,6 +48,9 @@ void sched_remove(struct sched_cpu *c, struct vcpu *v);
  * it slept, so little is owed to it. Lock: c. */
 void sched_arrive(struct sched_cpu *c, struct vcpu *v, bool woke);
 
+/* Until when v, running or just chosen, may run on c. Lock: c. */
+ns_t sched_slice_end(const struct sched_cpu *c, const struct vcpu *v, ns_t now);
+
 /* Lock the CPU that v belongs to, for as long as it does. */
 struct sched_cpu *sched_lock_unit(struct vcpu *v);
 
@@ -60,6 +63,8 @@ void sched_mark_idle(u32 cpu);
 void sched_mark_busy(u32 cpu);
 /* Let an idle CPU, if there is one that may run v, come and steal. */
 void sched_call_idle(const struct vcpu *v);
+/* The same for those that wait on c, as far as there are idle CPUs. Lock: c. */
+void sched_call_helpers(const struct sched_cpu *c);
 /* Take a waiting vCPU from another CPU; true when one came. No lock held. */
 bool sched_steal(u32 cpu, ns_t now);
 /* The periodic look at other CPUs. No lock held. */

@@ -12,7 +12,7 @@
 #include "core/domain.h"
 #include "core/sched.h"
 
-#define POLL_PORTS_MAX 128u
+#define POLL_PORTS_MAX 128u /* nr_ports in args.def */
 
 s64 hc_sched_yield(struct hc_call *c)
 {
@@ -44,17 +44,12 @@ s64 hc_sched_block(struct hc_call *c)
 
 s64 hc_sched_shutdown(struct hc_call *c, struct arg_sched_shutdown *a)
 {
-    struct domain *d = c->v->domain;
-
-    switch (a->reason) {
-    case SHUTDOWN_POWEROFF:
-    case SHUTDOWN_REBOOT:
-    case SHUTDOWN_CRASH:
-        domain_end(d, a->reason);
-        return RC_OK;
-    default:
-        return RC_EINVAL; /* nobody could resume a suspended tenant */
+    /* Nobody could resume a suspended tenant. */
+    if (a->reason > SHUTDOWN_CRASH || a->reason == SHUTDOWN_SUSPEND) {
+        return RC_EINVAL;
     }
+    domain_end(c->v->domain, a->reason);
+    return RC_OK;
 }
 
 static bool any_pending(const struct domain *d, const port_t *ports, u32 count)
@@ -82,9 +77,6 @@ s64 hc_sched_poll(struct hc_call *c, struct arg_sched_poll *a)
     struct vcpu *v = c->v;
     port_t ports[POLL_PORTS_MAX];
 
-    if (a->nr_ports > POLL_PORTS_MAX) {
-        return RC_EINVAL;
-    }
     if (!arch_fetch(ports, gva(a->ports), a->nr_ports * sizeof(port_t))) {
         return RC_EFAULT;
     }

@@ -15,17 +15,15 @@ static bool speak_up(struct sched_cpu *c, const struct vcpu *v, ns_t now)
     if (c->running == NULL || v->sched.parked) {
         return true; /* it may have to arm its timer for the parked */
     }
-    if (!heap_before(sched_effective(v, now),
-                     sched_effective(c->running, now))) {
+    const bool goes_first =
+        heap_before(sched_effective(v, now), sched_effective(c->running, now));
+    const ns_t until = goes_first ? c->picked_at + SCHED_RATE_NS
+                                  : sched_slice_end(c, c->running, now);
+
+    if (until >= c->until) {
         return false;
     }
-    if (now < c->picked_at + SCHED_RATE_NS) {
-        const ns_t soon = c->picked_at + SCHED_RATE_NS;
-
-        atomic_store64(&c->until, soon < c->until ? soon : c->until);
-    } else {
-        c->preempt = true;
-    }
+    atomic_store64(&c->until, until);
     return true;
 }
 

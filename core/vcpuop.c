@@ -12,7 +12,6 @@
 #include "core/arch.h"
 #include "core/atomic.h"
 #include "core/domain.h"
-#include "core/frame.h"
 #include "core/pgentry.h"
 #include "core/sched.h"
 #include "x86/layout.h"
@@ -96,7 +95,8 @@ s64 hc_vcpu_down(struct hc_call *c)
     return RC_OK;
 }
 
-/* The own frame that va is mapped to, writable; held. Lock: mm. */
+/* The own frame that va is mapped to, writable; held. *out is as it was on
+ * failure. Lock: mm. */
 static enum rc hold_page(struct vcpu *caller, u64 va, mfn_t *out)
 {
     mfn_t table;
@@ -111,8 +111,12 @@ static enum rc hold_page(struct vcpu *caller, u64 va, mfn_t *out)
     if ((pte & wanted) != wanted) {
         return RC_EFAULT;
     }
-    *out = pte_mfn(pte);
-    return pgentry_hold(caller->domain, *out);
+    const enum rc rc = pgentry_hold(caller->domain, pte_mfn(pte));
+
+    if (rc == RC_OK) {
+        *out = pte_mfn(pte);
+    }
+    return rc;
 }
 
 static void drop_pages(mfn_t held[2])
@@ -123,25 +127,18 @@ static void drop_pages(mfn_t held[2])
     }
 }
 
-/* Hold the one or two pages of an area. Nothing is held on failure. */
+/* Hold the one or two pages of an area, in held, which names none. Nothing is
+ * held on failure. */
 static enum rc hold_area(struct vcpu *caller, u64 va, u64 bytes, mfn_t held[2])
 {
-    const bool crosses = (va & (PAGE_BYTES - 1)) + bytes > PAGE_BYTES;
-
-    held[0] = mfn(MFN_NONE);
-    held[1] = mfn(MFN_NONE);
+    const u64 last = va + bytes - 1;
     enum rc rc = hold_page(caller, va, &held[0]);
 
-    if (rc != RC_OK) {
-        held[0] = mfn(MFN_NONE);
-        return rc;
+    if (rc == RC_OK && last >> PAGE_BITS != va >> PAGE_BITS) {
+        rc = hold_page(caller, last, &held[1]);
     }
-    if (crosses) {
-        rc = hold_page(caller, va + bytes - 1, &held[1]);
-        if (rc != RC_OK) {
-            held[1] = mfn(MFN_NONE);
-            drop_pages(held);
-        }
+    if (rc != RC_OK) {
+        drop_pages(held);
     }
     return rc;
 }

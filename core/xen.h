@@ -2,8 +2,7 @@
 /*
  * Structures of the public ABI that are not hypercall arguments, for 64-bit
  * PV guests. Field names follow the ABI; layouts are compared with the public
- * headers by tests/abi_test.c. [XEN xen.h, arch-x86/xen.h, vcpu.h,
- * grant_table.h, io/console.h, io/xs_wire.h]
+ * headers by tests/abi_test.c. [XEN xen.h, arch-x86/xen.h, vcpu.h]
  *
  * All of these live in memory that a guest can write at any time: read a
  * field once, with an atomic load, and never trust it.
@@ -82,29 +81,10 @@ struct trap_info {
     u64 address;
 };
 
-/* Shared grant entry, version 1. */
-struct grant_entry {
-    u16 flags, domid;
-    u32 frame;
-};
-
 struct multicall_entry {
     u64 op;
     s64 result;
     u64 args[6];
-};
-
-/* Console ring page: bytes, indices run freely. */
-struct console_ring {
-    u8 in[1024], out[2048];
-    u32 in_cons, in_prod, out_cons, out_prod;
-};
-
-/* Xenstore ring page. */
-struct store_ring {
-    u8 req[1024], rsp[1024];
-    u32 req_cons, req_prod, rsp_cons, rsp_prod, server_features, connection;
-    u32 error;
 };
 
 /* Shutdown reasons [XEN sched.h]. */
@@ -112,7 +92,6 @@ struct store_ring {
 #define SHUTDOWN_REBOOT 1u
 #define SHUTDOWN_SUSPEND 2u
 #define SHUTDOWN_CRASH 3u
-#define SHUTDOWN_MAX 5u
 
 #define VIRQ_TIMER 0u
 #define VIRQ_DEBUG 1u

@@ -58,9 +58,9 @@ struct field {
 
 static void print_range(const struct field *field)
 {
-    const bool is_free =
-        strcmp(field->kind, "OUT") == 0 || strcmp(field->kind, "PAD") == 0 ||
-        strcmp(field->kind, "ZERO") == 0 || strcmp(field->kind, "TEXT") == 0;
+    const bool is_free = strcmp(field->kind, "OUT") == 0 ||
+                         strcmp(field->kind, "PAD") == 0 ||
+                         strcmp(field->kind, "TEXT") == 0;
 
     if (is_free) {
         printf(" |\n");

@@ -109,7 +109,7 @@ static void virq(struct seq *q, struct input *rec, u32 who)
         atomic_store32(&actor(who)->nmi_pending, c & 1u);
         actor(who)->nmi_masked = (c & 2u) != 0;
     } else {
-        evtchn_raise_virq(actor(who), c % 32u);
+        evtchn_raise_virq(actor(who), c % VIRQ_COUNT);
     }
     oplog_act(q, who, "virq", "%u", c);
 }

@@ -111,7 +111,8 @@ $(eval $(call fuzz_rules,oss,$(OSS_CC),$(OSS_CFLAGS) \
 fuzz-build: $(FUZZ_TARGETS:%=$(B)/fuzz-lib/%)
 fuzz-build-oss: $(FUZZ_TARGETS:%=$(B)/fuzz-oss/%)
 
-fuzz-build-mut: $(FUZZ_TARGETS:%=$(B)/fuzz-mut/%)
+fuzz-build-mut: $(foreach t,$(FUZZ_TARGETS),$(if $(filter \
+	$(FUZZ_SEQ_FAMILIES) life,$(call fuzz_family,$(t))),$(B)/fuzz-mut/$(t)))
 fuzz-build-cov: $(FUZZ_TARGETS:%=$(B)/fuzz-cov/%)
 
 # make fuzz T=grants,events SECS=600 ENGINE=afl JOBS=2

@@ -26,7 +26,6 @@ enum kind {
     KIND_ENUM,
     KIND_OUT,
     KIND_PAD,
-    KIND_ZERO,
     KIND_IO,
     KIND_TEXT,
     KIND_TIME, /* of registers only: a point in time, */

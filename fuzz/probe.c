@@ -100,7 +100,7 @@ static bool is_plain(const struct seq *q, u32 who, const struct call *c)
     }
     if (c->row == HCROW_decrease_reservation) {
         return c->element[0].value[1] == 1 &&
-               c->element[0].value[0] == c->data_va && q->pfn < d->pfn_limit &&
+               c->element[0].value[0] == c->data_va && q->pfn < d->frames_max &&
                d->frames < d->frames_max &&
                d->free_head ==
                    c->data[0] - (d->first_chunk << CHUNK_FRAME_BITS);

@@ -250,8 +250,7 @@ static void check_grants(const struct domain *d)
         for (u32 i = 0; i < m->map_count; i++) {
             const struct maptrack *t = &m->map[i];
 
-            if (t->state == MAPTRACK_MAPPED && t->granter == d->id &&
-                t->incarnation == d->incarnation) {
+            if (t->state == MAPTRACK_MAPPED && t->granter == d->id) {
                 const struct active_grant *a = &d->grants.active[t->ref];
 
                 uses++;

@@ -10,13 +10,13 @@
  */
 #include <string.h>
 
-#include "core/xen.h"
 #include "fuzz/fuzz.h"
 #include "guests/domain0/bytes.h"
 #include "guests/domain0/client.h"
 #include "guests/domain0/save.h"
 #include "guests/domain0/txn.h"
 #include "guests/domain0/wire.h"
+#include "guests/lib/rings.h"
 
 #define OPS_MAX 24u
 #define HOSTILE 1u

@@ -5,11 +5,11 @@
  */
 #include <string.h>
 
-#include "core/xen.h"
 #include "fuzz/fuzz.h"
 #include "guests/domain0/client.h"
 #include "guests/domain0/pvcon.h"
 #include "guests/domain0/wire.h"
+#include "guests/lib/rings.h"
 
 #define OPS_MAX 24u
 #define RING 1024u

@@ -31,7 +31,7 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 
 # In C, on guests/lib: a folder each.
 OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0 \
-	clerk
+	clerk bytecode
 
 guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
@@ -56,6 +56,8 @@ guest_objects = $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
 # Files of others that a guest takes in as they are.
 guest_also_domain0 := rf/mux.c
 guest_also_netfront := guests/router/xsclient.c
+# What turns a record of the fuzz targets into a call, there and here.
+guest_also_bytecode := fuzz/values.c fuzz/grammar.c
 
 $(B)/g/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -90,3 +92,14 @@ $(GUESTS)/bench.cpio.gz: $(GUESTS)/bench guests/bench/script guests/bench/bomb \
 
 $(GUESTS)/xen-4.17-amd64:
 	@guests/fetch-kernels $(GUESTS) xen-4.17-amd64
+
+# Traffic between Linux tenants, measured and as a flood.
+$(GUESTS)/netload: guests/netload/main.c guests/bench/bench.h
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CC) -I. -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARN) -o $@ $<
+
+$(GUESTS)/netload.cpio.gz: $(GUESTS)/netload guests/netload/script \
+		guests/netload/make-initramfs $(GUESTS)/busybox.cpio.gz \
+		$(GUESTS)/xen-netfront-amd64.ko
+	@guests/netload/make-initramfs $(GUESTS)

@@ -9,6 +9,7 @@
  * have a bound, or are compared by subtraction.
  */
 #include "audit/sha256.h"
+#include "core/mem.h"
 #include "policy/manifest_check.h"
 #include "policy/policy.h"
 
@@ -44,23 +45,13 @@ static bool all_zero(const u8 *bytes, u64 count)
     return any == 0;
 }
 
-static bool same_bytes(const char *a, const char *b, u32 count)
-{
-    for (u32 i = 0; i < count; i++) {
-        if (a[i] != b[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Bytes of a manifest with so many records. */
 static u64 records_bytes(const struct mf_header *h)
 {
     const u64 table = (u64)h->image_count * MF_IMAGE_BYTES;
 
     return sizeof(*h) + (u64)h->domain_count * sizeof(struct mf_domain) +
-           (table + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+           pages_of(table) * PAGE_BYTES;
 }
 
 static bool digest_ok(const struct mf_header *h)
@@ -116,37 +107,27 @@ static bool padding_is_zero(const char *text, u32 max)
     return all_zero((const u8 *)text + length, max - length);
 }
 
-static bool name_characters_ok(const char name[MF_NAME_BYTES])
+/* In a name a-z, 0-9 and -, in other text no control character. */
+static bool characters_ok(const char *text, u32 max, bool is_name)
 {
-    const u32 length = length_of(name, MF_NAME_BYTES);
+    const u32 length = length_of(text, max);
+    bool ok = true;
 
     for (u32 i = 0; i < length; i++) {
-        const char c = name[i];
+        const u8 c = (u8)text[i];
 
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
-            return false;
-        }
+        ok = ok && (is_name ? (c >= 'a' && c <= 'z') ||
+                                  (c >= '0' && c <= '9') || c == '-'
+                            : c >= 0x20 && c != 0x7f);
     }
-    return true;
-}
-
-static bool cmdline_characters_ok(const char text[MF_CMDLINE_BYTES])
-{
-    const u32 length = length_of(text, MF_CMDLINE_BYTES);
-
-    for (u32 i = 0; i < length; i++) {
-        if ((u8)text[i] < 0x20 || text[i] == 0x7f) {
-            return false;
-        }
-    }
-    return true;
+    return ok;
 }
 
 static bool name_taken(const struct manifest *m, u32 domain)
 {
     for (u32 i = 0; i < domain; i++) {
-        if (same_bytes(m->domain[i].name, m->domain[domain].name,
-                       MF_NAME_BYTES)) {
+        if (memcmp(m->domain[i].name, m->domain[domain].name, MF_NAME_BYTES) ==
+            0) {
             return true;
         }
     }
@@ -163,21 +144,16 @@ static u64 room_above(u64 base)
     return base >= GUEST_HIGH_START ? U64_MAX - base : 0;
 }
 
-static u64 pages(u64 bytes)
-{
-    return bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0 ? 1 : 0);
-}
-
 /* Frames that the first memory layout takes at most. All terms are bounded:
  * the kernel by the tenant's memory, the ramdisk by the module. */
 static u64 layout_frames(const struct manifest *m, const struct mf_domain *d)
 {
-    u64 frames = pages(d->load_va - d->virt_base + d->memory_bytes);
+    u64 frames = pages_of(d->load_va - d->virt_base + d->memory_bytes);
 
     if (d->ramdisk != MF_NONE) {
-        frames += pages(m->image[d->ramdisk].bytes);
+        frames += pages_of(m->image[d->ramdisk].bytes);
     }
-    frames += pages(d->frames * 8);
+    frames += pages_of(d->frames * 8);
     return frames + frames / TABLE_ENTRIES + LAYOUT_EXTRA_FRAMES;
 }
 
@@ -254,16 +230,13 @@ bool manifest_check_image(const u8 *module, const struct mf_image *image)
 
 const char *manifest_error_text(enum mf_error error)
 {
-    switch (error) {
-    case MF_GOOD:
-        return "nothing is wrong";
-#define MF_ERROR(name, where, wrong, text)                                     \
-    case MF_ERROR_##name:                                                      \
-        return text;
+#define MF_ERROR(name, where, wrong, text) text,
+    static const char *const texts[] = {
+        "nothing is wrong",
 #include "policy/manifest_errors.def"
+        "it is wrong in a way that has no name"
+    };
 #undef MF_ERROR
-    case MF_ERROR_COUNT:
-    default:
-        return "it is wrong in a way that has no name";
-    }
+
+    return texts[error < MF_ERROR_COUNT ? error : MF_ERROR_COUNT];
 }

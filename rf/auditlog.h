@@ -90,10 +90,11 @@ bool record_arg(const struct audit_record *r, u32 i,
 u64 record_arg_number(const struct audit_record *r, const char *name);
 
 /* What the router says of a packet: `tcp 10.0.0.2:40112 -> 10.0.0.3:22
- * web.cfg:14`, behind `passed ` if it was not refused; "" of other records. */
+ * web.cfg:14`, with the reason before the place when it is not a rule, behind
+ * `passed ` if it was not refused; "" of other records. */
 const char *net_text(const struct audit_record *r);
-/* Its end, which names the rule or says why not, if it was not cut off; all of
- * a text without a packet. */
+/* Its end, the line of a tenant file that decided, if it was not cut off; all
+ * of a text without a packet. */
 const char *net_place(const char *text);
 
 /* ---- auditnet.c ---- */

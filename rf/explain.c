@@ -81,18 +81,48 @@ static const char *why_over(const struct pf_rule *rule,
     return "matches, but a later rule matches, too";
 }
 
-/* The line of the file in which the rule stands, or its own text. */
-static void print_rule_text(FILE *out, const struct pf_rule *rule)
+/* What stands there in quotes. */
+static void print_place_text(FILE *out, struct place at)
 {
-    const struct source *const source = rule->at.source;
-    const char *line = source->text;
+    const char *line = at.source->text;
 
-    for (unsigned n = 1; n < rule->at.line; n++) {
+    for (unsigned n = 1; n < at.line; n++) {
         line = strchr(line, '\n') + 1;
     }
-    if (rule->at.length > 2) {
-        fprintf(out, "%.*s", (int)rule->at.length - 2, line + rule->at.column);
+    if (at.length > 2) {
+        fprintf(out, "%.*s", (int)at.length - 2, line + at.column);
     }
+}
+
+static void print_rule_text(FILE *out, const struct pf_rule *rule)
+{
+    print_place_text(out, rule->at);
+}
+
+/* ---- the binding ---- */
+
+/* Would the router take the packet from that interface? Its own answer. */
+static enum drop binding_of(const struct question *q, const struct packet *p)
+{
+    struct filter *const f = mem_alloc(sizeof(*f));
+    enum drop drop = DROP_NONE;
+
+    if (filter_load(f, q->blob.data, (u32)q->blob.bytes) == NULL) {
+        drop = filter_source(f, q->from, p);
+    }
+    free(f);
+    return drop;
+}
+
+/* Where its addresses are written down. */
+static const struct tenant *binding_at(const struct question *q,
+                                       struct place *at)
+{
+    const struct rules_vif *const v = &q->rules.vif[q->from];
+    const struct tenant *const tenant = &q->set->tenant[q->tenant_of[v->domid]];
+
+    *at = tenant->vif[v->handle].at;
+    return tenant;
 }
 
 /* ---- for people ---- */
@@ -140,22 +170,56 @@ static void print_text(const struct question *q, const struct packet *p,
     }
 }
 
+static void print_spoofed(const struct question *q, const struct packet *p,
+                          enum drop drop)
+{
+    struct place at;
+    const struct tenant *const tenant = binding_at(q, &at);
+    char text[160];
+
+    packet_text(p, text, sizeof(text));
+    printf("%s: is blocked\n  %s, binding: %s:%u:%u ", text, tenant->name,
+           tenant->source->path, at.line, at.column);
+    print_place_text(stdout, at);
+    printf("\n    %s: no rule is asked\n", drop_word(drop));
+}
+
 /* ---- for programs ---- */
 
-static void json_rule(const struct tenant *tenant, const struct pf_rule *rule)
+static void json_place(const struct tenant *tenant, struct place at)
 {
     char *text = NULL;
     size_t bytes = 0;
     FILE *const out = open_memstream(&text, &bytes);
 
-    print_rule_text(out, rule);
+    print_place_text(out, at);
     fclose(out);
     printf("\"file\":");
     json_string(stdout, tenant->source->path);
-    printf(",\"line\":%u,\"column\":%u,\"text\":", rule->at.line,
-           rule->at.column);
+    printf(",\"line\":%u,\"column\":%u,\"text\":", at.line, at.column);
     json_string(stdout, text);
     free(text);
+}
+
+static void json_rule(const struct tenant *tenant, const struct pf_rule *rule)
+{
+    json_place(tenant, rule->at);
+}
+
+static void json_spoofed(const struct question *q, const struct packet *p,
+                         enum drop drop)
+{
+    struct place at;
+    const struct tenant *const tenant = binding_at(q, &at);
+    char text[160];
+
+    packet_text(p, text, sizeof(text));
+    printf("{\"schema\":\"ringfence.explain.1\",\"packet\":");
+    json_string(stdout, text);
+    printf(",\"passes\":false,\"reason\":\"%s\",\"binding\":{",
+           drop_word(drop));
+    json_place(tenant, at);
+    printf("},\"sides\":[]}\n");
 }
 
 static void json_side(const struct question *q, u32 vif, bool is_out,
@@ -263,6 +327,11 @@ static int explain_packet(struct question *q, const char *text, bool is_json)
     if (!question_parse(q, text, &p, &fault)) {
         fault_print(&fault);
         return EXIT_USAGE;
+    }
+    const enum drop spoofed = binding_of(q, &p);
+    if (spoofed != DROP_NONE) {
+        (is_json ? json_spoofed : print_spoofed)(q, &p, spoofed);
+        return EXIT_DENIED;
     }
     const bool is_pass = reach_pass(&q->rules, q->from, q->to, &p, rule);
     if (is_json) {

@@ -146,8 +146,15 @@ static void judge(const struct question *q, struct filter *f, const u8 *frame,
         deliver(q, f, from, &p, number, now_ns, is_json);
         return;
     }
-    const u32 used = packet_text(&p, text, sizeof(text));
-    snprintf(text + used, sizeof(text) - used, " %s", drop_word(drop));
+    if (from == RULES_NO_VIF) { /* of whose interface, a capture cannot say */
+        const u32 used = packet_text(&p, text, sizeof(text));
+        snprintf(text + used, sizeof(text) - used, " %s", drop_word(drop));
+    } else {
+        const struct filter_answer a = { .drop = drop,
+                                         .rule = FILTER_NO_RULE,
+                                         .vif = (u16)from };
+        (void)filter_text(f, &p, &a, text, sizeof(text));
+    }
     put_line(q, number, "", text, false, is_json);
 }
 

@@ -109,6 +109,7 @@ struct pf_rule {
     bool is_quick;
     bool is_log;
     bool is_state;
+    bool is_no_sync; /* its flows end with the router */
     u8 tcp_flags;
     u8 tcp_mask;
     u32 max;

@@ -171,7 +171,8 @@ static void put_record(struct builder *b, const struct pf_rule *rule,
         .icmp_type = type != NULL ? type->type : 0,
         .icmp_code = type != NULL && type->has_code ? type->code : 0,
         .label = rule->label != NULL ? put_text(b, rule->label) : 0,
-        .max = rule->max,
+        .max = (u16)rule->max,
+        .options = rule->is_no_sync ? RULE_NO_SYNC : 0,
         .file = put_text(b, base_name(b->whose->source->path)),
         .line = (u16)rule->at.line,
         .column = (u16)rule->at.column,
@@ -239,6 +240,11 @@ static void put_vif(struct builder *b, const struct tenant *tenant, u32 handle,
     to->rate_bytes = from->rate_bytes;
     to->rate_packets = from->rate_packets;
     to->name = put_text(b, tenant->name);
+    to->file = put_text(b, base_name(tenant->source->path));
+    to->line = (u16)from->at.line;
+    to->list_line = tenant->firewall_at.line != 0
+                        ? (u16)tenant->firewall_at.line
+                        : to->line;
     memcpy(to->bridge, from->bridge, sizeof(from->bridge));
     to->out_first = b->header.rule_count;
     to->out_count = put_list(b, tenant->pf, handle, PF_OUT);

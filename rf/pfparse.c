@@ -248,20 +248,14 @@ static bool read_flags(struct pf *pf, struct pf_rule *rule)
     return true;
 }
 
-static bool read_state(struct pf *pf, struct pf_rule *rule)
+static bool read_max(struct pf *pf, struct pf_rule *rule)
 {
     u64 max;
 
-    if (!pf_take(pf, "state")) {
-        return pf_fail(pf, pf_place(pf), "'state' is expected here");
-    }
-    if (!pf_take(pf, "(")) {
-        return true;
-    }
     if (!pf_take(pf, "max")) {
         return is_foreign(pf) ? false
                               : pf_fail(pf, pf_place(pf),
-                                        "'max' is the only option of states");
+                                        "states have 'max' and 'no-sync'");
     }
     if (!pf_number(pf_now(pf)->text, STATE_TABLE_MAX, &max) || max == 0) {
         return pf_fail(pf, pf_place(pf), "max is a number, 1-%u",
@@ -269,6 +263,24 @@ static bool read_state(struct pf *pf, struct pf_rule *rule)
     }
     rule->max = (u32)max;
     pf->next++;
+    return true;
+}
+
+static bool read_state(struct pf *pf, struct pf_rule *rule)
+{
+    if (!pf_take(pf, "state")) {
+        return pf_fail(pf, pf_place(pf), "'state' is expected here");
+    }
+    if (!pf_take(pf, "(")) {
+        return true;
+    }
+    do {
+        const bool is_no_sync = pf_take(pf, "no-sync");
+        rule->is_no_sync = rule->is_no_sync || is_no_sync;
+        if (!is_no_sync && !read_max(pf, rule)) {
+            return false;
+        }
+    } while (pf_take(pf, ","));
     return pf_take(pf, ")") ||
            pf_fail(pf, pf_place(pf), "')' is expected here");
 }
@@ -371,8 +383,8 @@ static bool finish(struct pf *pf, struct pf_rule *rule,
     if (!rule->is_pass && (given->has_keep || given->has_no)) {
         return pf_fail(pf, given->state, "a blocked packet has no state");
     }
-    if (given->has_no && rule->max != 0) {
-        return pf_fail(pf, given->state, "'no state' has no 'max'");
+    if (given->has_no && (rule->max != 0 || rule->is_no_sync)) {
+        return pf_fail(pf, given->state, "'no state' has no options");
     }
     rule->is_state = rule->is_pass && !given->has_no;
     if (rule->is_state && given->has_flags &&

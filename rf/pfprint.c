@@ -175,7 +175,10 @@ void pf_print(FILE *out, const struct pf_rule *rule)
     if (rule->is_pass && !rule->is_state) {
         fputs(" no state", out);
     } else if (rule->max != 0) {
-        fprintf(out, " keep state (max %u)", rule->max);
+        fprintf(out, " keep state (max %u%s)", rule->max,
+                rule->is_no_sync ? ", no-sync" : "");
+    } else if (rule->is_no_sync) {
+        fputs(" keep state (no-sync)", out);
     }
     if (rule->label != NULL) {
         fprintf(out, " label \"%s\"", rule->label);

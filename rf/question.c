@@ -2,11 +2,12 @@
 /*
  * A packet in words:
  *
- *   packet := proto end '->' end { 'type' T | 'code' N | 'flags' LETTERS }
+ *   packet := proto end '->' end { 'type' T | 'code' N | 'flags' LETTERS |
+ *                                  'by' tenant }
  *   end    := tenant | address | '[' IPv6 ']', then ':' port for tcp and udp
  *
  * What is not said: TCP begins (SYN), the sender's port is 40000, ICMP asks
- * for an echo.
+ * for an echo, who has the address sends.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -121,8 +122,8 @@ static bool no_vif(const struct question *q, const struct end *end,
 
     if (end->is_address) {
         fault_set(fault, "no interface has the address %s", end->name);
-        return fault_help(fault, "a packet from it is dropped as spoofed, one "
-                                 "to it finds nobody");
+        return fault_help(fault, "to it a packet finds nobody; of one from it "
+                                 "say who sends it: ... by web");
     }
     for (size_t i = 0; i < q->set->count; i++) {
         if (strcmp(q->set->tenant[i].name, end->name) == 0) {
@@ -137,9 +138,10 @@ static bool no_vif(const struct question *q, const struct end *end,
     return near != NULL ? fault_help(fault, "did you mean '%s'?", near) : false;
 }
 
+/* by: who sends it, whatever its address is; or an empty name. */
 static bool find_ends(struct question *q, const struct end *from,
-                      const struct end *to, struct packet *p,
-                      struct fault *fault)
+                      const struct end *to, const struct end *by,
+                      struct packet *p, struct fault *fault)
 {
     bool is_ip6 = p->flow.proto == IP_ICMP6 ||
                   (from->is_address && from->is_ip6) ||
@@ -156,8 +158,13 @@ static bool find_ends(struct question *q, const struct end *from,
         q->from = find_vif(q, from, is_ip6, &p->flow.from);
         q->to = find_vif(q, to, is_ip6, &p->flow.to);
     }
+    if (by->name[0] != '\0') {
+        struct addr first;
+        q->from = find_vif(q, by, is_ip6, &first);
+        p->flow.from = from->is_address ? from->address : p->flow.from;
+    }
     if (q->from == RULES_NO_VIF) {
-        return no_vif(q, from, fault);
+        return no_vif(q, by->name[0] != '\0' ? by : from, fault);
     }
     if (q->to == RULES_NO_VIF) {
         return no_vif(q, to, fault);
@@ -173,6 +180,7 @@ static bool find_ends(struct question *q, const struct end *from,
     }
     p->flow.is_ip6 = is_ip6;
     p->type = is_ip6 ? ETH_IP6 : ETH_IP4;
+    mac_copy(p->from_mac, v->mac);
     return true;
 }
 
@@ -207,6 +215,8 @@ static bool parse_rest(char **word, size_t count, struct packet *p,
             if (!parse_flags(word[i + 1], p, fault)) {
                 return false;
             }
+        } else if (strcmp(word[i], "by") == 0) {
+            /* parse_words has read it */
         } else if (strcmp(word[i], "type") == 0 && is_icmp) {
             if (!pf_type(word[i + 1], p->flow.proto == IP_ICMP6,
                          &p->icmp_type)) {
@@ -231,6 +241,7 @@ static bool parse_words(struct question *q, char **word, size_t count,
 {
     struct end from;
     struct end to;
+    struct end by = { .has_port = false };
 
     *p = (struct packet){ .tcp_flags = 0 };
     if (count < 4 || strcmp(word[2], "->") != 0) {
@@ -241,8 +252,13 @@ static bool parse_words(struct question *q, char **word, size_t count,
     if (!pf_proto(word[0], &p->flow.proto)) {
         return fault_set(fault, "no protocol is named '%s'", word[0]);
     }
+    for (size_t i = 4; i + 1 < count; i += 2) {
+        if (strcmp(word[i], "by") == 0 && !parse_end(word[i + 1], &by, fault)) {
+            return false;
+        }
+    }
     if (!parse_end(word[1], &from, fault) || !parse_end(word[3], &to, fault) ||
-        !find_ends(q, &from, &to, p, fault)) {
+        !find_ends(q, &from, &to, &by, p, fault)) {
         return false;
     }
     const bool has_ports = p->flow.proto == IP_TCP || p->flow.proto == IP_UDP;

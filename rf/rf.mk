@@ -3,8 +3,8 @@
 # compiled for the host, so that both sides read and write one format.
 
 # The packet filter of the router: rf checks, explains and compares by it.
-PF_ROUTER_C := $(addprefix guests/router/,blobcheck.c packet.c pairs.c slow.c \
-	state.c tables.c text.c transport.c verdict.c)
+PF_ROUTER_C := $(addprefix guests/router/,blobcheck.c fragment.c packet.c \
+	pairs.c pickup.c slow.c state.c tables.c tcp.c text.c transport.c verdict.c)
 # What reads tenant files and rules, for the tests and the fuzz targets.
 PF_RF_C := $(addprefix rf/,diag.c json.c keys.c lex.c near.c parse.c pfblob.c \
 	pfhost.c pflex.c pflines.c pfparse.c pfport.c pfprint.c pfset.c \

@@ -84,10 +84,11 @@ TRAP_FIELD(flags);
 TRAP_FIELD(cs);
 TRAP_FIELD(address);
 
-SIZE(struct grant_entry, grant_entry_v1_t);
-FIELD(struct grant_entry, flags, grant_entry_v1_t, flags);
-FIELD(struct grant_entry, domid, grant_entry_v1_t, domid);
-FIELD(struct grant_entry, frame, grant_entry_v1_t, frame);
+/* An entry is a word: core/gnttab.c. */
+SIZE(u64, grant_entry_v1_t);
+SAME(offsetof(grant_entry_v1_t, flags), 0);
+SAME(offsetof(grant_entry_v1_t, domid), 2);
+SAME(offsetof(grant_entry_v1_t, frame), 4);
 
 SIZE(struct multicall_entry, struct abi_multicall_entry);
 #define MULTICALL_FIELD(f)                                                     \
@@ -207,7 +208,6 @@ SAME(SHUTDOWN_POWEROFF, SHUTDOWN_poweroff);
 SAME(SHUTDOWN_REBOOT, SHUTDOWN_reboot);
 SAME(SHUTDOWN_SUSPEND, SHUTDOWN_suspend);
 SAME(SHUTDOWN_CRASH, SHUTDOWN_crash);
-SAME(SHUTDOWN_MAX, ABI_SHUTDOWN_MAX);
 
 SAME(VIRQ_TIMER, ABI_VIRQ_TIMER);
 SAME(VIRQ_DEBUG, ABI_VIRQ_DEBUG);

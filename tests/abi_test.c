@@ -53,7 +53,6 @@ enum {
     ABI_RESERVED_CONSOLE = GNTTAB_RESERVED_CONSOLE,
     ABI_RESERVED_STORE = GNTTAB_RESERVED_XENSTORE,
     ABI_VIRQ_COUNT = NR_VIRQS,
-    ABI_SHUTDOWN_MAX = SHUTDOWN_MAX,
     ABI_SIF_MOD_START_PFN = SIF_MOD_START_PFN
 };
 #undef DOMID_SELF
@@ -61,7 +60,6 @@ enum {
 #undef VIRQ_DEBUG
 #undef VIRQ_CONSOLE
 #undef VIRQ_DOM_EXC
-#undef SHUTDOWN_MAX
 #undef SIF_MOD_START_PFN
 
 #include "core/abi.h"
@@ -69,6 +67,7 @@ enum {
 #include "core/rc.h"
 #include "core/vcpu.h"
 #include "core/xen.h"
+#include "guests/lib/rings.h"
 #include "x86/context.h"
 #include "x86/layout.h"
 

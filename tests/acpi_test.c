@@ -114,7 +114,6 @@ static void test_complete(void **state)
     assert_int_equal(a.isa_line[4], 20);
     assert_int_equal(a.isa_flags[4], 0x0f);
     assert_int_equal(a.isa_line[3], 3);
-    assert_int_equal(a.apic_address, 0xfee00000);
     assert_int_equal(a.pm1_port[0], 0x604);
     assert_true(a.has_s5);
     assert_int_equal(a.s5[0], 5);

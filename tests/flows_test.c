@@ -180,6 +180,44 @@ static void test_tcp_scaled(void **state)
     fix_end(&net);
 }
 
+/* The largest window there is, twice, is no negative distance. */
+static void test_tcp_largest_window(void **state)
+{
+    struct packet p = { .type = ETH_IP4,
+                        .flow = { .from = { 0, IP(0) },
+                                  .to = { 0, IP(1) },
+                                  .from_port = 1,
+                                  .to_port = 2,
+                                  .proto = IP_TCP },
+                        .tcp_flags = TCP_SYN,
+                        .tcp_scale = 14,
+                        .tcp_window = 65535,
+                        .tcp_seq = 100 };
+    struct packet q = p;
+
+    (void)state;
+    begin("'pass'", "'pass'", "'pass'");
+    q.flow = (struct flow){ .from = p.flow.to,
+                            .to = p.flow.from,
+                            .from_port = 2,
+                            .to_port = 1,
+                            .proto = IP_TCP };
+    q.tcp_flags = TCP_SYN | TCP_ACK;
+    q.tcp_ack = 101;
+    assert_true(filter_pass(net.f, 0, 1, &p, now, &answer));
+    assert_true(filter_pass(net.f, 1, 0, &q, now, &answer));
+    p.tcp_flags = TCP_ACK;
+    p.tcp_seq = 101;
+    p.tcp_ack = 101;
+    assert_true(filter_pass(net.f, 0, 1, &p, now, &answer));
+    assert_true(filter_pass(net.f, 0, 1, &p, now, &answer));
+    p.tcp_ack = 102;
+    assert_false(filter_pass(net.f, 0, 1, &p, now, &answer));
+    p.tcp_ack = 101 - 0x7fff0000u;
+    assert_true(filter_pass(net.f, 0, 1, &p, now, &answer));
+    fix_end(&net);
+}
+
 /* ---- errors and fragments ---- */
 
 /* db or another says that web's datagram to db did not arrive. */
@@ -317,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_tcp_window),
         cmocka_unit_test(test_tcp_reset),
         cmocka_unit_test(test_tcp_scaled),
+        cmocka_unit_test(test_tcp_largest_window),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_fragments),
         cmocka_unit_test(test_table_is_shared_out),

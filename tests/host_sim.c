@@ -40,6 +40,37 @@ struct vcpu *sim_add(u32 weight, ns_t burst_ns, ns_t sleep_ns)
     return v;
 }
 
+/* The next burst of l. */
+static void next_burst(struct sim_load *l)
+{
+    if (l->list != NULL) {
+        l->burst_ns = l->list[l->list_at].run_ns;
+        l->sleep_ns = l->list[l->list_at].sleep_ns;
+        l->list_at = (l->list_at + 1) % l->list_count;
+    }
+    l->left = l->burst_ns;
+}
+
+void sim_follow(const struct vcpu *v, const struct sim_burst *list, u32 count,
+                u32 at)
+{
+    struct sim_load *l = load_of(v);
+    l->list = list;
+    l->list_count = count;
+    l->list_at = at % count;
+    next_burst(l);
+}
+
+bool sim_kicked(void)
+{
+    for (u32 i = 0; i < sim.cpus; i++) {
+        if (host.kicks[i] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sim_start(void)
 {
     for (u32 i = 0; i < sim.vcpu_count; i++) {
@@ -81,18 +112,20 @@ static void sim_ran(u32 cpu)
     }
     l->left -= ran < l->left ? ran : l->left;
     if (l->left == 0) {
-        l->left = l->burst_ns;
-        if (l->yields) {
+        const ns_t sleep_ns = l->sleep_ns;
+        next_burst(l);
+        if (sleep_ns == 0) {
             sched_give_way(v);
             return;
         }
         sched_block(v);
-        sched_poll_set(v, host.now + l->sleep_ns);
+        sched_poll_set(v, host.now + sleep_ns);
     }
 }
 
 void sim_pick(u32 cpu)
 {
+    sim.picks++;
     host.cpu = cpu;
     host.current = sim.on[cpu];
     host.kicks[cpu] = 0;
@@ -149,9 +182,13 @@ void sim_run(ns_t duration)
         host.now = due > host.now ? due : host.now;
         sim_pick(first);
         note_waits();
+        if (sim.watch != NULL) {
+            sim.watch();
+        }
     }
     host.now = end;
     for (u32 i = 0; i < sim.cpus; i++) {
         sim_pick(i);
+        note_waits();
     }
 }

@@ -76,7 +76,7 @@ static void test_limits(void **state)
     assert_int_equal(reserve(POPULATE, 1), 0); /* at its limit */
     list_frames(20, 2);
     assert_int_equal(reserve(DECREASE, 2), 2);
-    list()[0] = d->pfn_limit;
+    list()[0] = FRAMES;
     assert_int_equal(reserve(POPULATE, 1), 0); /* no such number */
     list()[0] = U64_MAX;
     assert_int_equal(reserve(POPULATE, 1), 0);

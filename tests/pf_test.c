@@ -57,7 +57,7 @@ static bool rules_equal(const struct pf_rule *a, const struct pf_rule *b)
            a->is_quick == b->is_quick && a->is_log == b->is_log &&
            a->is_state == b->is_state && a->tcp_flags == b->tcp_flags &&
            a->tcp_mask == b->tcp_mask && a->max == b->max &&
-           a->proto_count == b->proto_count &&
+           a->is_no_sync == b->is_no_sync && a->proto_count == b->proto_count &&
            memcmp(a->proto, b->proto, a->proto_count) == 0 &&
            a->type_count == b->type_count &&
            memcmp(a->type, b->type, a->type_count * sizeof(*a->type)) == 0 &&

@@ -198,7 +198,10 @@ static inline void gen_rule(struct pfgen *g, struct pftext *t)
     if (is_stateless) {
         gen_put(t, "no state");
     } else if (is_pass && gen(g, 3) == 0) {
-        gen_put(t, gen(g, 2) == 0 ? "keep state" : "keep state (max 17)");
+        static const char *const options[] = { "", "(max 17)", "(no-sync)",
+                                               "(no-sync, max 9)" };
+        gen_put(t, "keep state");
+        gen_put(t, options[gen(g, ARRAY_COUNT(options))]);
     }
     if (gen(g, 8) == 0) {
         gen_put(t, "label a-label");

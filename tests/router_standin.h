@@ -16,6 +16,7 @@ static bool is_logged;     /* by the rule that decides */
 static enum drop malformed;
 static u32 dropped[DOMS][DROP_COUNT];
 static u32 forgotten[DOMS + 1]; /* by domain */
+static u32 resumed[DOMS];
 
 const char *filter_load(struct filter *f, const void *blob, u32 bytes)
 {
@@ -45,6 +46,13 @@ void filter_forget(struct filter *f, u16 domid)
 {
     assert_non_null(f);
     forgotten[domid]++;
+}
+
+void filter_resume(struct filter *f, u32 vif, u64 now_ns)
+{
+    assert_non_null(f);
+    assert_int_equal(now_ns, fake.now);
+    resumed[vif]++;
 }
 
 void states_init(struct states *states, u64 secret)
@@ -141,6 +149,7 @@ static void begin(u32 count)
     memset(binding, 0, sizeof(binding));
     memset(dropped, 0, sizeof(dropped));
     memset(forgotten, 0, sizeof(forgotten));
+    memset(resumed, 0, sizeof(resumed));
     is_logged = false;
     malformed = DROP_NONE;
     header.vif_count = (u16)count;

@@ -102,14 +102,38 @@ static void test_router_restarts(void **state)
         send_frame(1, 2, 60 + i, 0);
         turn();
     }
+    memset(resumed, 0, sizeof(resumed));
     begin_router();
     look();
     assert_string_equal(back_get(1, "state"), "4");
+    /* Once: who connects later had nothing to go on with. */
+    assert_int_equal(resumed[0], 1);
+    assert_int_equal(resumed[1], 1);
+    look();
     send_frame(1, 2, 100, 0);
     turn();
     assert_int_equal(rx_status(2, 4), 64);
     assert_int_equal(rx_status(2, 5), 100);
     assert_int_equal(tx_word(1)[2], 6);
+    front_set(1, "state", "1");
+    look();
+    front_ready(1);
+    front_set(1, "state", "4");
+    look();
+    assert_int_equal(resumed[0], 1);
+}
+
+/* Who comes when the router is there has no flows of an earlier one. */
+static void test_a_late_front_end_resumes_nothing(void **state)
+{
+    (void)state;
+    begin(1);
+    look();
+    front_ready(1);
+    front_set(1, "state", "4");
+    look();
+    assert_string_equal(back_get(1, "state"), "4");
+    assert_int_equal(resumed[0], 0);
 }
 
 static void test_store_restarts(void **state)
@@ -206,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_bad_front_ends_are_refused),
         cmocka_unit_test(test_tenant_restarts),
         cmocka_unit_test(test_router_restarts),
+        cmocka_unit_test(test_a_late_front_end_resumes_nothing),
         cmocka_unit_test(test_store_restarts),
         cmocka_unit_test(test_store_lies),
         cmocka_unit_test(test_a_liar_is_closed_alone),

@@ -116,7 +116,6 @@ static void test_yield_storm_gains_nothing(void **state)
     sim_reset(1);
     sim_add(256, 0, 0);
     sim_add(256, 2000, 0);
-    sim.load[1].yields = true;
     sim_start();
     sim_run(20 * SECOND);
     assert_true(share(&sim.vcpu[0], 20 * SECOND) > 0.99 / 2);
@@ -126,6 +125,21 @@ static void test_yield_storm_gains_nothing(void **state)
     sim_run(SECOND);
     assert_true(sim.vcpu[1].sched.run_ns - before > SECOND - 21 * MS);
     assert_true(sched_is_off(&sim.vcpu[0]));
+}
+
+/* Nor does it save up, for a time when it does not yield, what it gave away. */
+static void test_yielding_saves_nothing(void **state)
+{
+    (void)state;
+    sim_reset(1);
+    sim_add(256, 0, 0);
+    sim_add(256, 2000, 0);
+    sim_start();
+    sim_run(20 * SECOND);
+    sim.load[0].worst_wait = 0;
+    sim.load[1].left = 20 * SECOND;
+    sim_run(20 * SECOND);
+    assert_true(sim.load[0].worst_wait < 30 * MS);
 }
 
 static void test_caps(void **state)
@@ -247,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_weights_all_sleep_and_wake),
         cmocka_unit_test(test_wake_storm_gains_nothing),
         cmocka_unit_test(test_yield_storm_gains_nothing),
+        cmocka_unit_test(test_yielding_saves_nothing),
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_wake_latency),
         cmocka_unit_test(test_three_on_two_cpus),

@@ -86,6 +86,20 @@ $(B)/unit-mut/libship.a: $(UNIT_SHIP:%.c=$(B)/unit-mut/%.o)
 unit-build-mut: $(UNIT:%=$(B)/unit-mut/tests/%.o) $(B)/unit-mut/libhost.a \
 		$(B)/unit-mut/libship.a
 .PHONY: unit-build-mut mutants
+# What the scheduler promises, over ten million of its decisions; STEPS=N SEED=N
+SCHED_SIM := $(wildcard tests/sched/*.c) $(UNIT_HOST) \
+	$(wildcard core/*.c policy/*.c audit/*.c)
+$(B)/sched/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) -I. -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -MMD -MP -c $< -o $@
+$(B)/sched/check: $(SCHED_SIM:%.c=$(B)/sched/%.o)
+	@echo "  LD  $@"
+	@$(CC) -o $@ $^ -lcmocka -lcrypto
+-include $(SCHED_SIM:%.c=$(B)/sched/%.d)
+.PHONY: sched-sim
+sched-sim: $(B)/sched/check
+	@$< $(or $(STEPS),10000000) $(or $(SEED),1) $(wildcard tests/sched/*.load)
+
 # make mutants FILE=core/frame.c; SAMPLE=100 takes some at random
 mutants:
 	@tests/mutants/mutate $(if $(SAMPLE),--sample $(SAMPLE)) \
@@ -163,6 +177,7 @@ help:
 	@echo "make demo      two tenants that talk, numbered steps, no keyboard; a minute"
 	@echo "make fire      events at instructions of entry and exit: a sample; FULL=1 SEED=7"
 	@echo "make spec      the promises by their figures; LEVEL=nightly for more"
+	@echo "make sched-sim the scheduler's promises over 10^7 decisions; STEPS=N SEED=N"
 	@echo "make mutants-smoke   seeded defects: the named test must fail on each"
 	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
 	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"

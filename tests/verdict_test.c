@@ -55,6 +55,58 @@ static void test_both_ends_decide(void **state)
     fix_end(&net);
 }
 
+/* Who reads the log is told where it is written, whatever the reason: in the
+ * fixture's files interfaces are in line 5, rules in line 6. */
+static void test_place_of_each_reason(void **state)
+{
+    (void)state;
+    begin("'pass out proto udp'", "'block in proto udp from web'", "'pass'");
+    const struct {
+        struct filter_answer a;
+        const char *text;
+    } rows[] = {
+        { { .drop = DROP_BIND_IP4, .rule = FILTER_NO_RULE, .vif = 0 },
+          " spoofed-ipv4 web.cfg:5" },
+        { { .drop = DROP_BIND_MAC, .rule = FILTER_NO_RULE, .vif = 1 },
+          " spoofed-mac db.cfg:5" },
+        { { .drop = DROP_TCP_XMAS, .rule = FILTER_NO_RULE, .vif = 2 },
+          " tcp-fin-without-ack other.cfg:5" },
+        { { .drop = DROP_RULE_DEFAULT, .rule = FILTER_NO_RULE, .vif = 1 },
+          " no-rule db.cfg:6" },
+        { { .drop = DROP_ISOLATED, .rule = FILTER_NO_RULE, .vif = 0 },
+          " isolated web.cfg:6" },
+        { { .drop = DROP_TCP_WINDOW, .rule = 0, .vif = 0 },
+          " tcp-outside-window web.cfg:6" },
+        { { .drop = DROP_NONE, .rule = FILTER_NO_RULE, .vif = 0 }, "" },
+    };
+    struct packet p = { .type = ETH_IP6,
+                        .flow = { .from = { ~0ull, ~0ull },
+                                  .to = { ~0ull, ~0ull },
+                                  .from_port = 65535,
+                                  .to_port = 65535,
+                                  .proto = IP_TCP,
+                                  .is_ip6 = true } };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        for (u32 room = 32; room < 200; room++) {
+            char text[200];
+            const u32 bytes = filter_text(net.f, &p, &rows[i].a, text, room);
+            const u32 end = (u32)strlen(rows[i].text);
+            assert_int_equal(bytes, strlen(text));
+            assert_true(bytes < room && (bytes + 1 < room || end + 2 > room));
+            assert_true(end + 2 > room ||
+                        strcmp(text + bytes - end, rows[i].text) == 0);
+        }
+    }
+    /* What was asked of the verdict itself. */
+    assert_int_equal(tcp(0, 1, 5, 6, (struct segment){ .flags = TCP_SYN }),
+                     DROP_RULE_DEFAULT);
+    assert_int_equal(answer.vif, 0);
+    assert_int_equal(tcp(2, 1, 5, 6, (struct segment){ .flags = TCP_SYN }),
+                     DROP_RULE_DEFAULT);
+    assert_int_equal(answer.vif, 1);
+    fix_end(&net);
+}
+
 static void test_log_of_what_passes(void **state)
 {
     (void)state;
@@ -192,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_last_match_wins),
         cmocka_unit_test(test_both_ends_decide),
+        cmocka_unit_test(test_place_of_each_reason),
         cmocka_unit_test(test_log_of_what_passes),
         cmocka_unit_test(test_no_state),
         cmocka_unit_test(test_who_is_asked),

@@ -15,12 +15,12 @@
 
 #include <cmocka.h>
 
-#include "core/xen.h"
 #include "guests/domain0/bytes.h"
 #include "guests/domain0/client.h"
 #include "guests/domain0/txn.h"
 #include "guests/domain0/watch.h"
 #include "guests/domain0/wire.h"
+#include "guests/lib/rings.h"
 
 enum {
     CONTROL,

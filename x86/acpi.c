@@ -124,15 +124,12 @@ static void madt_entry(struct acpi_info *a, const struct phys *p, u64 at,
             a->isa_line[irq] = (u32)get(p, at + 4, 4);
             a->isa_flags[irq] = (u16)get(p, at + 8, 2);
         }
-    } else if (type == 5 && bytes >= 12) {
-        a->apic_address = get(p, at + 4, 8);
     }
 }
 
 static void madt_parse(struct acpi_info *a, const struct phys *p,
                        const struct table *t)
 {
-    a->apic_address = field(p, t, 36, 4);
     u32 at = 44;
     for (u32 i = 0; i < MADT_ENTRIES_MAX && at + 2 <= t->bytes; i++) {
         const u32 bytes = (u32)field(p, t, at + 1, 1);
@@ -207,6 +204,7 @@ bool acpi_parse(struct acpi_info *a, const struct bootinfo *b, const u8 *mem,
     const bool use_wide = wide != 0 && wide < mem_bytes;
     const u32 step = use_wide ? 8 : 4;
     struct table root;
+    /*@ split step; */
     if (!table_open(&p, use_wide ? wide : narrow, &root)) {
         return false;
     }

@@ -18,7 +18,6 @@ struct acpi_info {
     u32 apic_id[CPU_MAX]; /* enabled CPUs, in the table's order */
     u32 cpu_count;
     u32 cpus_left_out; /* beyond CPU_MAX */
-    u64 apic_address;
     struct {
         u64 address;
         u32 first_irq;

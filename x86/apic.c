@@ -10,7 +10,6 @@
 #include "x86/paging.h"
 #include "x86/regs.h"
 
-#define APIC_DEFAULT_ADDRESS 0xfee00000ull
 #define APIC_BASE_X2 0x400ull
 #define APIC_BASE_ENABLE 0x800ull
 #define APIC_BASE_FRAME 0xffffffffff000ull
@@ -35,8 +34,6 @@
 #define TIMER_TSC_DEADLINE 0x40000u
 #define DIVIDE_BY_1 0xbu
 #define SPURIOUS_ENABLE 0x100u
-#define ICR_INIT 0x500u
-#define ICR_STARTUP 0x600u
 #define ICR_BUSY 0x1000u
 #define ICR_ASSERT 0x4000u
 #define BUSY_TRIES 1000000u
@@ -61,17 +58,14 @@ static void apic_write(u32 reg, u32 v)
     }
 }
 
-void apic_init(const struct acpi_info *a)
+void apic_init(void)
 {
     x2apic = cpu_features.x2apic;
     if (x2apic) {
-        return;
+        return; /* no registers in memory */
     }
-    u64 address = hw_rdmsr(MSR_APIC_BASE) & APIC_BASE_FRAME;
-    if (address == 0) {
-        address = a->apic_address != 0 ? a->apic_address : APIC_DEFAULT_ADDRESS;
-    }
-    apic_at = paging_map_device(address, PAGE_BYTES);
+    apic_at = paging_map_device(hw_rdmsr(MSR_APIC_BASE) & APIC_BASE_FRAME,
+                                PAGE_BYTES);
 }
 
 void apic_setup(void)
@@ -103,13 +97,14 @@ void apic_eoi(void)
     apic_write(REG_EOI, 0);
 }
 
-static void apic_command(u32 apic_id, u32 command)
+void apic_send(u32 apic_id, u32 command)
 {
+    const u32 low = ICR_ASSERT | command;
     if (x2apic) {
         /* Writes of an MSR of the APIC are not ordered after earlier stores
          * [SDM 3A 10.12.3]; MFENCE and LFENCE make them so. */
         hw_fence();
-        hw_wrmsr(MSR_X2APIC + REG_ICR / 16, ((u64)apic_id << 32) | command);
+        hw_wrmsr(MSR_X2APIC + REG_ICR / 16, ((u64)apic_id << 32) | low);
         return;
     }
     for (u32 i = 0; i < BUSY_TRIES && (apic_at[REG_ICR / 4] & ICR_BUSY) != 0;
@@ -117,22 +112,7 @@ static void apic_command(u32 apic_id, u32 command)
         hw_pause();
     }
     apic_at[REG_ICR_HIGH / 4] = apic_id << 24;
-    apic_at[REG_ICR / 4] = command;
-}
-
-void apic_send(u32 apic_id, u32 vector)
-{
-    apic_command(apic_id, ICR_ASSERT | vector);
-}
-
-void apic_send_init(u32 apic_id)
-{
-    apic_command(apic_id, ICR_ASSERT | ICR_INIT);
-}
-
-void apic_send_startup(u32 apic_id, u32 page)
-{
-    apic_command(apic_id, ICR_ASSERT | ICR_STARTUP | page);
+    apic_at[REG_ICR / 4] = low;
 }
 
 void apic_timer_set(u32 ticks)

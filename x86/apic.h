@@ -10,16 +10,17 @@
 #include "x86/acpi.h"
 
 /* First CPU: choose the mode, map the registers. */
-void apic_init(const struct acpi_info *a);
+void apic_init(void);
 /* Each CPU: enable it, mask what is not used. */
 void apic_setup(void);
 /* The number of this CPU's APIC. */
 u32 apic_self(void);
 void apic_eoi(void);
-/* One interrupt to one CPU, by APIC number. */
-void apic_send(u32 apic_id, u32 vector);
-void apic_send_init(u32 apic_id);
-void apic_send_startup(u32 apic_id, u32 page);
+/* To one CPU, by APIC number: the interrupt of a vector, INIT, or STARTUP with
+ * the number of a page. */
+#define APIC_INIT 0x500u
+#define APIC_STARTUP 0x600u
+void apic_send(u32 apic_id, u32 command);
 
 /* The one-shot timer, in ticks of the APIC's own clock; 0 stops it. */
 void apic_timer_set(u32 ticks);

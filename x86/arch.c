@@ -87,16 +87,6 @@ enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table, u32 *index)
     return RC_OK;
 }
 
-void arch_window_map(mfn_t table)
-{
-    paging_window_set(table, true);
-}
-
-void arch_window_unmap(mfn_t table)
-{
-    paging_window_set(table, false);
-}
-
 void arch_install_slots(const struct domain *d, mfn_t l4)
 {
     arch_pte_write(
@@ -106,8 +96,7 @@ void arch_install_slots(const struct domain *d, mfn_t l4)
                    pte_make(d->private_l3,
                             PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_NX));
     for (u32 slot = LINEAR_SLOT; slot <= HV_LAST_SLOT; slot++) {
-        arch_pte_write(l4, slot,
-                       slot <= DEVICE_SLOT ? paging_hv_slot(slot) : 0);
+        arch_pte_write(l4, slot, paging_hv_slot(slot));
     }
 }
 

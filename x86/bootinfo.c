@@ -28,7 +28,8 @@ struct mb2_memory {
     u32 type, bytes, entry_bytes, entry_version;
 };
 
-struct mb2_range {
+/* In both protocols. */
+struct range {
     u64 start, bytes;
     u32 type, zero;
 };
@@ -41,11 +42,6 @@ struct pvh_info {
 
 struct pvh_module {
     u64 start, bytes, cmdline, zero;
-};
-
-struct pvh_range {
-    u64 start, bytes;
-    u32 type, zero;
 };
 
 static bool range_add(struct bootinfo *b, u64 start, u64 bytes, u32 type)
@@ -78,12 +74,12 @@ static const char *mb2_parse_memory(struct bootinfo *b, const struct phys *p,
 {
     struct mb2_memory m;
     if (!phys_read(p, at, &m, sizeof(m)) ||
-        m.entry_bytes < sizeof(struct mb2_range) || m.bytes < sizeof(m)) {
+        m.entry_bytes < sizeof(struct range) || m.bytes < sizeof(m)) {
         return "damaged memory map";
     }
     const u32 count = (m.bytes - (u32)sizeof(m)) / m.entry_bytes;
     for (u32 i = 0; i < count; i++) {
-        struct mb2_range r;
+        struct range r;
         if (!phys_read(p, at + sizeof(m) + (u64)i * m.entry_bytes, &r,
                        sizeof(r)) ||
             !range_add(b, r.start, r.bytes, r.type)) {
@@ -107,13 +103,11 @@ static const char *mb2_parse_tag(struct bootinfo *b, const struct phys *p,
     case TAG_MEMORY:
         return mb2_parse_memory(b, p, at);
     case TAG_RSDP_V1:
-        if (b->rsdp_address != 0) {
-            return NULL; /* version 2 wins whatever the order */
-        }
-        b->rsdp_address = at + sizeof(*tag);
-        return NULL;
     case TAG_RSDP_V2:
-        b->rsdp_address = at + sizeof(*tag);
+        /* Version 2 wins whatever the order. */
+        if (tag->type == TAG_RSDP_V2 || b->rsdp_address == 0) {
+            b->rsdp_address = at + sizeof(*tag);
+        }
         return NULL;
     default:
         return NULL;
@@ -154,12 +148,12 @@ static const char *pvh_parse(struct bootinfo *b, const struct phys *p, u64 info)
     if (!phys_read(p, info, &s, sizeof(s)) || s.magic != PVH_MAGIC) {
         return "not started by multiboot2 or PVH";
     }
-    if (s.version < 1 || s.range_count == 0) {
+    if (s.version < 1) {
         return "no memory map";
     }
     b->rsdp_address = s.rsdp;
     for (u32 i = 0; i < s.range_count; i++) {
-        struct pvh_range r;
+        struct range r;
         if (!phys_read(p, s.ranges + (u64)i * sizeof(r), &r, sizeof(r)) ||
             !range_add(b, r.start, r.bytes, r.type)) {
             return "damaged memory map";

@@ -36,7 +36,7 @@ struct phys {
 
 static inline bool phys_read(const struct phys *p, u64 at, void *to, u64 bytes)
 {
-    if (at > p->bytes || bytes > p->bytes - at) {
+    if (bytes > p->bytes || at > p->bytes - bytes) {
         return false;
     }
     memcpy(to, p->mem + at, bytes);

@@ -8,6 +8,7 @@
 #include "x86/clock.h"
 
 #include "core/arch.h"
+#include "core/domain.h"
 #include "core/record.h"
 #include "x86/apic.h"
 #include "x86/cpufeat.h"
@@ -146,9 +147,17 @@ void clock_time_info(struct vcpu_time_info *t)
     t->flags = 1;
 }
 
-u64 clock_wall_base(void)
+void arch_domain_times(struct domain *d)
 {
-    return wall_base;
+    struct vcpu_time_info now = { .version = 2 };
+    clock_time_info(&now);
+    for (u32 i = 0; i < LEGACY_VCPU_MAX; i++) {
+        d->shared->vcpu_info[i].time = now;
+    }
+    d->shared->wc_version = 2;
+    d->shared->wc_sec = (u32)(wall_base / NS_PER_S);
+    d->shared->wc_sec_hi = (u32)(wall_base / NS_PER_S >> 32);
+    d->shared->wc_nsec = (u32)(wall_base % NS_PER_S);
 }
 
 u64 arch_wall_ns(void)

@@ -16,8 +16,6 @@ void clock_setup(void);
 /* The ABI's record: ns = system_time + ((tsc - tsc_timestamp) << shift) * mul /
  * 2^32 (a negative shift shifts right). The version is left alone. */
 void clock_time_info(struct vcpu_time_info *t);
-/* Wall clock at arch_now() == 0: nanoseconds since 1970, UTC. */
-u64 clock_wall_base(void);
 /* TSC frequency in kHz. */
 u64 clock_tsc_khz(void);
 

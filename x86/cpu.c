@@ -40,8 +40,6 @@ void cpu_detect(void)
     const struct hw_cpuid l1 = hw_cpuid(1, 0);
     const struct hw_cpuid l7 = hw_cpuid_leaf(7);
     const struct hw_cpuid e1 = hw_cpuid(0x80000001, 0);
-    const struct hw_cpuid e7 = hw_cpuid_leaf(0x80000007);
-    const struct hw_cpuid e8 = hw_cpuid_leaf(0x80000008);
     require(bit(e1.d, 20), "NX (no-execute pages)");
     require(bit(e1.d, 11), "SYSCALL");
     require(bit(l1.d, 4), "time-stamp counter");
@@ -57,8 +55,6 @@ void cpu_detect(void)
     cpu_features.mca = bit(l1.d, 14);
     cpu_features.x2apic = bit(l1.c, 21);
     cpu_features.tsc_deadline = bit(l1.c, 24);
-    cpu_features.invariant_tsc = bit(e7.d, 8);
-    cpu_features.physical_bits = e8.a != 0 ? e8.a & 0xff : 36;
     cr4_pinned = CR4_PAE | CR4_DE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
     cr4_pinned |= cpu_features.smep ? CR4_SMEP : 0;
     cr4_pinned |= cpu_features.smap ? CR4_SMAP : 0;

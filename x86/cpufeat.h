@@ -9,8 +9,7 @@
 
 struct cpu_features {
     bool smep, smap, umip, fsgsbase, xsave, rdrand, mca;
-    bool x2apic, tsc_deadline, invariant_tsc;
-    u32 physical_bits;
+    bool x2apic, tsc_deadline;
 };
 
 extern struct cpu_features cpu_features; /* [I] of the first CPU */

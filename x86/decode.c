@@ -305,22 +305,17 @@ u64 *regs_general(struct regs *r, u32 n)
     return (u64 *)(void *)((u8 *)r + general_at[n & 15]);
 }
 
-static u64 value_of(const struct regs *r, u32 n)
-{
-    return *(const u64 *)(const void *)((const u8 *)r + general_at[n & 15]);
-}
-
-u64 decode_address(const struct insn *insn, const struct regs *r)
+u64 decode_address(const struct insn *insn, struct regs *r)
 {
     u64 ea = insn->disp;
     if (insn->rip_relative) {
         ea += r->rip + insn->length;
     }
     if (insn->base != INSN_NO_REG) {
-        ea += value_of(r, insn->base);
+        ea += *regs_general(r, insn->base);
     }
     if (insn->index != INSN_NO_REG) {
-        ea += value_of(r, insn->index) << insn->scale;
+        ea += *regs_general(r, insn->index) << insn->scale;
     }
     return insn->address32 ? ea & U32_MAX : ea;
 }

@@ -80,7 +80,7 @@ enum decode_result decode(const u8 *bytes, u32 count,
 
 /* Effective address of the memory operand, without segment base; r holds the
  * registers at the instruction. */
-u64 decode_address(const struct insn *insn, const struct regs *r);
+u64 decode_address(const struct insn *insn, struct regs *r);
 
 /* General register n (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi,
  * 8.. r8..r15). */

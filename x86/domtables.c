@@ -12,9 +12,12 @@
  * the bottom. Runs at boot only, on one CPU, but for private_entry.
  */
 #include "x86/domtables.h"
+#include "core/abi.h"
 #include "core/arch.h"
 #include "core/domain.h"
-#include "x86/layout.h"
+#include "core/mem.h"
+#include "x86/desc_tables.h"
+#include "x86/image.h"
 #include "x86/memory.h"
 #include "x86/paging.h"
 #include "x86/pte.h"
@@ -24,18 +27,15 @@
 #define M2P_FLAGS (PTE_PRESENT | PTE_USER | PTE_ACCESSED)
 #define VCPUS_A_TABLE 8u
 #define PAGES_A_VCPU 64u
+#define SLOT_PAGE 2u /* of the temporary ones, this file's */
+#define STUB_BYTES 32u
+#define STUB_COUNT (PAGE_BYTES / STUB_BYTES)
 
 static const u8 own_page[PRIVATE_FRAMES_PER_VCPU] = {
     PRIVATE_STATE_PAGE, PRIVATE_TRAPS_PAGE, PRIVATE_LDT_PAGE, PRIVATE_GDT_PAGE
 };
-static mfn_t zero_frame;
-static mfn_t gdt_frame;
-
-void domtables_init(mfn_t hv_gdt)
-{
-    zero_frame = boot_alloc(1);
-    gdt_frame = hv_gdt;
-}
+/* What a virtual GDT has between the guest's page and the hypervisor's. */
+static const u64 no_descriptors[TABLE_ENTRIES] __attribute__((aligned(4096)));
 
 void *arch_boot_frames(u64 count, mfn_t *first)
 {
@@ -46,11 +46,6 @@ void *arch_boot_frames(u64 count, mfn_t *first)
     const u64 chunks = (count + CHUNK_FRAMES - 1) / CHUNK_FRAMES;
 
     return memory_take_run(chunks, first) ? linear(*first) : NULL;
-}
-
-bool arch_boot_chunks(u32 count, u64 *first)
-{
-    return memory_take_top(count, first);
 }
 
 static u64 *new_table(mfn_t *m)
@@ -99,15 +94,17 @@ mfn_t private_frame(const struct domain *d, u32 vcpu, u32 which)
 static void make_vcpu(struct domain *d, u32 n)
 {
     const u64 read_only = (LEAF_FLAGS & ~PTE_WRITE);
+    const mfn_t none = mfn(image_phys(no_descriptors) >> PAGE_BITS);
 
     for (u32 i = 0; i < PRIVATE_FRAMES_PER_VCPU; i++) {
         *private_entry(d, n, own_page[i]) =
             pte_make(private_frame(d, n, i), LEAF_FLAGS);
     }
     for (u32 p = PRIVATE_GDT_PAGE + 1; p < PAGES_A_VCPU / 2; p++) {
-        *private_entry(d, n, p) = pte_make(zero_frame, read_only);
+        *private_entry(d, n, p) = pte_make(none, read_only);
     }
-    *private_entry(d, n, PRIVATE_GDT_HV_PAGE) = pte_make(gdt_frame, read_only);
+    *private_entry(d, n, PRIVATE_GDT_HV_PAGE) =
+        pte_make(gdt_page_frame(), read_only);
 }
 
 static void make_private(struct domain *d)
@@ -135,4 +132,28 @@ enum rc arch_domain_tables(struct domain *d)
         paging_window_prepare((u32)d->first_chunk + i, boot_alloc(1));
     }
     return RC_OK;
+}
+
+/* push rcx; push r11; mov $nr,%eax; syscall; pop r11; pop rcx; ret. The stub of
+ * iret keeps rax on the stack instead, and does not come back. */
+void arch_hypercall_page(mfn_t m)
+{
+    static const u8 call[] = { 0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
+                               0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
+    static const u8 iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, NR_IRET,
+                               0,    0,    0,    0x0f, 0x05 };
+    u8 *page = temp_map(SLOT_PAGE, m);
+
+    memset(page, 0xcc, PAGE_BYTES);
+    for (u32 nr = 0; nr < STUB_COUNT; nr++) {
+        u8 *stub = page + nr * STUB_BYTES;
+
+        if (nr == NR_IRET) {
+            memcpy(stub, iret, sizeof(iret));
+        } else {
+            memcpy(stub, call, sizeof(call));
+            stub[4] = (u8)nr;
+        }
+    }
+    temp_unmap(SLOT_PAGE);
 }

@@ -8,10 +8,6 @@
 #include "core/domain.h"
 #include "x86/layout.h"
 
-/* hv_gdt: the frame of the hypervisor's own descriptors, shown read-only in
- * every vCPU's virtual GDT. Once, before the first domain is created. */
-void domtables_init(mfn_t hv_gdt);
-
 /* The L1 entry for page (0..63) of vCPU vcpu's private area. */
 u64 *private_entry(const struct domain *d, u32 vcpu, u32 page);
 

@@ -227,14 +227,9 @@ static NO_INLINE bool emulate(struct vcpu *v, struct regs *r)
 {
     u8 bytes[INSN_ROOM];
     struct insn in;
-    if (!seg_is_long(v, r->cs)) {
-        return false;
-    }
-    const u32 count = emul_fetch(r, bytes);
-    if (decode(bytes, count, &in) != DECODE_OK) {
-        return false;
-    }
-    if (!execute(v, r, &in)) {
+    if (!seg_is_long(v, r->cs) ||
+        decode(bytes, emul_fetch(r, bytes), &in) != DECODE_OK ||
+        !execute(v, r, &in)) {
         return false;
     }
     if (in.length != 0) {

@@ -135,16 +135,6 @@ static void world_switch(struct cpu *cpu, struct regs *r)
     arch_runstate_publish(next);
 }
 
-static void deliver_nmi(struct vcpu *v, struct regs *r)
-{
-    if (v->nmi_masked || private_traps(v)[TRAP_NMI].address == 0) {
-        return;
-    }
-    atomic_store32(&v->nmi_pending, 0);
-    v->nmi_masked = true;
-    bounce_trap(v, r, TRAP_NMI, 0);
-}
-
 static void deliver(struct vcpu *v, struct regs *r)
 {
     struct guest_state *s = private_state(v);
@@ -152,8 +142,11 @@ static void deliver(struct vcpu *v, struct regs *r)
         s->failsafe_due = 0;
         bounce_failsafe(v, r, s->wanted);
     }
-    if (atomic_load32(&v->nmi_pending) != 0) {
-        deliver_nmi(v, r);
+    if (atomic_load32(&v->nmi_pending) != 0 && !v->nmi_masked &&
+        private_traps(v)[TRAP_NMI].address != 0) {
+        atomic_store32(&v->nmi_pending, 0);
+        v->nmi_masked = true;
+        bounce_trap(v, r, TRAP_NMI, 0);
     }
     if (evtchn_collect(v) && v->callback[CALLBACK_EVENT].address != 0) {
         bounce_callback(v, r, CALLBACK_EVENT);

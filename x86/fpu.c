@@ -12,6 +12,7 @@
  * as the area has room for. The mask is the same on all CPUs, chosen on the
  * first one. Without XSAVE: FXSAVE.
  */
+#include "x86/cpufeat.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
 #include "x86/private.h"
@@ -20,7 +21,6 @@
 #define XCR0_SSE 0x02ull
 #define XCR0_AVX 0x04ull
 #define XCR0_AVX512 0xe0ull
-#define CPUID_1_C_XSAVE (1u << 26)
 
 #define IMAGE_FCW 0
 #define IMAGE_MXCSR 24
@@ -62,8 +62,7 @@ static u64 choose_mask(void)
 void fpu_init_cpu(void)
 {
     hw_clts();
-    if ((hw_cpuid(1, 0).c & CPUID_1_C_XSAVE) == 0 ||
-        (hw_read_cr4() & CR4_OSXSAVE) == 0) {
+    if (!cpu_features.xsave) {
         return;
     }
     if (guest_mask == 0) {

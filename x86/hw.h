@@ -50,9 +50,8 @@ static inline void hw_out8_many(u16 port, const u8 *bytes, u64 count)
 #define MSR_SYSENTER_CS 0x174u
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
-#define MSR_X2APIC                                                             \
-    0x800u /* register r of the local APIC: MSR_X2APIC + r/16                  \
-            */
+/* Register r of the local APIC: MSR_X2APIC + r / 16. */
+#define MSR_X2APIC 0x800u
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
 #define MSR_LSTAR 0xc0000082u

@@ -18,12 +18,12 @@
     ".quad " #from ", " #to "\n\t"                                             \
     ".popsection\n\t"
 
-/* One instruction that may fault; *bad, an operand, says that it did. */
-#define HW_MAY_FAULT(instruction)                                              \
-    "1: " instruction "\n\t"                                                   \
-    "jmp 3f\n"                                                                 \
-    "2: movl $1, %[bad]\n"                                                     \
-    "3:\n\t" HW_FIXUP(1b, 2b)
+/* One instruction that may fault, and goes on at the label bad then. */
+#define HW_FIXUP_BAD(from)                                                     \
+    ".pushsection .fixup_table, \"a\"\n\t"                                     \
+    ".quad " #from ", %l[bad]\n\t"                                             \
+    ".popsection\n\t"
+#define HW_MAY_FAULT(instruction) "1: " instruction "\n\t" HW_FIXUP_BAD(1b)
 
 /* Sleep until an interrupt, which is taken; interrupts are off again after.
  * STI holds interrupts back until HLT. An NMI or a machine check in between
@@ -73,10 +73,6 @@ static inline u64 hw_copy_checked(void *to, const void *from, u64 bytes)
 
 /* Copies of 2 and 4 bytes and of 1, 2, 4 or 8 words, without a loop. False on
  * a fault: what lies behind it is not copied. */
-#define HW_FIXUP_BAD(from)                                                     \
-    ".pushsection .fixup_table, \"a\"\n\t"                                     \
-    ".quad " #from ", %l[bad]\n\t"                                             \
-    ".popsection\n\t"
 #define HW_COPY_ONE(at, size, part)                                            \
     "1: mov" #size " " #at "(%[from]), %%" #part "\n\t"                        \
     "2: mov" #size " %%" #part ", " #at "(%[to])\n\t" HW_FIXUP_BAD(1b)         \
@@ -108,7 +104,7 @@ HW_COPY_SIZED(64, HW_COPY_WORD(0) HW_COPY_WORD(8) HW_COPY_WORD(16)
 /* Words of a frame between a guest's stack and registers: w[0..8] from the
  * return frame of iret.c; what bounce.c makes, of which w[2], an error code,
  * lies below ret and is overwritten by w[1] where a frame has none. */
-#define HW_WORD_AT(instruction) "1: movq " instruction "\n\t" HW_FIXUP_BAD(1b)
+#define HW_WORD_AT(operands) HW_MAY_FAULT("movq " operands)
 #define HW_LOAD_WORD(n) HW_WORD_AT(#n "*8(%[from]), %[w" #n "]")
 #define HW_LOADED(n) [w##n] "=&r"(w##n)
 #define HW_STORED(n) [w##n] "r"(w[n])
@@ -158,18 +154,15 @@ bad:
 #define HW_LOAD_SEGMENT(name)                                                  \
     static inline bool hw_load_##name(u16 selector)                            \
     {                                                                          \
-        u32 value = selector;                                                  \
-        u32 bad = 0;                                                           \
-        __asm__ volatile("1: movl %[value], %%" #name "\n\t"                   \
-                         "jmp 3f\n"                                            \
-                         "2: xorl %[value], %[value]\n\t"                      \
-                         "movl %[value], %%" #name "\n\t"                      \
-                         "movl $1, %[bad]\n"                                   \
-                         "3:\n\t" HW_FIXUP(1b, 2b)                             \
-                         : [value] "+r"(value), [bad] "+r"(bad)                \
-                         :                                                     \
-                         : "memory");                                          \
-        return bad == 0;                                                       \
+        __asm__ goto volatile(HW_MAY_FAULT("movl %0, %%" #name)                \
+                              :                                                \
+                              : "r"((u32)selector)                             \
+                              : "memory"                                       \
+                              : bad);                                          \
+        return true;                                                           \
+    bad:                                                                       \
+        __asm__ volatile("movl %0, %%" #name : : "r"(0) : "memory");           \
+        return false;                                                          \
     }                                                                          \
     static inline u16 hw_read_##name(void)                                     \
     {                                                                          \
@@ -248,12 +241,14 @@ static inline void hw_xsave(void *area, u64 mask)
 
 static inline bool hw_xrstor(const void *area, u64 mask)
 {
-    u32 bad = 0;
-    __asm__ volatile(HW_MAY_FAULT("xrstor64 (%[area])")
-                     : [bad] "+r"(bad)
-                     : [area] "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
-                     : "memory");
-    return bad == 0;
+    __asm__ goto volatile(HW_MAY_FAULT("xrstor64 (%0)")
+                          :
+                          : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+                          : "memory"
+                          : bad);
+    return true;
+bad:
+    return false;
 }
 
 static inline void hw_fxsave(void *area)
@@ -263,12 +258,14 @@ static inline void hw_fxsave(void *area)
 
 static inline bool hw_fxrstor(const void *area)
 {
-    u32 bad = 0;
-    __asm__ volatile(HW_MAY_FAULT("fxrstor64 (%[area])")
-                     : [bad] "+r"(bad)
-                     : [area] "r"(area)
-                     : "memory");
-    return bad == 0;
+    __asm__ goto volatile(HW_MAY_FAULT("fxrstor64 (%0)")
+                          :
+                          : "r"(area)
+                          : "memory"
+                          : bad);
+    return true;
+bad:
+    return false;
 }
 
 /* Overwrite the x87 last-instruction pointers, which some processors do not

@@ -22,29 +22,16 @@ struct gate {
 
 static struct gate idt[VECTORS] SEALED __attribute__((aligned(4096)));
 
-/* Stack of the vector: number in the TSS, 0 for the CPU's main stack. */
-static u64 stack_of(u32 vector)
-{
-    switch (vector) {
-    case 2:
-        return 1; /* NMI */
-    case 8:
-        return 2; /* #DF */
-    case 18:
-        return 3; /* #MC */
-    case 1:
-        return 4; /* #DB: may hit the first instruction of SYSCALL */
-    default:
-        return 0;
-    }
-}
+/* Stack of the vector: number in the TSS, 0 for the CPU's main stack: NMI, #DF,
+ * #MC, and #DB, which may hit the first instruction of SYSCALL. */
+static const u8 stack_of[VECTORS] = { [2] = 1, [8] = 2, [18] = 3, [1] = 4 };
 
 void idt_init(void)
 {
     for (u32 i = 0; i < VECTORS; i++) {
         const u64 to = trap_entry_table[i];
         const u64 open = i == 3 || i == 4 ? GATE_DPL3 : 0;
-        const u64 kind = GATE_INTERRUPT | open | stack_of(i);
+        const u64 kind = GATE_INTERRUPT | open | stack_of[i];
         idt[i].low = (to & 0xffff) | ((u64)SEL_HV_CS << 16) | (kind << 32) |
                      ((to >> 16 & 0xffff) << 48);
         idt[i].high = to >> 32;

@@ -16,8 +16,6 @@
 #include "core/sched.h"
 #include "policy/manifest.h"
 #include "policy/manifest_check.h"
-#include "x86/desc_tables.h"
-#include "x86/domtables.h"
 #include "x86/hostcon.h"
 #include "x86/image.h"
 #include "x86/machine.h"
@@ -126,7 +124,6 @@ void launch_all(const struct mf_header *h)
 
     hostcon_init((h->flags & MF_CONSOLE_MUX) != 0);
     make_frame_table();
-    domtables_init(gdt_page_frame());
     sched_init(smp_cpu_count());
     record_boot(h->policy_digest, h->seal_key, h->domain_count,
                 (h->flags & MF_AUDIT_SERIAL) != 0 &&

@@ -32,7 +32,6 @@
 #define LINEAR_SLOT 258u
 #define MODULE_SLOT 259u
 #define IMAGE_SLOT 260u
-#define PERCPU_SLOT 261u
 #define DEVICE_SLOT 262u
 
 #define M2P_BASE 0xffff800000000000
@@ -100,8 +99,7 @@
 #define SEL_GUEST_CS64 0xe033
 #define SEL_TSS 0xe040
 #define SEL_LDT 0xe050
-#define GDT_HV_FIRST                                                           \
-    7168 /* first descriptor index of the hypervisor's page                    \
-          */
+/* First descriptor index of the hypervisor's page. */
+#define GDT_HV_FIRST 7168
 
 #endif

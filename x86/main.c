@@ -100,7 +100,7 @@ void main_on_own_stack(void)
     speculation_setup();
     cpu_setup_syscall();
     pic_silence();
-    apic_init(&acpi);
+    apic_init();
     apic_setup();
     c->apic_id = apic_self();
     ioapic_init(&acpi);

@@ -31,12 +31,6 @@ static bool bit_get(const u64 *map, u32 i)
     return i < MEMORY_CHUNKS_MAX && (map[i / 64] >> (i % 64) & 1) != 0;
 }
 
-static void bit_set(u64 *map, u32 i, bool on)
-{
-    const u64 bit = 1ull << (i % 64);
-    map[i / 64] = on ? map[i / 64] | bit : map[i / 64] & ~bit;
-}
-
 /* Order by start, so that neighbours can be joined. At most BOOT_RANGES_MAX. */
 static void ranges_sort(struct boot_range *r, u32 count)
 {
@@ -53,15 +47,9 @@ static void ranges_sort(struct boot_range *r, u32 count)
 static void chunks_set(u64 *map, u64 first, u64 end, bool on)
 {
     for (u64 c = first; c < end && c < MEMORY_CHUNKS_MAX; c++) {
-        bit_set(map, (u32)c, on);
+        const u64 bit = 1ull << (c % 64);
+        map[c / 64] = on ? map[c / 64] | bit : map[c / 64] & ~bit;
     }
-}
-
-/* Chunks that lie wholly in the range. */
-static void range_mark(u64 start, u64 end)
-{
-    chunks_set(usable, (start + CHUNK_BYTES - 1) / CHUNK_BYTES,
-               end / CHUNK_BYTES, true);
 }
 
 /* Chunks that touch it. */
@@ -85,7 +73,9 @@ static void mark_usable(const struct boot_range *r, u32 count)
             const u64 e = r[i].start + r[i].bytes;
             end = e > end ? e : end;
         }
-        range_mark(start, end);
+        /* Chunks that lie wholly in it. */
+        chunks_set(usable, (start + CHUNK_BYTES - 1) / CHUNK_BYTES,
+                   end / CHUNK_BYTES, true);
     }
     for (i = 0; i < count; i++) {
         if (!r[i].usable) {
@@ -113,7 +103,7 @@ void memory_init(const struct bootinfo *b)
     memcpy(sorted, b->range, sizeof(sorted));
     ranges_sort(sorted, b->range_count);
     mark_usable(sorted, b->range_count);
-    bit_set(usable, 0, false);
+    chunks_set(usable, 0, 1, false);
     for (u32 c = 0; c < MEMORY_CHUNKS_MAX; c++) {
         if (bit_get(usable, c)) {
             chunk_count = c + 1;
@@ -167,7 +157,8 @@ static void make_own(u64 first, u64 count)
     }
 }
 
-u32 boot_alloc_chunk(void)
+/* The next chunk for the hypervisor: the lowest usable one. Not zeroed. */
+static u32 alloc_chunk(void)
 {
     const u32 limit =
         chunk_count < BOOT_LIMIT_CHUNK ? chunk_count : BOOT_LIMIT_CHUNK;
@@ -185,7 +176,7 @@ mfn_t boot_alloc(u32 frames)
     CHECK(frames > 0 && frames <= CHUNK_FRAMES);
     if (bump_end - bump_next < frames) {
         /* What is left of the old chunk is lost: a few frames. */
-        bump_next = (u64)boot_alloc_chunk() << CHUNK_FRAME_BITS;
+        bump_next = (u64)alloc_chunk() << CHUNK_FRAME_BITS;
         bump_end = bump_next + CHUNK_FRAMES;
     }
     const mfn_t m = mfn(bump_next);
@@ -219,7 +210,7 @@ bool memory_take_run(u64 count, mfn_t *first)
     return true;
 }
 
-bool memory_take_top(u64 count, u64 *first)
+bool arch_boot_chunks(u32 count, u64 *first)
 {
     if (count == 0 || count >= chunk_count) {
         return false;

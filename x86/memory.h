@@ -28,13 +28,9 @@ bool memory_is_ram(const struct bootinfo *b, u64 start, u64 bytes);
 /* frames (1..512) contiguous zeroed frames for the hypervisor, for good; from
  * below 4 GiB. Before core/alloc takes stock only. */
 mfn_t boot_alloc(u32 frames);
-/* The next chunk for the hypervisor: the lowest usable one. Not zeroed. */
-u32 boot_alloc_chunk(void);
 /* count contiguous chunks for the hypervisor, zeroed and mapped, for good, from
  * the bottom; false when there is no such run. */
 bool memory_take_run(u64 count, mfn_t *first) MUST_CHECK;
-/* count contiguous chunks for a tenant, from the top. *first is a chunk. */
-bool memory_take_top(u64 count, u64 *first) MUST_CHECK;
 /* The chunk is the hypervisor's by boot_alloc. */
 bool memory_chunk_is_own(u32 chunk);
 

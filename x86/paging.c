@@ -33,40 +33,20 @@ static mfn_t idle_l4 SEALED;
 static bool paging_ready SEALED;
 static u32 device_pages SEALED;
 
-static u64 *table_of(u64 entry)
-{
-    return linear(pte_mfn(entry));
-}
-
 /* The entry for va in the table of the level (1 or 2). Tables that are missing
- * are made, at start-up only, or the answer is NULL. */
-static u64 *entry_at(u64 va, u32 level, bool make)
+ * are made while paging_init runs. */
+static u64 *entry_at(u64 va, u32 level)
 {
     u64 *t = linear(idle_l4);
     for (u32 l = 4; l > level; l--) {
         u64 *const e = &t[pte_index(va, l)];
-        if (!pte_is_present(*e) && make) {
+        if (!paging_ready && !pte_is_present(*e)) {
             *e = pte_make(boot_alloc(1), TABLE_FLAGS);
         }
-        if (!pte_is_present(*e) || pte_is_large(*e)) {
-            return NULL;
-        }
-        t = table_of(*e);
+        CHECK(pte_is_present(*e) && !pte_is_large(*e));
+        t = linear(pte_mfn(*e));
     }
     return &t[pte_index(va, level)];
-}
-
-static u64 *entry_make(u64 va, u32 level)
-{
-    return entry_at(va, level, true);
-}
-
-/* One whose tables start-up has made. */
-static u64 *entry_there(u64 va, u32 level)
-{
-    u64 *const e = entry_at(va, level, false);
-    CHECK(e != NULL);
-    return e;
 }
 
 static u64 linear_va(u32 chunk)
@@ -78,14 +58,14 @@ static void map_image_part(const u8 *from, const u8 *to, u64 flags)
 {
     for (const u8 *p = from; p < to; p += PAGE_BYTES) {
         const mfn_t m = mfn(image_phys(p) >> PAGE_BITS);
-        *entry_make((u64)(uintptr_t)p, 1) = pte_make(m, flags);
+        *entry_at((u64)(uintptr_t)p, 1) = pte_make(m, flags);
     }
 }
 
 static void map_pages(u32 cpu, u32 page, u32 count)
 {
     for (u32 i = 0; i < count; i++) {
-        *entry_make(percpu_page(cpu, page + i), 1) =
+        *entry_at(percpu_page(cpu, page + i), 1) =
             pte_make(boot_alloc(1), DATA_FLAGS);
     }
 }
@@ -98,7 +78,7 @@ static void map_percpu(u32 cpu)
     map_pages(cpu, DF_STACK_PAGE, IST_STACK_PAGES);
     map_pages(cpu, MC_STACK_PAGE, IST_STACK_PAGES);
     map_pages(cpu, DB_STACK_PAGE, IST_STACK_PAGES);
-    u64 *const first = entry_make(percpu_page(cpu, 0), 1);
+    u64 *const first = entry_at(percpu_page(cpu, 0), 1);
     /* The block is reachable through LINEAR before PERCPU is. */
     struct cpu *const c = linear(pte_mfn(*first));
     c->self = percpu_block(cpu);
@@ -113,7 +93,7 @@ void paging_init(u32 cpu_count)
     idle_l4 = boot_alloc(1);
     /* Every L2 table LINEAR can need, so that none is made later. */
     for (u32 c = 0; c < memory_chunk_count(); c += CHUNKS_PER_L2) {
-        (void)entry_make(linear_va(c), 2);
+        (void)entry_at(linear_va(c), 2);
     }
     map_image_part(image_text_start, image_rodata_start, TEXT_FLAGS);
     map_image_part(image_rodata_start, image_seal_start, RODATA_FLAGS);
@@ -121,9 +101,9 @@ void paging_init(u32 cpu_count)
     for (u32 i = 0; i < cpu_count; i++) {
         map_percpu(i);
     }
-    (void)entry_make(DEVICE_BASE, 1);
+    (void)entry_at(DEVICE_BASE, 1);
     for (u64 i = 0; i < MODULE_GIB_MAX; i++) {
-        (void)entry_make(MODULE_BASE + (i << 30), 2);
+        (void)entry_at(MODULE_BASE + (i << 30), 2);
     }
     paging_ready = true;
     for (u32 c = 0; c < memory_chunk_count(); c++) {
@@ -151,11 +131,8 @@ void paging_seal(void)
 
 u64 paging_hv_slot(u32 slot)
 {
-    if (slot < LINEAR_SLOT || slot > DEVICE_SLOT || slot == MODULE_SLOT) {
-        return 0;
-    }
     const u64 *const l4 = linear(idle_l4);
-    return l4[slot];
+    return slot != MODULE_SLOT ? l4[slot] : 0;
 }
 
 void paging_map_own_chunk(u32 chunk)
@@ -163,26 +140,29 @@ void paging_map_own_chunk(u32 chunk)
     if (!paging_ready) {
         return; /* paging_init maps what was taken before it */
     }
-    u64 *const e = entry_there(linear_va(chunk), 2);
+    u64 *const e = entry_at(linear_va(chunk), 2);
     const mfn_t m = mfn((u64)chunk << CHUNK_FRAME_BITS);
     atomic_store64(e, pte_make(m, DATA_FLAGS | PTE_LARGE));
 }
 
 void paging_window_prepare(u32 chunk, mfn_t l1_table)
 {
-    u64 *const e = entry_there(linear_va(chunk), 2);
+    u64 *const e = entry_at(linear_va(chunk), 2);
     CHECK(!pte_is_large(*e));
     atomic_store64(e, pte_make(l1_table, TABLE_FLAGS));
 }
 
-void paging_window_set(mfn_t m, bool present)
+void arch_window_map(mfn_t m)
 {
-    const u64 va = LINEAR_BASE + (m.v << PAGE_BITS);
-    u64 *const e = entry_there(va, 1);
-    atomic_store64(e, present ? pte_make(m, DATA_FLAGS) : 0);
-    if (!present) {
-        hw_invlpg(va);
-    }
+    const u64 va = (u64)linear(m);
+    atomic_store64(entry_at(va, 1), pte_make(m, DATA_FLAGS));
+}
+
+void arch_window_unmap(mfn_t m)
+{
+    const u64 va = (u64)linear(m);
+    atomic_store64(entry_at(va, 1), 0);
+    hw_invlpg(va);
 }
 
 void *temp_map(u32 slot, mfn_t m)
@@ -214,7 +194,7 @@ void *paging_map_device(u64 address, u32 bytes)
     const u64 va = DEVICE_BASE + (u64)device_pages * PAGE_BYTES;
     CHECK(device_pages + (last - first + 1) <= TABLE_ENTRIES);
     for (u64 f = first; f <= last; f++) {
-        *entry_there(DEVICE_BASE + (u64)device_pages * PAGE_BYTES, 1) =
+        *entry_at(DEVICE_BASE + (u64)device_pages * PAGE_BYTES, 1) =
             pte_make(mfn(f), DEVICE_FLAGS);
         device_pages++;
     }
@@ -225,7 +205,7 @@ const u8 *paging_map_module(u32 first, u32 count)
 {
     for (u32 i = 0; i < count; i++) {
         const mfn_t m = mfn((u64)(first + i) << CHUNK_FRAME_BITS);
-        *entry_there(MODULE_BASE + (u64)i * CHUNK_BYTES, 2) =
+        *entry_at(MODULE_BASE + (u64)i * CHUNK_BYTES, 2) =
             pte_make(m, RODATA_FLAGS | PTE_LARGE);
     }
     return (const u8 *)(uintptr_t)MODULE_BASE;

@@ -34,11 +34,9 @@ u64 paging_hv_slot(u32 slot);
 /* Show a chunk of the hypervisor in LINEAR; hide it again (CPUs are to flush).
  * The chunk must be below memory_chunk_count. */
 void paging_map_own_chunk(u32 chunk);
-/* Give a tenant's chunk a window: l1_table is a zeroed frame of ours. */
+/* Give a tenant's chunk a window: l1_table is a zeroed frame of ours.
+ * arch_window_map and arch_window_unmap show its frames there. */
 void paging_window_prepare(u32 chunk, mfn_t l1_table);
-/* Show frame m of a chunk with a window, or hide it again; hiding flushes it
- * from this CPU only. */
-void paging_window_set(mfn_t m, bool present);
 
 /* Address of a frame shown in LINEAR. */
 static inline void *linear(mfn_t m)

@@ -46,7 +46,7 @@ static bool find_table(struct vcpu *v, u64 address, mfn_t *l1, u64 *entry)
 }
 
 /* A known form that writes at exactly the faulting address, in one entry? */
-static bool form_ok(const struct insn *in, const struct regs *r, u64 address,
+static bool form_ok(const struct insn *in, struct regs *r, u64 address,
                     u64 bit_number)
 {
     const bool bits = in->op == INSN_BTS || in->op == INSN_BTR;

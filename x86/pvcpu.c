@@ -17,6 +17,7 @@
 #include "core/domain.h"
 #include "core/nospec.h"
 #include "core/sched.h"
+#include "x86/cpufeat.h"
 #include "x86/hw.h"
 #include "x86/private.h"
 
@@ -28,7 +29,6 @@
 #define DR7_RESERVED 0xffffffff0000d800ull /* bits 11, 12, 14, 15, 32.. */
 #define DR7_KIND_SHIFT 16u
 #define DR7_KIND_IO 2u
-#define CPUID_7_B_FSGSBASE 1u
 
 /* ---- traps and callbacks ----------------------------------------------------
  */
@@ -80,40 +80,27 @@ s64 hc_set_trap_table(struct hc_call *c)
 }
 
 static s64 callback_set(struct vcpu *v, enum callback_kind kind,
-                        const struct arg_callback *a, bool always_masks)
+                        const struct arg_callback *a)
 {
     if (!address_is_guest(a->address)) {
         return RC_EINVAL;
     }
     v->callback[kind].address = a->address;
-    v->callback[kind].mask_events = always_masks || (a->flags & 1) != 0;
+    v->callback[kind].mask_events =
+        kind == CALLBACK_EVENT || (a->flags & 1) != 0;
     return RC_OK;
 }
 
-s64 hc_callback_event(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_EVENT, a, true);
-}
-
-s64 hc_callback_failsafe(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_FAILSAFE, a, false);
-}
-
-s64 hc_callback_syscall(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_SYSCALL, a, false);
-}
-
-s64 hc_callback_sysenter(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_SYSENTER, a, false);
-}
-
-s64 hc_callback_syscall32(struct hc_call *c, struct arg_callback *a)
-{
-    return callback_set(c->v, CALLBACK_SYSCALL32, a, false);
-}
+#define HC_CALLBACK(name, kind)                                                \
+    s64 name(struct hc_call *c, struct arg_callback *a)                        \
+    {                                                                          \
+        return callback_set(c->v, kind, a);                                    \
+    }
+HC_CALLBACK(hc_callback_event, CALLBACK_EVENT)
+HC_CALLBACK(hc_callback_failsafe, CALLBACK_FAILSAFE)
+HC_CALLBACK(hc_callback_syscall, CALLBACK_SYSCALL)
+HC_CALLBACK(hc_callback_sysenter, CALLBACK_SYSENTER)
+HC_CALLBACK(hc_callback_syscall32, CALLBACK_SYSCALL32)
 
 s64 hc_stack_switch(struct hc_call *c)
 {
@@ -154,8 +141,7 @@ s64 hc_vcpu_send_nmi(struct hc_call *c)
 
 u64 pvcpu_cr4_allowed(void)
 {
-    const bool have = (hw_cpuid(7, 0).b & CPUID_7_B_FSGSBASE) != 0;
-    return have ? CR4_FSGSBASE : 0;
+    return cpu_features.fsgsbase ? CR4_FSGSBASE : 0;
 }
 
 static bool watch_address_ok(u64 address)
@@ -181,7 +167,7 @@ static enum rc control_ok(u64 *value)
     return RC_OK;
 }
 
-enum rc pvcpu_debug_ok(u32 n, u64 *value)
+enum rc pvcpu_debug_ok(u64 n, u64 *value)
 {
     switch (n) {
     case 0:
@@ -199,14 +185,14 @@ enum rc pvcpu_debug_ok(u32 n, u64 *value)
     }
 }
 
-static u32 debug_index(u32 n)
+static u64 debug_index(u64 n)
 {
     return n == 4 || n == 5 ? n + 2 : n; /* old names of 6 and 7 */
 }
 
-bool pvcpu_read_debug(const struct vcpu *v, u32 n, u64 *value)
+bool pvcpu_read_debug(const struct vcpu *v, u64 n, u64 *value)
 {
-    const u32 i = debug_index(n);
+    const u64 i = debug_index(n);
     if (i > 7) {
         return false;
     }
@@ -214,9 +200,9 @@ bool pvcpu_read_debug(const struct vcpu *v, u32 n, u64 *value)
     return true;
 }
 
-enum rc pvcpu_write_debug(struct vcpu *v, u32 n, u64 value)
+enum rc pvcpu_write_debug(struct vcpu *v, u64 n, u64 value)
 {
-    const u32 i = debug_index(n);
+    const u64 i = debug_index(n);
     u64 checked = value;
     const enum rc rc = pvcpu_debug_ok(i, &checked);
     if (rc != RC_OK) {
@@ -231,17 +217,11 @@ enum rc pvcpu_write_debug(struct vcpu *v, u32 n, u64 value)
 
 s64 hc_set_debugreg(struct hc_call *c)
 {
-    if (c->arg[0] > 7) {
-        return RC_EINVAL;
-    }
-    return pvcpu_write_debug(c->v, (u32)c->arg[0], c->arg[1]);
+    return pvcpu_write_debug(c->v, c->arg[0], c->arg[1]);
 }
 
 s64 hc_get_debugreg(struct hc_call *c)
 {
     u64 value;
-    if (c->arg[0] > 7 || !pvcpu_read_debug(c->v, (u32)c->arg[0], &value)) {
-        return RC_EINVAL;
-    }
-    return (s64)value;
+    return pvcpu_read_debug(c->v, c->arg[0], &value) ? (s64)value : RC_EINVAL;
 }

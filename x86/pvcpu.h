@@ -11,11 +11,11 @@
 struct vcpu;
 
 /* Virtual debug register n of the current vCPU; false: there is none. */
-bool pvcpu_read_debug(const struct vcpu *v, u32 n, u64 *value) MUST_CHECK;
+bool pvcpu_read_debug(const struct vcpu *v, u64 n, u64 *value) MUST_CHECK;
 /* RC_EINVAL: a reserved bit; RC_EPERM: an address outside the guest's. */
-enum rc pvcpu_write_debug(struct vcpu *v, u32 n, u64 value) MUST_CHECK;
+enum rc pvcpu_write_debug(struct vcpu *v, u64 n, u64 value) MUST_CHECK;
 /* Is the value one a guest may have in register n? It may be changed. */
-enum rc pvcpu_debug_ok(u32 n, u64 *value) MUST_CHECK;
+enum rc pvcpu_debug_ok(u64 n, u64 *value) MUST_CHECK;
 
 /* Bits of CR4 that the CPU lets us give to guests. */
 u64 pvcpu_cr4_allowed(void);

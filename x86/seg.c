@@ -109,9 +109,14 @@ static enum rc frame_behind(const struct vcpu *v, u64 va, mfn_t *m)
     return RC_OK;
 }
 
-enum rc seg_set_ldt(struct vcpu *v, u64 va, u64 entries)
+/* The same of the page at arg1 in the kernel's tables, for the LDT. */
+s64 hc_set_ldt(struct hc_call *c, struct arg_mmuext_op *a)
 {
+    struct vcpu *v = c->v;
     struct domain *d = v->domain;
+    const u64 va = a->arg1;
+    const u64 entries = a->arg2;
+    v->budget -= TABLE_COST;
     if (entries > DESC_ENTRIES_MAX || (va & (PAGE_BYTES - 1)) != 0) {
         return RC_EINVAL;
     }
@@ -122,18 +127,9 @@ enum rc seg_set_ldt(struct vcpu *v, u64 va, u64 entries)
         table_copy(private_ldt(v), m, (u32)entries);
         v->ldt_frame = m;
         v->ldt_entries = (u32)entries;
+        ctxsw_load_ldt(v);
     }
     lock_drop(&d->mm);
-    return rc;
-}
-
-s64 hc_set_ldt(struct hc_call *c, struct arg_mmuext_op *a)
-{
-    c->v->budget -= TABLE_COST;
-    const enum rc rc = seg_set_ldt(c->v, a->arg1, a->arg2);
-    if (rc == RC_OK) {
-        ctxsw_load_ldt(c->v);
-    }
     return rc;
 }
 

@@ -15,7 +15,4 @@ struct vcpu;
  * guest may not have. v is current, or not running. Takes mm. */
 enum rc seg_set_gdt(struct vcpu *v, mfn_t m, u32 entries) MUST_CHECK;
 
-/* The same of the page at va in v's kernel tables, for the LDT. */
-enum rc seg_set_ldt(struct vcpu *v, u64 va, u64 entries) MUST_CHECK;
-
 #endif

@@ -19,7 +19,7 @@
 #include "x86/regs.h"
 
 #define START_WAIT_NS 1000000000ull
-#define STOP_WAIT_TURNS 1000000u
+#define STOP_WAIT_TURNS 100000u
 #define NS_PER_MS 1000000ull
 
 extern const u8 ap_begin[];
@@ -108,10 +108,10 @@ static bool start_one(u32 cpu, u32 page)
     c->canary = arch_random() & ~0xffull; /* a zero byte stops string copies */
     trampoline_write(page, c);
     const u32 before = atomic_load32(&reported);
-    apic_send_init(c->apic_id);
+    apic_send(c->apic_id, APIC_INIT);
     (void)wait_report(before, 10 * NS_PER_MS);
     for (u32 i = 0; i < 2; i++) {
-        apic_send_startup(c->apic_id, page);
+        apic_send(c->apic_id, APIC_STARTUP | page);
         if (wait_report(before, i == 0 ? NS_PER_MS : START_WAIT_NS)) {
             return true;
         }
@@ -157,7 +157,7 @@ void smp_start(u32 trampoline_page)
         if (!start_one(i, trampoline_page)) {
             arch_log("cpu: CPU %u does not start; going on with %u\n", i,
                      cpu_count);
-            apic_send_init(apic_of[i]);
+            apic_send(apic_of[i], APIC_INIT);
             break;
         }
         cpu_count = i + 1;
@@ -191,7 +191,7 @@ u64 arch_tlb_stamp(void)
     return atomic_add64(&tlb_clock, 1);
 }
 
-u64 tlb_seen(u32 cpu)
+static u64 tlb_seen(u32 cpu)
 {
     return atomic_load64(&percpu_block(cpu)->tlb_seen);
 }
@@ -206,17 +206,11 @@ void tlb_load_root(u64 cr3)
     atomic_store64(&c->tlb_seen, value);
 }
 
-/* Flush everything on this CPU. */
-static void tlb_flush_local(void)
-{
-    tlb_load_root(hw_read_cr3());
-}
-
 /* Serve what another CPU asked of this one. */
 static void tlb_serve(struct cpu *c)
 {
     if (atomic_swap32(&c->flush_asked, 0) != 0) {
-        tlb_flush_local();
+        tlb_load_root(c->cr3);
     }
 }
 
@@ -233,7 +227,7 @@ void arch_tlb_flush(u64 cpus)
         }
     }
     if ((cpus >> self & 1) != 0) {
-        tlb_flush_local();
+        tlb_load_root(this_cpu()->cr3);
     }
     for (u32 i = 0; i < cpu_count; i++) {
         if (i != self && (cpus >> i & 1) != 0) {
@@ -289,17 +283,8 @@ void smp_stop_others(void)
         }
     }
     /* Give them a moment, so that their last lines do not mix with ours. */
-    for (u32 i = 0; cpu_count > 1 && i < STOP_WAIT_TURNS / 10; i++) {
+    for (u32 i = 0; cpu_count > 1 && i < STOP_WAIT_TURNS; i++) {
         hw_pause();
-    }
-}
-
-/* Somebody stops the host, and waits for nobody: whoever waits here is to stop
- * too. */
-static void relax_stopping(void)
-{
-    if (atomic_load32(&stopping) != this_cpu()->id + 1) {
-        hw_halt();
     }
 }
 
@@ -309,8 +294,11 @@ void arch_relax(void)
     if (atomic_load32(&c->flush_asked) != 0) {
         tlb_serve(c);
     }
-    if (atomic_load32(&stopping) != 0) {
-        relax_stopping();
+    /* Somebody stops the host, and waits for nobody: whoever waits here is to
+     * stop too. */
+    const u32 stopper = atomic_load32(&stopping);
+    if (stopper != 0 && stopper != c->id + 1) {
+        hw_halt();
     }
     hw_pause();
 }

@@ -39,7 +39,5 @@ void smp_stop_others(void);
 
 /* Load a root on this CPU: a full flush. */
 void tlb_load_root(u64 cr3);
-/* What a CPU has seen. */
-u64 tlb_seen(u32 cpu);
 
 #endif

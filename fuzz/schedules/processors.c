@@ -53,20 +53,20 @@ struct vcpu *processors_current(u32 cpu)
 /* ---- interrupts ------------------------------------------------------------
  */
 
-void apic_send(u32 apic_id, u32 vector)
+void apic_send(u32 apic_id, u32 command)
 {
-    (void)vector;
-    race_before(apic_id);
-    cpus_interrupt(apic_id);
+    if ((command & APIC_STARTUP) == APIC_STARTUP) {
+        starting = apic_id;
+        smp_report();
+        starting = 0;
+    } else if ((command & APIC_INIT) == 0) {
+        race_before(apic_id);
+        cpus_interrupt(apic_id);
+    }
 }
 
 void apic_eoi(void)
 {
-}
-
-void apic_send_init(u32 apic_id)
-{
-    (void)apic_id;
 }
 
 void hw_take_interrupts(void)
@@ -154,11 +154,6 @@ void hw_write_cr3(u64 root)
     tlb_forget(cpus_self());
 }
 
-u64 hw_read_cr3(void)
-{
-    return this_cpu()->cr3;
-}
-
 void hw_invlpg(u64 va)
 {
     tlb_forget_page(cpus_self(), va);
@@ -233,14 +228,6 @@ void temp_unmap(u32 slot)
 u64 paging_own_cr3(void)
 {
     return 0;
-}
-
-void apic_send_startup(u32 apic_id, u32 page)
-{
-    (void)page;
-    starting = apic_id;
-    smp_report();
-    starting = 0;
 }
 
 void processors_start(void)

@@ -11,11 +11,11 @@
 #include "guests/domain0/machine.h"
 #include "guests/domain0/nodes.h"
 #include "guests/domain0/rules.h"
+#include "guests/domain0/storeview.h"
 #include "guests/domain0/txn.h"
 #include "guests/domain0/watch.h"
 #include "guests/lib/guest.h"
 
-#define SHOWN_BYTES 512u
 #define RESTART_NS 10000000000ull
 #define LEAVE_NS 2000000000ull
 
@@ -24,14 +24,13 @@ enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, LEAVE };
 static struct {
     enum job job;
     bool with_stats;
-    u32 next;       /* LIST: domain; STORE: child; SHOW: byte */
+    u32 next;       /* LIST: domain; SHOW: byte */
     u32 domid;      /* RESTART */
     u64 generation; /* SHOW */
     u64 served_before, until_ns;
 } now;
 
 static const char *line; /* the request, or a line of its rules */
-static struct path path; /* STORE */
 
 /* ---- answers --------------------------------------------------------------
  */
@@ -225,16 +224,11 @@ static void begin_rules(const char *text)
 
 static void begin_store(const char *text)
 {
-    u32 bytes = 0;
-    while (text[bytes] != '\0') {
-        bytes++;
-    }
-    if (path_make(&path, 0, (const u8 *)text, bytes, false) != XS_OK) {
+    if (!storeview_begin(text)) {
         answer_error("not a path of the store");
         return;
     }
     now.job = STORE;
-    now.next = 0;
 }
 
 /* The rest of a rule set that was refused, or nothing: no answer. */
@@ -357,56 +351,18 @@ static void go_on_rules(void)
     }
 }
 
-static void show_node(u32 n)
-{
-    static u8 text[PATH_MAX_ABS + 1];
-    u32 children = 0;
-    for (u32 i = node[n].first; i != NODE_NONE; i = node[i].next) {
-        children++;
-    }
-    bytes_copy(node[n].name, node[n].name_bytes, text);
-    json_begin();
-    json_text("name", text, node[n].name_bytes);
-    const u32 shown =
-        node[n].value_bytes < SHOWN_BYTES ? node[n].value_bytes : SHOWN_BYTES;
-    bytes_copy(node[n].value, shown, text);
-    json_text("value", text, shown);
-    json_number("bytes", node[n].value_bytes);
-    json_number("children", children);
-    json_number("owner", node[n].perm[0].domid);
-    json_end();
-}
-
-/* The node of the path now, or NODE_NONE. */
-static u32 shown_node(void)
-{
-    u32 n = NODE_ROOT;
-    u32 at = 0;
-    while (at < path.bytes && n != NODE_NONE) {
-        const u8 *name;
-        const u32 bytes = path_next(&path, &at, &name);
-        n = bytes == 0 ? n : node_child(n, name, bytes);
-    }
-    return n;
-}
-
 static void go_on_store(void)
 {
-    const u32 top = shown_node();
-    if (top == NODE_NONE) {
-        answer_error("no such node");
-        return;
-    }
-    u32 n = node[top].first;
-    for (u32 i = 0; i < now.next && n != NODE_NONE; i++) {
-        n = node[n].next;
-    }
-    for (; n != NODE_NONE && json_has_room(); n = node[n].next) {
-        show_node(n);
-        now.next++;
-    }
-    if (n == NODE_NONE && json_has_room()) {
+    switch (storeview_put()) {
+    case STOREVIEW_END:
         end_answer();
+        break;
+    case STOREVIEW_NOTHING:
+        answer_error("no such node");
+        break;
+    case STOREVIEW_MORE:
+    default:
+        break;
     }
 }
 

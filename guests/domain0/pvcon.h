@@ -20,7 +20,7 @@
 #ifndef GUESTS_DOMAIN0_PVCON_H
 #define GUESTS_DOMAIN0_PVCON_H
 
-#include "core/xen.h"
+#include "guests/lib/rings.h"
 
 #define PVCON_RATE 1000000u /* bytes a second */
 #define PVCON_BURST 4096u   /* bytes that may go out at once */

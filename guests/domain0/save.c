@@ -4,11 +4,11 @@
  * client's memory: it is copied once, and every length is checked.
  */
 #include "guests/domain0/save.h"
-#include "core/xen.h"
 #include "guests/domain0/bytes.h"
 #include "guests/domain0/copy.h"
 #include "guests/domain0/txn.h"
 #include "guests/domain0/watch.h"
+#include "guests/lib/rings.h"
 
 #define MAGIC 0x56534652u /* "RFSV" */
 #define HEADER_BYTES 12u

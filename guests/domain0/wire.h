@@ -23,8 +23,8 @@
 #ifndef GUESTS_DOMAIN0_WIRE_H
 #define GUESTS_DOMAIN0_WIRE_H
 
-#include "core/xen.h"
 #include "guests/domain0/requests.h"
+#include "guests/lib/rings.h"
 
 enum wire_state { WIRE_CLOSED, WIRE_OPEN, WIRE_BROKEN };
 

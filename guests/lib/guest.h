@@ -17,6 +17,7 @@
 #include "core/base.h"
 #include "core/xen.h"
 #include "guests/lib/hypercalls.h"
+#include "guests/lib/rings.h"
 
 #define VIRT_BASE 0xffffffff80000000ull
 #define M2P ((const u64 *)0xffff800000000000ull)

@@ -6,8 +6,10 @@
  * It is level-triggered: each look reads the front-end's state and acts on that
  * and on our own, so an event that is lost costs a second and nothing else, and
  * a router that has just begun finds itself where its last life ended: a
- * front-end that is connected stays so, and its rings are served from where
- * they stand.
+ * front-end that is connected stays so, its rings are served from where they
+ * stand, and its connections may be picked up (pickup.c). That it was connected
+ * before is its tenant's word, and good for that tenant's own table only: a
+ * packet has to pass its peer's, too.
  *
  *   front-end says        OFF, WAITING         CONNECTED           CLOSED
  *   Initialising          offer: InitWait      disconnect, offer   offer
@@ -320,12 +322,17 @@ static enum xs_result look_at(struct router *r, struct vif *v)
     enum xs_result result = xs_read(&r->xs, front.chars, value);
     u32 state = 0;
     if (result == XS_MISSING || result == XS_REFUSED) {
+        v->is_known = true;
         without_front(v); /* what is not there may be nobody's to know */
         return XS_OK;
     }
     if (result != XS_OK || !number_of(value, &state)) {
         return result;
     }
+    if (!v->is_known && state == BUS_CONNECTED) {
+        filter_resume(r->filter, v->index, machine_now());
+    }
+    v->is_known = true;
     const struct line own = own_path(v, "state");
     result = xs_read(&r->xs, own.chars, value);
     if (result == XS_SILENT) {

@@ -178,8 +178,8 @@ static const char *check_vif(const struct rules *r, u32 idx)
     const struct rules_vif *const v = &r->vif[idx];
 
     if (v->domid > DOMID_MAX || (v->mac[0] & 1) != 0 || is_zero(v->mac, 6) ||
-        v->zero != 0 || v->name >= r->header->text_bytes || !bridge_ok(v) ||
-        !vif_addresses_ok(v)) {
+        v->name >= r->header->text_bytes || v->file >= r->header->text_bytes ||
+        !bridge_ok(v) || !vif_addresses_ok(v)) {
         return "an interface has a bad number, name or address";
     }
     for (u32 i = 0; i < idx; i++) {
@@ -286,7 +286,8 @@ static bool rule_ok(const struct rules *r, const struct rules_rule *u)
 {
     if ((u->flags & (RULE_IP4 | RULE_IP6)) == 0 ||
         (u->flags & (RULE_PASS | RULE_STATE)) == RULE_STATE ||
-        (u->max != 0 && (u->flags & RULE_STATE) == 0)) {
+        ((u->max != 0 || u->options != 0) && (u->flags & RULE_STATE) == 0) ||
+        u->options > RULE_OPTIONS) {
         return false;
     }
     if ((u->flags & RULE_IP4) == 0 &&

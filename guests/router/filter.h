@@ -102,9 +102,11 @@ struct filter_answer {
     enum drop drop;   /* DROP_NONE: passes */
     u16 rule;         /* that decided, index; FILTER_NO_RULE: none matched, a
                          state decided, or the reason is none of rules */
+    u16 vif;          /* whose rules or binding decided */
     bool is_log;      /* to be reported: a rule with `log`, or no rule */
     bool is_state;    /* a known flow */
     bool is_receiver; /* the receiver's side decided */
+    bool is_picked;   /* of a flow that an earlier router has let begin */
 };
 
 /*
@@ -128,6 +130,10 @@ void filter_take_over(struct filter *f, const struct filter *old);
 /* A tenant has begun anew, or is gone: its flows, and its packets of which
  * fragments are under way, are gone on both sides. */
 void filter_forget(struct filter *f, u16 domid);
+
+/* The interface was connected to a router before this one: its flows of then
+ * may go on for a time, as far as the rules would let them begin (pickup.c). */
+void filter_resume(struct filter *f, u32 vif, u64 now_ns);
 
 /* Count a drop that was not found here: by packet_parse, or by the caller. */
 void filter_count(struct filter *f, u32 from, enum drop drop);
@@ -178,8 +184,10 @@ u16 filter_decide_slowly(const struct rules *rules, u32 vif, bool is_out,
                          const struct packet *p);
 
 /* "tcp 10.0.0.2:40112 -> 10.0.0.3:22 web.cfg:14", the drop's word before the
- * place when it is none of a rule; NUL-terminated, at most `room`; returns the
- * length. */
+ * place when it is none of a rule, "picked-up" when is_picked. The place is the
+ * rule's; without one, where the list of rules begins that has none, or where
+ * the interface is bound. NUL-terminated, at most `room`, 32 or more; returns
+ * the length. When all does not fit, the packet is cut and the place is not. */
 u32 filter_text(const struct filter *f, const struct packet *p,
                 const struct filter_answer *a, char *text, u32 room);
 

@@ -43,6 +43,7 @@ struct vif {
     u16 handle;
     u16 index;      /* of its binding in the filter's rules */
     bool published; /* the store has our features */
+    bool is_known;  /* the store was asked about the front-end */
     u8 told;        /* the state that we wrote last */
     u32 number;     /* of this record: its windows and its states */
     /* of a CONNECTED one */

@@ -68,9 +68,11 @@ struct rules_vif {
     u16 out_count;
     u16 in_first; /* rules for what it is sent */
     u16 in_count;
-    u16 name; /* of its tenant: into the text */
-    u16 zero;
-    char bridge[16]; /* NUL padded; frames pass within one bridge */
+    u16 name;        /* of its tenant: into the text */
+    u16 line;        /* of the file, where the interface is written down */
+    char bridge[12]; /* NUL padded; frames pass within one bridge */
+    u16 file;        /* origin: into the text; 0: not known */
+    u16 list_line;   /* where its list of rules begins, or the interface */
 };
 
 enum rules_flags {
@@ -83,6 +85,11 @@ enum rules_flags {
     RULE_TYPE = 64, /* icmp_type is given */
     RULE_CODE = 128,
     RULE_FLAGS = 255
+};
+
+enum rules_options {
+    RULE_NO_SYNC = 1, /* its flows do not outlive a router */
+    RULE_OPTIONS = 1
 };
 
 struct rules_span {
@@ -104,7 +111,8 @@ struct rules_rule {
     struct rules_span to4;
     struct rules_span to6;
     struct rules_span to_port;
-    u32 max;  /* states at a time; 0: what the table holds */
+    u16 max; /* states at a time; 0: what the table holds */
+    u16 options;
     u16 file; /* origin: into the text */
     u16 line;
     u16 column;

@@ -3,24 +3,14 @@
  * Tables of flows: see state.h. Entries are chained by hash; free ones are a
  * list; a hand goes round and frees what has expired, an entry with each new
  * flow, and all of them now and then when there is no room.
- *
- * TCP is followed as van Rooij describes it ("Real stateful TCP packet
- * filtering in IP Filter", 2001): of each side the highest sequence number
- * sent, the highest that the other has had room for, and the largest window
- * offered. A packet is in place when what it carries ends below the limit and
- * not further back than a window, and what it acknowledges has been sent.
- * Resets must be where the sender is, or where it was acknowledged.
  */
 #include "guests/router/state.h"
 
+#include "guests/router/tcp.h"
+
 #define SECOND_NS 1000000000ull
-#define TCP_OPENING_NS (60 * SECOND_NS)
-#define TCP_ESTABLISHED_NS (86400 * SECOND_NS)
-#define TCP_CLOSING_NS (900 * SECOND_NS)
-#define TCP_CLOSED_NS (10 * SECOND_NS)
 #define UDP_NS (60 * SECOND_NS)
 #define ICMP_NS (10 * SECOND_NS)
-#define ACK_BEHIND 67000u /* of an old acknowledgement, besides windows */
 #define SWEEP_NS (SECOND_NS / 10)
 
 /* ---- the table ---- */
@@ -54,6 +44,9 @@ void states_init(struct states *states, u64 secret)
     states->free = 0;
     states->hand = 0;
     states->sweep_ns = 0;
+    states->packets_until_ns = 0;
+    states->answers_until_ns = 0;
+    states->unasked = 0;
     for (u32 i = 0; i < STATES_MAX; i++) {
         states->head[i] = STATE_NONE;
         states->state[i].is_used = false;
@@ -94,6 +87,7 @@ void states_remove(struct states *states, struct state *st)
     st->next = states->free;
     states->free = idx;
     states->count--;
+    states->unasked -= st->is_unasked ? 1 : 0;
     if (!st->is_out) {
         states->peer_count[st->peer % STATE_PEERS]--;
     }
@@ -136,8 +130,8 @@ static void sweep(struct states *states, u32 steps, bool is_full, u64 now_ns)
     }
 }
 
-/* The whole table, at most ten times a second: it takes a while. */
-static void make_room(struct states *states, u64 now_ns)
+/* At most ten times a second: it takes a while. */
+void states_sweep(struct states *states, u64 now_ns)
 {
     if (now_ns >= states->sweep_ns) {
         states->sweep_ns = now_ns + SWEEP_NS;
@@ -211,149 +205,14 @@ struct state *states_find(struct states *states, const struct packet *p,
     struct state *const st = find(states, &p->flow, p, is_out, now_ns);
     const u8 opening = p->tcp_flags & (TCP_SYN | TCP_ACK);
 
-    /* Ports may be used again once a connection is closed. */
-    if (st != NULL && st->proto == IP_TCP && st->phase == PHASE_CLOSED &&
-        opening == TCP_SYN) {
+    /* Ports may be used again once a connection is closed. Of one that was met
+     * in the middle the end may have been missed, too. */
+    if (st != NULL && st->proto == IP_TCP && opening == TCP_SYN &&
+        (st->phase == PHASE_CLOSED || (st->is_loose && is_out == st->is_out))) {
         states_remove(states, st);
         return NULL;
     }
     return st;
-}
-
-/* ---- TCP ---- */
-
-static bool not_after(u32 a, u32 b)
-{
-    return (s32)(a - b) <= 0;
-}
-
-static u32 tcp_end(const struct packet *p)
-{
-    return p->tcp_seq + p->tcp_bytes + ((p->tcp_flags & TCP_SYN) != 0 ? 1 : 0) +
-           ((p->tcp_flags & TCP_FIN) != 0 ? 1 : 0);
-}
-
-/* The window a packet offers. It is scaled when both sides can do that, and
- * never in a SYN. */
-static u32 tcp_window(const struct state *st, const struct state_side *from,
-                      const struct packet *p)
-{
-    const bool is_scaled = st->side[0].scale != TCP_NO_SCALE &&
-                           st->side[1].scale != TCP_NO_SCALE &&
-                           (p->tcp_flags & TCP_SYN) == 0;
-
-    return is_scaled ? (u32)p->tcp_window << from->scale : p->tcp_window;
-}
-
-/* The first packet of the answering side. */
-static enum drop check_answer(const struct state_side *to,
-                              const struct packet *p)
-{
-    if ((p->tcp_flags & TCP_ACK) == 0) {
-        /* Both begin at once; anything else is no answer. */
-        return (p->tcp_flags & TCP_SYN) != 0 ? DROP_NONE : DROP_TCP_WINDOW;
-    }
-    /* Data in a SYN need not be acknowledged with it. */
-    if (!not_after(p->tcp_ack, to->end) ||
-        !not_after(to->acked + 1, p->tcp_ack)) {
-        return (p->tcp_flags & TCP_RST) != 0 ? DROP_TCP_RESET : DROP_TCP_WINDOW;
-    }
-    return (p->tcp_flags & (TCP_SYN | TCP_RST)) != 0 ? DROP_NONE
-                                                     : DROP_TCP_WINDOW;
-}
-
-static enum drop check_tcp(const struct state *st, const struct packet *p,
-                           bool is_out)
-{
-    const struct state_side *const from = &st->side[is_out ? 0 : 1];
-    const struct state_side *const to = &st->side[is_out ? 1 : 0];
-    const u8 opening = p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST);
-    const u32 end = tcp_end(p);
-
-    if (!from->is_seen) {
-        return check_answer(to, p);
-    }
-    if ((p->tcp_flags & TCP_RST) != 0) {
-        return not_after(from->acked, p->tcp_seq) &&
-                       not_after(p->tcp_seq, from->end)
-                   ? DROP_NONE
-                   : DROP_TCP_RESET;
-    }
-    /* A SYN that nobody has answered may begin anew. */
-    if (!to->is_seen) {
-        return opening == TCP_SYN ? DROP_NONE : DROP_TCP_WINDOW;
-    }
-    if (!not_after(end, from->limit) ||
-        !not_after(from->end - to->window - 1, end)) {
-        return DROP_TCP_WINDOW;
-    }
-    if ((p->tcp_flags & TCP_ACK) == 0) {
-        return opening == TCP_SYN && end == from->end ? DROP_NONE
-                                                      : DROP_TCP_WINDOW;
-    }
-    /* A packet that others have overtaken may lag by more than a window. */
-    const u32 behind = 2 * from->window + ACK_BEHIND;
-    return not_after(p->tcp_ack, to->end) &&
-                   not_after(to->end - behind, p->tcp_ack)
-               ? DROP_NONE
-               : DROP_TCP_WINDOW;
-}
-
-static void begin_side(struct state_side *side, const struct packet *p)
-{
-    side->is_seen = true;
-    side->end = tcp_end(p);
-    side->acked = p->tcp_seq;
-    side->scale = p->tcp_scale;
-    side->window = p->tcp_window > 0 ? p->tcp_window : 1;
-}
-
-static void update_phase(struct state *st, const struct packet *p)
-{
-    const bool has_fin[2] = { st->side[0].has_fin, st->side[1].has_fin };
-
-    if ((p->tcp_flags & TCP_RST) != 0 || (has_fin[0] && has_fin[1])) {
-        st->phase = PHASE_CLOSED;
-    } else if (has_fin[0] || has_fin[1]) {
-        st->phase = PHASE_CLOSING;
-    } else if (st->side[0].is_seen && st->side[1].is_seen &&
-               (p->tcp_flags & TCP_ACK) != 0) {
-        st->phase = PHASE_ESTABLISHED;
-    }
-}
-
-static void update_tcp(struct state *st, const struct packet *p, bool is_out,
-                       u64 now_ns)
-{
-    static const u64 lasts[] = { TCP_OPENING_NS, TCP_ESTABLISHED_NS,
-                                 TCP_CLOSING_NS, TCP_CLOSED_NS };
-    struct state_side *const from = &st->side[is_out ? 0 : 1];
-    struct state_side *const to = &st->side[is_out ? 1 : 0];
-    const u32 end = tcp_end(p);
-
-    if (!from->is_seen || !to->is_seen) {
-        begin_side(from, p);
-        from->limit = end + (to->is_seen ? to->window : 0);
-    }
-    const u32 offered = tcp_window(st, from, p);
-    const u32 window = offered > 0 ? offered : 1;
-    if (!not_after(end, from->end)) {
-        from->end = end;
-    }
-    if (window > from->window) {
-        from->window = window;
-    }
-    if ((p->tcp_flags & TCP_ACK) != 0) {
-        if (!not_after(p->tcp_ack, to->acked)) {
-            to->acked = p->tcp_ack;
-        }
-        if (!not_after(p->tcp_ack + window, to->limit)) {
-            to->limit = p->tcp_ack + window;
-        }
-    }
-    from->has_fin = from->has_fin || (p->tcp_flags & TCP_FIN) != 0;
-    update_phase(st, p);
-    st->expires_ns = now_ns + lasts[st->phase];
 }
 
 /* ---- any protocol ---- */
@@ -361,7 +220,7 @@ static void update_tcp(struct state *st, const struct packet *p, bool is_out,
 enum drop state_check(const struct state *st, const struct packet *p,
                       bool is_out)
 {
-    return st->proto == IP_TCP ? check_tcp(st, p, is_out) : DROP_NONE;
+    return st->proto == IP_TCP ? tcp_check(st, p, is_out) : DROP_NONE;
 }
 
 void state_update(struct state *st, const struct packet *p, bool is_out,
@@ -370,7 +229,7 @@ void state_update(struct state *st, const struct packet *p, bool is_out,
     const bool is_icmp = st->proto == IP_ICMP || st->proto == IP_ICMP6;
 
     if (st->proto == IP_TCP) {
-        update_tcp(st, p, is_out, now_ns);
+        tcp_update(st, p, is_out, now_ns);
         return;
     }
     if (is_out != st->is_out) {
@@ -384,16 +243,11 @@ struct state *states_find_inner(struct states *states, const struct packet *p,
 {
     struct state *const st = find(states, &p->inner, NULL, is_out, now_ns);
 
-    if (st == NULL || st->proto != IP_TCP) {
-        return st;
-    }
     /* What is quoted must have been sent, and not long ago. */
-    const struct state_side *const from = &st->side[is_out ? 0 : 1];
-    const struct state_side *const to = &st->side[is_out ? 1 : 0];
-    const bool is_in_place =
-        from->is_seen && not_after(p->inner_seq, from->end) &&
-        not_after(from->end - to->window - ACK_BEHIND, p->inner_seq);
-    return is_in_place ? st : NULL;
+    return st == NULL || st->proto != IP_TCP ||
+                   tcp_has_sent(st, p->inner_seq, is_out)
+               ? st
+               : NULL;
 }
 
 enum drop states_room(struct states *states, const struct packet *p,
@@ -407,30 +261,30 @@ enum drop states_room(struct states *states, const struct packet *p,
     }
     sweep(states, 1, false, now_ns);
     if (max != 0 && states->rule_count[rule] >= max) {
-        make_room(states, now_ns);
+        states_sweep(states, now_ns);
         if (states->rule_count[rule] >= max) {
             return DROP_STATE_MAX;
         }
     }
     if (!is_out && states->peer_count[peer % STATE_PEERS] >= STATES_MAX / 2) {
-        make_room(states, now_ns);
+        states_sweep(states, now_ns);
         if (states->peer_count[peer % STATE_PEERS] >= STATES_MAX / 2) {
             return DROP_STATE_PEER;
         }
     }
     if (states->free == STATE_NONE) {
-        make_room(states, now_ns);
+        states_sweep(states, now_ns);
     }
     return states->free == STATE_NONE ? DROP_STATE_FULL : DROP_NONE;
 }
 
-void states_add(struct states *states, const struct packet *p, bool is_out,
-                u16 peer, u16 rule, u64 now_ns)
+struct state *states_add(struct states *states, const struct packet *p,
+                         bool is_out, u16 peer, u16 rule, u64 now_ns)
 {
     const u16 idx = states->free;
 
     if (idx == STATE_NONE) {
-        return;
+        return NULL;
     }
     struct state *const st = &states->state[idx];
     states->free = st->next;
@@ -460,4 +314,11 @@ void states_add(struct states *states, const struct packet *p, bool is_out,
         states->peer_count[peer % STATE_PEERS]++;
     }
     state_update(st, p, is_out, now_ns);
+    return st;
+}
+
+void states_resume(struct states *states, u64 now_ns)
+{
+    states->packets_until_ns = now_ns + PICKUP_PACKETS_NS;
+    states->answers_until_ns = now_ns + PICKUP_ANSWERS_NS;
 }

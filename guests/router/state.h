@@ -16,6 +16,9 @@
 #define STATES_MAX 4096u /* flows of one interface */
 #define STATE_PEERS 256u
 #define STATE_NONE 0xffffu
+#define STATES_UNASKED 64u /* picked up, and who began them is silent */
+#define PICKUP_PACKETS_NS (600 * 1000000000ull)
+#define PICKUP_ANSWERS_NS (60 * 1000000000ull)
 
 enum state_phase {
     PHASE_OPENING,     /* TCP: no answer yet; else: one direction seen */
@@ -51,7 +54,9 @@ struct state {
     bool is_ip6;
     bool is_out; /* begun by the interface's tenant */
     bool is_used;
-    u8 icmp_type; /* of its beginning */
+    bool is_loose;   /* TCP: picked up under way, windows are not known */
+    bool is_unasked; /* and who has begun it has not spoken yet */
+    u8 icmp_type;    /* of its beginning */
     u8 icmp_code;
     struct state_side side[2]; /* 0: mine, 1: the other's */
 };
@@ -63,6 +68,9 @@ struct states {
     u16 free;                    /* list, STATE_NONE: empty */
     u16 hand;                    /* where the sweep goes on */
     u64 sweep_ns;                /* when all may be swept again */
+    u64 packets_until_ns;        /* until then, flows under way are */
+    u64 answers_until_ns;        /* ... picked up, by either side */
+    u32 unasked;                 /* how many flows are */
     u16 peer_count[STATE_PEERS]; /* begun from outside, by domid % 256 */
     u16 rule_count[RULES_MAX];   /* by rule, of this generation */
     u16 head[STATES_MAX];
@@ -95,14 +103,21 @@ enum drop state_check(const struct state *st, const struct packet *p,
 void state_update(struct state *st, const struct packet *p, bool is_out,
                   u64 now_ns);
 
+/* Remove all that have expired, or are closed. */
+void states_sweep(struct states *states, u64 now_ns);
+
 /* Would a new flow find room? max: of its rule, 0 none. */
 enum drop states_room(struct states *states, const struct packet *p,
                       bool is_out, u16 peer, u16 rule, u32 max,
                       u64 now_ns) MUST_CHECK;
 
-/* Keep a new flow, after states_room has said DROP_NONE. */
-void states_add(struct states *states, const struct packet *p, bool is_out,
-                u16 peer, u16 rule, u64 now_ns);
+/* Keep a new flow, after states_room has said DROP_NONE; NULL: no room. */
+struct state *states_add(struct states *states, const struct packet *p,
+                         bool is_out, u16 peer, u16 rule, u64 now_ns);
+
+/* The interface had flows before this router began: for a time those of TCP may
+ * be met in the middle (pickup.c). states_init ends that. */
+void states_resume(struct states *states, u64 now_ns);
 
 /* The flow is by the rules of now, let in by this one. */
 void states_bind(struct states *states, struct state *st, u16 rule);

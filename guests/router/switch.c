@@ -280,7 +280,7 @@ static void forward(struct router *r, struct vif *from, struct taken *t,
     struct filter *f = r->filter;
     const u32 bytes = t->packet.bytes;
     struct packet h;
-    struct filter_answer a = { .rule = FILTER_NO_RULE };
+    struct filter_answer a = { .rule = FILTER_NO_RULE, .vif = from->index };
     a.drop = packet_parse(&h, frame,
                           bytes < PACKET_HEADER_MAX ? bytes : PACKET_HEADER_MAX,
                           bytes);

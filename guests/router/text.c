@@ -169,23 +169,46 @@ u32 packet_text(const struct packet *packet, char *text, u32 room)
     return t.used;
 }
 
+/* Where in a tenant's file it is written that the packet passes or not. */
+static void put_place(struct text *t, const struct filter *f,
+                      const struct filter_answer *a)
+{
+    const struct rules_vif *const v = &f->rules.vif[a->vif];
+    const bool is_list =
+        a->drop == DROP_RULE_DEFAULT || a->drop == DROP_ISOLATED;
+    u16 file = v->file;
+    u16 line = is_list ? v->list_line : v->line;
+
+    if (a->rule != FILTER_NO_RULE) {
+        file = f->rules.rule[a->rule].file;
+        line = f->rules.rule[a->rule].line;
+    } else if (a->drop == DROP_NONE || file == 0) {
+        return;
+    }
+    put_char(t, ' ');
+    text_put(t, &f->rules.text[file]);
+    put_char(t, ':');
+    text_number(t, line);
+}
+
 u32 filter_text(const struct filter *f, const struct packet *p,
                 const struct filter_answer *a, char *text, u32 room)
 {
+    char behind[128];
+    struct text end;
     struct text t;
 
-    text_begin(&t, text, room);
-    put_packet(&t, p);
+    text_begin(&end, behind, sizeof(behind));
     if (a->drop != DROP_NONE && a->drop != DROP_RULE) {
-        put_char(&t, ' ');
-        text_put(&t, drop_word(a->drop));
+        put_char(&end, ' ');
+        text_put(&end, drop_word(a->drop));
     }
-    if (a->rule != FILTER_NO_RULE) {
-        const struct rules_rule *const u = &f->rules.rule[a->rule];
-        put_char(&t, ' ');
-        text_put(&t, &f->rules.text[u->file]);
-        put_char(&t, ':');
-        text_number(&t, u->line);
-    }
+    text_put(&end, a->is_picked ? " picked-up" : "");
+    put_place(&end, f, a);
+    /* A byte less than there is: a reader takes what fills its room for cut. */
+    text_begin(&t, text, end.used + 2 < room ? room - end.used - 1 : 1);
+    put_packet(&t, p);
+    t.room = room;
+    text_put(&t, behind);
     return t.used;
 }

@@ -6,10 +6,10 @@
 #include "guests/router/filter.h"
 
 #include "guests/router/bytes.h"
+#include "guests/router/fragment.h"
 #include "guests/router/pairs.h"
+#include "guests/router/side.h"
 #include "guests/router/tables.h"
-
-#define FRAGMENT_NS 30000000000ull
 
 /* ---- loading ---- */
 
@@ -96,6 +96,13 @@ void filter_forget(struct filter *f, u16 domid)
         } else {
             states_forget(states, domid);
         }
+    }
+}
+
+void filter_resume(struct filter *f, u32 vif, u64 now_ns)
+{
+    if (f->states[vif] != NULL) {
+        states_resume(f->states[vif], now_ns);
     }
 }
 
@@ -228,21 +235,8 @@ u16 filter_decide(const struct filter *f, u32 vif, bool is_out,
     return tables_decide(f, is_out ? &f->out[vif] : &f->in[vif], p);
 }
 
-/* A packet between two interfaces, seen from one of them. */
-struct side {
-    struct state *state; /* the packet's flow, or NULL */
-    enum drop drop;
-    u16 vif;
-    u16 peer; /* interface */
-    u16 rule;
-    bool is_out;
-    bool wants_state;
-    bool is_log;
-};
-
-/* Would the rules of now let this flow begin? Else it is forgotten. */
-static struct state *state_again(struct filter *f, const struct side *s,
-                                 struct state *st)
+struct state *state_again(struct filter *f, const struct side *s,
+                          struct state *st)
 {
     struct states *const states = f->states[s->vif];
 
@@ -369,71 +363,14 @@ static void commit(struct filter *f, const struct side *s,
 {
     rule_count(f, s->rule, p);
     if (s->state != NULL) {
+        pickup_confirm(f, s);
         state_update(s->state, p, s->is_out, now_ns);
+    } else if (s->is_picked) {
+        pickup_add(f, s, p, now_ns);
     } else if (s->wants_state) {
-        states_add(f->states[s->vif], p, s->is_out, f->rules.vif[s->peer].domid,
-                   s->rule, now_ns);
+        (void)states_add(f->states[s->vif], p, s->is_out,
+                         f->rules.vif[s->peer].domid, s->rule, now_ns);
     }
-}
-
-/* ---- fragments ---- */
-
-static bool fragment_is(const struct filter_fragment *g, const struct packet *p,
-                        u32 to)
-{
-    return g->is_used && g->id == p->fragment_id && g->receiver == to &&
-           addr_equal(g->from, p->flow.from) && addr_equal(g->to, p->flow.to) &&
-           (p->flow.is_ip6 || g->proto == p->flow.proto);
-}
-
-/* A first fragment passes: the rest may follow, in order. A second first one
- * would overlap. The oldest packet under way of the sender makes room. */
-static enum drop fragment_begin(struct filter *f, u32 from, u32 to,
-                                const struct packet *p, u64 now_ns)
-{
-    struct filter_fragment *oldest = &f->fragment[from][0];
-
-    for (u32 i = 0; i < FILTER_FRAGMENTS; i++) {
-        struct filter_fragment *const g = &f->fragment[from][i];
-        if (fragment_is(g, p, to) && g->expires_ns > now_ns) {
-            g->is_used = false;
-            return DROP_FRAG_ORDER;
-        }
-        if (oldest->is_used &&
-            (!g->is_used || g->expires_ns < oldest->expires_ns)) {
-            oldest = g;
-        }
-    }
-    *oldest = (struct filter_fragment){
-        .from = p->flow.from,
-        .to = p->flow.to,
-        .expires_ns = now_ns + FRAGMENT_NS,
-        .id = p->fragment_id,
-        .next_offset = p->fragment_bytes,
-        .receiver = (u16)to,
-        .proto = p->flow.proto,
-        .is_used = true,
-    };
-    return DROP_NONE;
-}
-
-static enum drop fragment_next(struct filter *f, u32 from, u32 to,
-                               const struct packet *p, u64 now_ns)
-{
-    for (u32 i = 0; i < FILTER_FRAGMENTS; i++) {
-        struct filter_fragment *const g = &f->fragment[from][i];
-        if (!fragment_is(g, p, to) || g->expires_ns <= now_ns) {
-            continue;
-        }
-        if (g->next_offset != p->fragment_offset) {
-            g->is_used = false;
-            return DROP_FRAG_ORDER;
-        }
-        g->next_offset += p->fragment_bytes;
-        g->is_used = !p->is_last_fragment;
-        return DROP_NONE;
-    }
-    return DROP_FRAG_UNKNOWN;
 }
 
 /* ---- both sides ---- */
@@ -450,12 +387,23 @@ static void answer_side(struct filter_answer *a, const struct side *s)
 {
     /* Of two rules that pass, the one with `log` is told of. */
     if (s->drop != DROP_NONE || s->is_log || !a->is_log) {
+        a->vif = s->vif;
         a->rule = s->rule;
         a->is_receiver = !s->is_out;
     }
     a->drop = s->drop;
     a->is_log = a->is_log || s->is_log;
     a->is_state = s->state != NULL;
+}
+
+/* A flow of a router before this one goes on: told of, whatever its rule. */
+static void answer_picked(struct filter_answer *a, const struct side *s)
+{
+    *a = (struct filter_answer){ .rule = s->rule,
+                                 .vif = s->vif,
+                                 .is_log = true,
+                                 .is_picked = true,
+                                 .is_receiver = !s->is_out };
 }
 
 bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
@@ -469,7 +417,7 @@ bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
                              .peer = (u16)from,
                              .rule = FILTER_NO_RULE };
 
-    *a = (struct filter_answer){ .rule = FILTER_NO_RULE };
+    *a = (struct filter_answer){ .rule = FILTER_NO_RULE, .vif = (u16)from };
     /* Bound to their addresses, and delivered to who is asked only. */
     if (p->type == ETH_ARP || p->is_nd) {
         a->drop = (f->pairs.open[from][to / 64] >> to % 64 & 1) != 0
@@ -486,6 +434,9 @@ bool filter_pass(struct filter *f, u32 from, u32 to, const struct packet *p,
     if (a->drop == DROP_NONE) {
         ask(f, &receiver, p, now_ns);
         answer_side(a, &receiver);
+    }
+    if (a->drop != DROP_NONE && pickup_ask(f, &sender, &receiver, p, now_ns)) {
+        answer_picked(a, sender.is_picked ? &sender : &receiver);
     }
     if (a->drop == DROP_NONE && p->is_fragment) {
         a->drop = fragment_begin(f, from, to, p, now_ns);

@@ -16,7 +16,7 @@
 #define GUESTS_ROUTER_XSCLIENT_H
 
 #include "core/base.h"
-#include "core/xen.h"
+#include "guests/lib/rings.h"
 
 #define XS_WAIT_NS 500000000ull
 #define XS_VALUE_BYTES 256u /* longest value that is read, with its NUL */

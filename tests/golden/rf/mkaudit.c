@@ -157,7 +157,14 @@ static void reports(void)
     report(WEB, 4, 1, "tcp 10.0.0.2:40113 -> 10.0.0.3:23 net-web.cfg:11");
     report(DB, 3, 7, "tcp 10.0.0.3:9 -> 10.0.0.2:25 net-web.cfg:11");
     report(DB, 65535, 2, "udp 10.0.0.3:9 -> 10.0.0.4:25 no-rule");
-    report(WEB, 65535, 2, "frame 0x88cc ethernet-lldp");
+    report(DB, 65535, 2, "udp 10.0.0.3:9 -> 10.0.0.2:26 no-rule net-web.cfg:7");
+    report(WEB, 65535, 2, "frame 0x88cc ethernet-lldp net-web.cfg:6");
+    report(WEB, 65535, 2,
+           "tcp 10.0.0.9:7 -> 10.0.0.3:8 spoofed-ipv4 net-web.cfg:6");
+    report(WEB, 65535, 4,
+           "arp 10.0.0.9 -> 10.0.0.3 spoofed-arp-ip net-web.cfg:6");
+    report(WEB, 65535, 1,
+           "arp 10.0.0.8 -> 10.0.0.3 spoofed-arp-ip net-web.cfg:6");
     report(WEB, 65535, 1, "a frame that is not granted");
     report(WEB, 6, 1, "passed udp 10.0.0.2:9 -> 10.0.0.3:53 net-web.cfg:14");
     report(WEB, 4, 1,

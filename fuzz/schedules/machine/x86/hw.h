@@ -7,7 +7,6 @@
 #define SCHEDULES_MACHINE_HW_H
 
 #define hw_invlpg real_invlpg
-#define hw_read_cr3 real_read_cr3
 #define hw_write_cr3 real_write_cr3
 #define hw_pause real_pause
 #define hw_halt real_halt
@@ -16,7 +15,6 @@
 #define this_cpu real_this_cpu
 #include_next "x86/hw.h"
 #undef hw_invlpg
-#undef hw_read_cr3
 #undef hw_write_cr3
 #undef hw_pause
 #undef hw_halt
@@ -25,7 +23,6 @@
 #undef this_cpu
 
 void hw_invlpg(u64 va);
-u64 hw_read_cr3(void);
 void hw_write_cr3(u64 root);
 void hw_pause(void);
 void hw_halt(void) NO_RETURN;
