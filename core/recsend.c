@@ -185,6 +185,7 @@ bool record_seize(void)
         }
     }
     in_panic = true;
+    out_next = out_next == TO_SHOW ? TO_SEND : out_next;
     return true;
 }
 
