@@ -143,6 +143,23 @@ static void check_action(const struct options *options,
     }
 }
 
+static void parse_head(int key, char *arg, struct options *options,
+                       struct argp_state *state)
+{
+    const bool is_pcr = key == OPTION_PCR;
+    const u32 least = is_pcr ? (u32)HEAD_CHARS : HEAD_CHARS_MIN;
+
+    if (strlen(arg) < least || strlen(arg) > HEAD_CHARS) {
+        argp_error(state, "%s: %u to %u hexadecimal digits, please",
+                   is_pcr ? "--pcr" : "--head", least, (u32)HEAD_CHARS);
+    }
+    if (is_pcr) {
+        options->pcr = arg;
+    } else {
+        options->head = arg;
+    }
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *const options = state->input;
@@ -177,18 +194,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->form = EXPORT_CEF;
         return 0;
     case OPTION_PCR:
-        if (strlen(arg) != HEAD_CHARS) {
-            argp_error(state, "--pcr: %u hexadecimal digits, please",
-                       (u32)HEAD_CHARS);
-        }
-        options->pcr = arg;
-        return 0;
     case 'H':
-        if (strlen(arg) < HEAD_CHARS_MIN || strlen(arg) > HEAD_CHARS) {
-            argp_error(state, "--head: %u to %u hexadecimal digits, please",
-                       HEAD_CHARS_MIN, (u32)HEAD_CHARS);
-        }
-        options->head = arg;
+        parse_head(key, arg, options, state);
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0) {

@@ -50,7 +50,7 @@ struct run_options {
     const char *audit_log;
     const char *audit_key;
     const char *hypervisor;
-    const char *tpm; /* swtpm's folder or socket; NULL: no TPM */
+    const char *tpm;     /* swtpm's folder or socket; NULL: no TPM */
     const char *control; /* path of the control socket, or NULL: ours */
     const char *module;  /* boot this one, damaged or not, instead of packing */
     char **files;
