@@ -225,46 +225,50 @@ int audit_check(const struct blob *log, const struct verify_options *options)
 /* ---- recover ---------------------------------------------------------------
  */
 
-/* A slot of the ring: written, not chained yet; of this boot and number. */
-static bool is_slot(const u8 *at, const struct audit_reader *reader, u64 seq)
+#define RING_MAX 65536u /* records that a ring may hold */
+
+/* A slot of the ring: written, not chained yet; of this boot and one of the
+ * next records. */
+static bool is_slot(const u8 *at, const struct audit_reader *reader)
 {
     struct audit_record r;
 
     memcpy(&r, at, sizeof(r));
-    return memcmp(r.magic, AUDIT_MAGIC, 4) == 0 && r.seq == seq &&
+    return memcmp(r.magic, AUDIT_MAGIC, 4) == 0 && r.seq >= reader->seq &&
+           r.seq - reader->seq < RING_MAX &&
            memcmp(r.boot_id, reader->boot_id, 16) == 0 &&
            r.version == AUDIT_VERSION && r.bytes >= AUDIT_HEADER_BYTES &&
            r.bytes <= AUDIT_RECORD_BYTES && audit_event_name(r.event) != NULL;
 }
 
-/* What the memory image holds behind the log, in order, chained here: nobody
- * has sealed it. Answers how many. */
+/* What the memory image holds behind the log, in order; nobody has sealed it.
+ * Answers how many. */
 static u64 recover_ring(struct audit_walk *walk, const struct blob *memory,
                         FILE *out)
 {
     const struct audit_reader *const reader = &walk->reader;
+    const u8 **const slot = mem_grow(NULL, RING_MAX, sizeof(*slot));
+    struct audit_record r;
     u64 count = 0;
-    bool found = true;
 
-    while (found) {
-        found = false;
-        for (u64 at = 0;
-             at + AUDIT_RECORD_BYTES <= memory->bytes && reader->seq > 0;
-             at += 16) {
-            if (!is_slot(memory->data + at, reader, reader->seq + count)) {
-                continue;
-            }
-            memcpy(&walk->r, memory->data + at, sizeof(walk->r));
-            walk->name[0][0] = '\0';
-            record_print(walk);
-            if (out != NULL) {
-                fwrite(&walk->r, 1, walk->r.bytes, out);
-            }
-            count++;
-            found = true;
-            break;
+    memset(slot, 0, RING_MAX * sizeof(*slot));
+    for (u64 at = 0;
+         at + AUDIT_RECORD_BYTES <= memory->bytes && reader->seq > 0;
+         at += 16) {
+        if (is_slot(memory->data + at, reader)) {
+            memcpy(&r, memory->data + at, sizeof(r));
+            slot[r.seq - reader->seq] = memory->data + at;
         }
     }
+    for (; count < RING_MAX && slot[count] != NULL; count++) {
+        memcpy(&walk->r, slot[count], sizeof(walk->r));
+        walk->name[0][0] = '\0';
+        record_print(walk);
+        if (out != NULL) {
+            fwrite(&walk->r, 1, walk->r.bytes, out);
+        }
+    }
+    free(slot);
     return count;
 }
 
