@@ -9,6 +9,7 @@
 #include "core/domain.h"
 
 #include "core/arch.h"
+#include "core/mem.h"
 #include "core/nospec.h"
 #include "core/record.h"
 #include "core/sched.h"
@@ -91,7 +92,7 @@ static enum rc create_tables(struct domain *d, const struct mf_domain *plan)
 
 static void copy_plan(struct domain *d, const struct mf_domain *plan)
 {
-    d->name = plan->name;
+    memcpy(d->name, plan->name, sizeof(d->name));
     d->plan = plan;
     d->audit = plan->audit;
     d->frames_max = plan->frames_max;
