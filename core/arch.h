@@ -135,6 +135,11 @@ u64 arch_wall_ns(void);
 u64 arch_random(void);
 /* Bytes to the audit port: how many it took now, 0 when it is busy. */
 u32 arch_audit_send(const u8 *bytes, u32 count);
+/* Put a digest into the TPM's register, a step a call; the same digest until it
+ * is true: it is there, or there is no TPM any more. */
+bool arch_tpm_extend(const u8 digest[32]) MUST_CHECK;
+/* That register's number; 0: there is no TPM. */
+u32 arch_tpm_pcr(void);
 /* Switch the machine off, with a code for the test bench. */
 void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */

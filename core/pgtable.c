@@ -21,15 +21,8 @@
 
 bool pgentry_is_shared(const struct domain *d, mfn_t m)
 {
-    if (m.v == d->shared_mfn.v) {
-        return true;
-    }
-    for (u32 i = 0; i < d->grants.frame_count; i++) {
-        if (m.v == d->grants.shared_mfn[i].v) {
-            return true;
-        }
-    }
-    return false;
+    return m.v == d->shared_mfn.v ||
+           m.v - d->grants.shared_mfn[0].v < d->grants.frame_count;
 }
 
 /*
@@ -210,9 +203,8 @@ enum rc pgtable_trapped_write(struct vcpu *v, mfn_t l1, u32 index, u64 old,
     lock_take(&d->mm);
     const struct frame *f = frame_of(d, l1);
 
-    if (f == NULL || f->type != FRAME_L1 || f->state != FRAME_SETTLED) {
-        rc = RC_EAGAIN;
-    } else if (arch_pte_read(l1, index) != old) {
+    if (f == NULL || f->type != FRAME_L1 || f->state != FRAME_SETTLED ||
+        arch_pte_read(l1, index) != old) {
         rc = RC_EAGAIN;
     } else {
         rc = pgentry_write_l1(d, l1, index, pte, false);
