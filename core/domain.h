@@ -58,8 +58,7 @@ struct domain {
     domid_t id;               /* [I] */
     u64 state;                /* [a] enum domain_state */
     u64 incarnation;          /* [I] while it lives */
-    char name[MF_NAME_BYTES]; /* [I] a copy: the plan is in the boot module,
-                                 which no tenant's root shows */
+    char name[MF_NAME_BYTES]; /* [I] the plan is not mapped in a call */
     u32 role;                 /* [I] enum mf_role */
     u64 rights;               /* [a] can only shrink */
     u64 rights_used;          /* [a] of those recorded at first use */
@@ -112,8 +111,7 @@ struct domain {
 
     u64 refused; /* [a] refusals counted */
 
-    const struct mf_domain *plan; /* [I] its record in the manifest; seen only
-                                     with nobody's root loaded */
+    const struct mf_domain *plan; /* [I] its record in the manifest */
     const u8 *kernel, *ramdisk;   /* [I] image bytes in the boot module */
     u64 kernel_bytes, ramdisk_bytes;
     struct build build; /* life lock: see build.h */

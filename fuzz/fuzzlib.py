@@ -116,8 +116,8 @@ def regressions(name):
 
 def environment():
     env = dict(os.environ)
-    env.setdefault("ASAN_OPTIONS", "detect_leaks=0:malloc_context_size=1:"
-                   "quarantine_size_mb=8:allocator_may_return_null=1:"
+    # And what entry.c has as defaults.
+    env.setdefault("ASAN_OPTIONS",
                    "handle_abort=0:symbolize=0:abort_on_error=1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:symbolize=0")
     return env
