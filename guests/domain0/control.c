@@ -5,6 +5,7 @@
  */
 #include "guests/domain0/control.h"
 #include "guests/domain0/bytes.h"
+#include "guests/domain0/collect.h"
 #include "guests/domain0/jsonline.h"
 #include "guests/domain0/life.h"
 #include "guests/domain0/line.h"
@@ -19,7 +20,7 @@
 #define RESTART_NS 10000000000ull
 #define LEAVE_NS 2000000000ull
 
-enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, LEAVE };
+enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, LEAVE, AUDIT };
 
 static struct {
     enum job job;
@@ -28,6 +29,7 @@ static struct {
     u32 domid;      /* RESTART */
     u64 generation; /* SHOW */
     u64 served_before, until_ns;
+    u64 seq, beyond; /* AUDIT */
 } now;
 
 static const char *line; /* the request, or a line of its rules */
@@ -255,6 +257,10 @@ static void begin_request(void)
         begin_list(false);
     } else if (text_equal(line, "stats")) {
         begin_list(true);
+    } else if (text_equal(line, "audit")) {
+        now.job = AUDIT;
+        now.seq = collect_first();
+        now.beyond = collect_beyond();
     } else if (text_equal(line, "rules")) {
         now.job = SHOW;
         now.next = 0;
@@ -324,6 +330,30 @@ static void go_on_show(void)
         } else if (now.next >= bytes) {
             end_answer();
         }
+    }
+}
+
+/* The latest records of the audit log, in parts of 32 bytes. */
+static void go_on_audit(void)
+{
+    static const char *const keys[] = {
+        "a", "b", "c", "d", "e", "f", "g", "h"
+    };
+    _Static_assert(sizeof(struct audit_record) == ARRAY_COUNT(keys) * 32, "");
+    while (now.seq < now.beyond && json_has_room()) {
+        const u8 *const r = (const u8 *)collect_record(now.seq);
+        if (now.seq >= collect_first()) { /* it is still kept */
+            json_begin();
+            json_number("seq", now.seq);
+            for (u32 i = 0; i < ARRAY_COUNT(keys); i++) {
+                json_digest(keys[i], r + (u64)i * 32);
+            }
+            json_end();
+        }
+        now.seq++;
+    }
+    if (now.seq >= now.beyond && json_has_room()) {
+        end_answer();
     }
 }
 
@@ -411,6 +441,9 @@ static void go_on(void)
         break;
     case LEAVE:
         leave();
+        break;
+    case AUDIT:
+        go_on_audit();
         break;
     case NO_JOB:
     default:
