@@ -74,6 +74,9 @@ enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table,
 
 void arch_frame_zero(mfn_t m);
 void arch_frame_write64(mfn_t m, u32 offset, u64 value);
+/* The words of a frame, until the same CPU closes it. */
+u64 *arch_frame_open(mfn_t m);
+void arch_frame_close(void);
 /* Copy within or between frames; offset + bytes <= PAGE_BYTES each. */
 void arch_frame_copy(mfn_t to, u32 to_offset, mfn_t from, u32 from_offset,
                      u32 bytes);

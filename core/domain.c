@@ -28,11 +28,6 @@ struct domain *domain_by_id(u64 id)
                            : NULL;
 }
 
-bool domain_is_self(const struct domain *d, u64 id)
-{
-    return id == DOMID_SELF || id == d->id;
-}
-
 void domain_tell(u32 virq)
 {
     for (u32 role = MF_ROLE_DOMAIN0; role < MF_ROLE_COUNT; role++) {
@@ -131,6 +126,8 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan)
     if (!arch_boot_chunks(d->chunk_count, &d->first_chunk)) {
         return RC_ENOMEM;
     }
+    d->frame_first = d->first_chunk * CHUNK_FRAMES;
+    d->frame_count = (u64)d->chunk_count * CHUNK_FRAMES;
     copy_plan(d, plan);
     enum rc rc = create_tables(d, plan);
 

@@ -49,6 +49,9 @@ struct host {
     u64 tlb_clock;
     u64 tlb_seen[CPU_MAX]; /* clock at each CPU's last full flush */
     u64 flushes;           /* flush requests made */
+    u64 flush_cpus;        /* of the last one */
+    u64 flush_va;          /* the page, or U64_MAX */
+    u64 slot_pte;          /* what the hypervisor's slots of L4 tables hold */
     u32 kicks[CPU_MAX];
     u32 rescheds;
     ns_t timer_at; /* last arch_timer_arm */

@@ -10,6 +10,7 @@
 #include "guests/domain0/life.h"
 #include "guests/domain0/line.h"
 #include "guests/domain0/machine.h"
+#include "guests/domain0/netview.h"
 #include "guests/domain0/nodes.h"
 #include "guests/domain0/rules.h"
 #include "guests/domain0/storeview.h"
@@ -20,22 +21,21 @@
 #define RESTART_NS 10000000000ull
 #define LEAVE_NS 2000000000ull
 
-enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, LEAVE, AUDIT };
+enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, NET, LEAVE, AUDIT };
 
 static struct {
     enum job job;
-    bool with_stats;
-    u32 next;       /* LIST: domain; SHOW: byte */
-    u32 domid;      /* RESTART */
-    u64 generation; /* SHOW */
+    bool with_stats; /* LIST */
+    bool is_rules;   /* NET: of rules, not of interfaces */
+    u32 next;        /* LIST: domain; SHOW: byte; NET */
+    u32 domid;       /* RESTART */
+    u64 generation;  /* SHOW */
     u64 served_before, until_ns;
-    u64 seq, beyond; /* AUDIT */
 } now;
 
 static const char *line; /* the request, or a line of its rules */
 
-/* ---- answers --------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 static void end_answer(void)
 {
@@ -125,8 +125,7 @@ static void list_domain(u32 d)
     json_end();
 }
 
-/* ---- requests -------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 /* What follows the word in the line, or NULL when it begins otherwise. */
 static const char *after(const char *word)
@@ -233,6 +232,27 @@ static void begin_store(const char *text)
     now.job = STORE;
 }
 
+/* What the router counts. */
+static void begin_net(bool is_rules)
+{
+    u32 d = 0;
+    life_scan();
+    while (d < tenant_count &&
+           (tenant[d].role != ROLE_ROUTER || tenant[d].state != LIFE_RUNNING)) {
+        d++;
+    }
+    if (d == tenant_count || !netview_take(d)) {
+        answer_error("no router that counts");
+        return;
+    }
+    now.job = NET;
+    now.is_rules = is_rules;
+    now.next = 0;
+    if (is_rules) {
+        netview_put_head();
+    }
+}
+
 /* The rest of a rule set that was refused, or nothing: no answer. */
 static bool is_rest_of_rules(void)
 {
@@ -259,8 +279,11 @@ static void begin_request(void)
         begin_list(true);
     } else if (text_equal(line, "audit")) {
         now.job = AUDIT;
-        now.seq = collect_first();
-        now.beyond = collect_beyond();
+        collect_show();
+    } else if (text_equal(line, "net")) {
+        begin_net(false);
+    } else if (text_equal(line, "net rules")) {
+        begin_net(true);
     } else if (text_equal(line, "rules")) {
         now.job = SHOW;
         now.next = 0;
@@ -273,8 +296,7 @@ static void begin_request(void)
     }
 }
 
-/* ---- jobs -----------------------------------------------------------------
- */
+/* ---- jobs ---- */
 
 static void go_on_list(void)
 {
@@ -333,26 +355,18 @@ static void go_on_show(void)
     }
 }
 
-/* The latest records of the audit log, in parts of 32 bytes. */
-static void go_on_audit(void)
+static void go_on_net(void)
 {
-    static const char *const keys[] = {
-        "a", "b", "c", "d", "e", "f", "g", "h"
-    };
-    _Static_assert(sizeof(struct audit_record) == ARRAY_COUNT(keys) * 32, "");
-    while (now.seq < now.beyond && json_has_room()) {
-        const u8 *const r = (const u8 *)collect_record(now.seq);
-        if (now.seq >= collect_first()) { /* it is still kept */
-            json_begin();
-            json_number("seq", now.seq);
-            for (u32 i = 0; i < ARRAY_COUNT(keys); i++) {
-                json_digest(keys[i], r + (u64)i * 32);
-            }
-            json_end();
+    const u32 count = now.is_rules ? netview_rules() : netview_vifs();
+    for (; now.next < count && json_has_room(); now.next++) {
+        if (now.is_rules) {
+            netview_put_rule(now.next);
+        } else {
+            const u32 d = netview_domid(now.next);
+            netview_put_vif(now.next, d < tenant_count ? tenant[d].name : "");
         }
-        now.seq++;
     }
-    if (now.seq >= now.beyond && json_has_room()) {
+    if (now.next == count && json_has_room()) {
         end_answer();
     }
 }
@@ -418,8 +432,7 @@ static void leave(void)
     }
 }
 
-/* ---- a round --------------------------------------------------------------
- */
+/* ---- a round ---- */
 
 static void go_on(void)
 {
@@ -439,11 +452,16 @@ static void go_on(void)
     case STORE:
         go_on_store();
         break;
+    case NET:
+        go_on_net();
+        break;
     case LEAVE:
         leave();
         break;
     case AUDIT:
-        go_on_audit();
+        if (collect_put()) {
+            end_answer();
+        }
         break;
     case NO_JOB:
     default:
