@@ -379,6 +379,19 @@ static void test_release_after_a_failure_ends(void **state)
     assert_int_equal(frame_at(frame_n(1))->type, FRAME_PLAIN);
 }
 
+static void test_put_while_work_is_open_is_a_panic(void **state)
+{
+    (void)state;
+    make_tree();
+    raw(20, 500, pte_make(frame_n(10), RO));
+    v->budget = 10;
+    assert_int_equal(get(20, 1), RC_PREEMPT);
+    if (host_expect_panic()) {
+        put(4);
+        fail();
+    }
+}
+
 /* The hypervisor's slots of an L4 table are passed, and empty when the guest
  * gets the frame back; in other tables these are entries like all. */
 static void test_slots_of_the_hypervisor_come_and_go(void **state)
@@ -459,6 +472,7 @@ int main(void)
         cmocka_unit_test_setup(test_cut_write_claims_its_result, setup),
         cmocka_unit_test_setup(test_a_table_is_taken_behind_other_work, setup),
         cmocka_unit_test_setup(test_release_after_a_failure_ends, setup),
+        cmocka_unit_test_setup(test_put_while_work_is_open_is_a_panic, setup),
         cmocka_unit_test_setup(test_slots_of_the_hypervisor_come_and_go, setup),
         cmocka_unit_test_setup(test_a_walk_costs_what_is_in_it, setup),
     };
