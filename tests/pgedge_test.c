@@ -326,6 +326,19 @@ static void test_a_table_may_be_named_twice(void **state)
     assert_int_equal(frame_at(frame_n(2))->refs, 1);
 }
 
+/* What is refused is not touched; what was good before it is as it is kept. */
+static void test_a_refused_entry_stays(void **state)
+{
+    (void)state;
+    const u64 bad = pte_make(mfn(frame_table_count), PTE_PRESENT);
+
+    raw(2, 0, pte_make(frame_n(1), PTE_PRESENT));
+    raw(2, 1, bad);
+    assert_int_equal(get(2, 2), RC_EINVAL);
+    assert_true(plain(2, 0) == pte_make(frame_n(1), RO));
+    assert_true(plain(2, 1) == bad);
+}
+
 /* A write that needs a large table goes on where it was cut, and ends. */
 static void test_cut_write_claims_its_result(void **state)
 {
@@ -469,6 +482,7 @@ int main(void)
         cmocka_unit_test_setup(test_root_is_loaded_where_it_is_in_use, setup),
         cmocka_unit_test_setup(test_same_use_again_needs_no_flush, setup),
         cmocka_unit_test_setup(test_a_table_may_be_named_twice, setup),
+        cmocka_unit_test_setup(test_a_refused_entry_stays, setup),
         cmocka_unit_test_setup(test_cut_write_claims_its_result, setup),
         cmocka_unit_test_setup(test_a_table_is_taken_behind_other_work, setup),
         cmocka_unit_test_setup(test_release_after_a_failure_ends, setup),
