@@ -102,9 +102,12 @@ static u32 length_of(const char *text, u32 max)
 
 static bool padding_is_zero(const char *text, u32 max)
 {
-    const u32 length = length_of(text, max);
+    u32 any = 0;
 
-    return all_zero((const u8 *)text + length, max - length);
+    for (u32 i = length_of(text, max); i < max; i++) {
+        any |= (u8)text[i];
+    }
+    return any == 0;
 }
 
 /* In a name a-z, 0-9 and -, in other text no control character. */
@@ -173,11 +176,6 @@ static bool occupies(const struct mf_domain *d, u64 va, u64 bytes)
            va - d->load_va <= d->memory_bytes - bytes;
 }
 
-static bool has_hypercalls(const struct mf_domain *d)
-{
-    return d->hypercall_va != MF_NO_ADDRESS;
-}
-
 /* The first fault of the group; i is its index. */
 static enum mf_error check(enum mf_where group, const struct manifest *m, u32 i)
 {
@@ -186,6 +184,8 @@ static enum mf_error check(enum mf_where group, const struct manifest *m, u32 i)
     const struct mf_image *const image = has_tables ? &m->image[i] : NULL;
     const struct mf_domain *const d = has_tables ? &m->domain[i] : NULL;
 
+    /*@ split i; */
+    /*@ split d->ramdisk == MF_NONE; */
 #define MF_ERROR(name, where, wrong, text)                                     \
     if (group == MF_IN_##where && (wrong)) {                                   \
         return MF_ERROR_##name;                                                \

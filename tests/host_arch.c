@@ -307,6 +307,16 @@ void arch_frame_zero(mfn_t m)
     memset(host_frame(m), 0, PAGE_BYTES);
 }
 
+u64 *arch_frame_open(mfn_t m)
+{
+    check_write(m);
+    return (u64 *)(void *)frame_bytes(m, 0, PAGE_BYTES);
+}
+
+void arch_frame_close(void)
+{
+}
+
 void arch_frame_write64(mfn_t m, u32 offset, u64 value)
 {
     arch_frame_write(m, offset, &value, sizeof(value));

@@ -63,7 +63,10 @@ struct host {
     u64 audit_bytes;   /* taken by the audit port */
     u32 audit_at_most; /* it takes so many at a time; 0: all */
     bool audit_stuck;  /* it takes none */
-    bool may_wait;     /* arch_relax lets a millisecond pass */
+    bool has_tpm;      /* a seal takes it five steps */
+    u32 tpm_steps;
+    u8 pcr[32];
+    bool may_wait; /* arch_relax lets a millisecond pass */
     struct host_console console[HOST_DOMAINS];
     u32 line_room; /* arch_console_write takes so many bytes more, if line_full
                     */

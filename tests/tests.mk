@@ -26,10 +26,10 @@ UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 # host's archive comes first, for its stand-ins are weak.
 # Of Domain0: what does not ask for a machine.
 DOMAIN0_PURE := $(addprefix guests/domain0/,bytes.c tree.c client.c watch.c \
-	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c)
+	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c netview.c)
 # Of the router: the same.
-ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c \
-	ruleset.c checksum.c segment.c)
+ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c deliver.c \
+	ruleset.c checksum.c segment.c counters.c)
 UNIT_HOST := $(sort $(wildcard tests/host_*.c))
 UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
 	rf/filter.c rf/logreader.c rf/policytext.c x86/decode.c x86/rmw.c x86/cpuid.c \
@@ -168,6 +168,7 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make audit-test  the log at length, both verifiers, the page; two minutes"
 	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
+	@echo "make fuzz-live   the running system in QEMU: SECS=600 CPUS=2 WALKER=1; fuzz/live/README.md"
 	@echo "make fuzz-schedules   all interleavings of pairs of calls; N=2 PAIR=poll"
 	@echo "make fuzz-tsan        the same with threads, ThreadSanitizer; SECS=60 SEED=7"
 	@echo "make golden    what rf answers, against stored text"
@@ -182,6 +183,7 @@ help:
 	@echo "make attack    hostile guests in all modes, ten minutes; MODE=soup STEPS=1000000,"
 	@echo "               MODE=race VCPUS=4 SEED=7, A=A17.1"
 	@echo "make prove     proofs of units of the kernel; U=frame for one"
+	@echo "make prove-weaken   checks taken away: a proof must notice; U=NAME for one"
 	@echo "make bounds    longest stretches of ring 0 in instructions, a table"
 	@echo "make bench     against native Linux and Xen; BENCH=full BASE=REV FRESH=1"
 	@echo "make bench-profile   one row by function; ROW=null SYSTEM=ringfence LINES=1"
@@ -190,6 +192,8 @@ help:
 	@echo "make bench-paths     single paths through ring 0, exactly"
 	@echo "make bench-memory    what tenants, vCPUs and GiB cost the host"
 	@echo "make bench-shares    how the scheduler shares a CPU out, 1 to 128 tenants"
+	@echo "make bench-network   TCP between tenants beside Xen's, and beside a flood"
+	@echo "make net-soak  ten million packets while domains come and go; net-soak-short"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
@@ -243,12 +247,21 @@ paths: all $(GUESTS)/vmlinuz-amd64 $(B)/rf $(B)/paths/paths.so $(B)/paths/load
 	@tests/paths/run $(if $(PROFILE),--profile)
 
 # Proofs of units of the kernel; U=NAME for one. See proofs/README.md.
-.PHONY: prove
-prove:
-	@command -v frama-c >/dev/null || { \
-		echo "make prove: needs frama-c-base why3 cvc4 z3:" \
-		"apt install frama-c-base why3 cvc4 z3 && why3 config detect"; exit 1; }
+.PHONY: prove prove-weaken
+prove: prove-tools
 	@proofs/run $(U)
+
+# Checks taken away one at a time: a proof must notice. U=NAME for one of them.
+prove-weaken: prove-tools
+	@proofs/weaken $(U)
+
+# Why3 looks for the provers once.
+.PHONY: prove-tools
+prove-tools:
+	@for tool in frama-c why3 cvc4 z3; do \
+		command -v $$tool >/dev/null || exec rf/install-deps test; \
+	done
+	@[ -r $(HOME)/.why3.conf ] || why3 config detect >/dev/null 2>&1
 
 # ---- the benchmark (tests/bench) ---------------------------------------------
 .PHONY: bench bench-docs bench-paths bench-check bench-accept bench-profile bench-memory bench-shares
@@ -300,3 +313,21 @@ bench-docs:
 bench-profile: all $(BENCH_NEEDS)
 	@tests/bench/run --profile $(or $(ROW),null) \
 		--system $(or $(SYSTEM),ringfence) $(if $(LINES),--lines)
+
+# ---- the network under load (tests/bench/network, tests/net) -----------------
+.PHONY: bench-network net-soak net-soak-short
+NETWORK_NEEDS := $(B)/bench/layers.so $(GUESTS)/netload.cpio.gz \
+	$(GUESTS)/pump.elf $(GUESTS)/vmlinuz-amd64 $(B)/rf
+
+# Between tenants, beside Xen's driver domain and beside a flood; CASE=speed
+bench-network: all guests $(NETWORK_NEEDS) $(GUESTS)/xen-4.17-amd64 \
+		$(GUESTS)/xenhost.cpio.gz
+	@tests/bench/network $(if $(DOCS),--docs) $(CASE)
+
+# Ten million packets, domains coming and going: nothing may leak
+net-soak: all guests $(B)/unit-gcc/flowsoak_test
+	@PACKETS=10000000 $(B)/unit-gcc/flowsoak_test
+	@tests/net/soak $(if $(DOCS),--docs) 10000000
+
+net-soak-short: all guests
+	@tests/net/soak 1000000

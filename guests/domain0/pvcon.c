@@ -66,11 +66,7 @@ u32 pvcon_look(struct pvcon *c, u64 now_ns, u8 *to, u32 room)
     if (bytes > c->tokens) {
         bytes = (u32)c->tokens;
     }
-    const u32 at = cons % OUT_BYTES;
-    const u32 first = bytes < OUT_BYTES - at ? bytes : OUT_BYTES - at;
-    copy_from_ring(to, &c->page->out[at], first);
-    copy_from_ring(to + first, &c->page->out[0], bytes - first);
-    return bytes;
+    return ring_read(to, 0, bytes, c->page->out, OUT_BYTES, cons);
 }
 
 void pvcon_sent(struct pvcon *c, u32 bytes)
@@ -120,10 +116,7 @@ bool pvcon_flush(struct pvcon *c)
     }
     const u32 room = IN_BYTES - there;
     const u32 bytes = c->typed_bytes < room ? c->typed_bytes : room;
-    const u32 at = prod % IN_BYTES;
-    const u32 first = bytes < IN_BYTES - at ? bytes : IN_BYTES - at;
-    copy_to_ring(&c->page->in[at], c->typed, first);
-    copy_to_ring(&c->page->in[0], c->typed + first, bytes - first);
+    (void)ring_write(c->page->in, IN_BYTES, prod, c->typed, 0, bytes);
     for (u32 i = bytes; i < c->typed_bytes; i++) {
         c->typed[i - bytes] = c->typed[i];
     }

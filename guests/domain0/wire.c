@@ -108,12 +108,9 @@ static void copy_in(struct wire *w, const struct indices *x, u32 upto)
     u8 *const to = (u8 *)&w->in;
     const u32 there = x->req_prod - x->req_cons + w->in_eaten;
     const u32 end = upto < there ? upto : there;
-    while (w->in_have < end) { /* twice at most: up to the ring's end */
-        const u32 at = (x->req_cons + (w->in_have - w->in_eaten)) % RING_BYTES;
-        const u32 n = piece(end - w->in_have, RING_BYTES - at);
-        copy_from_ring(to + w->in_have, &w->page->req[at], n);
-        w->in_have += n;
-    }
+    const u32 index = x->req_cons + (w->in_have - w->in_eaten);
+    w->in_have =
+        ring_read(to, w->in_have, end, w->page->req, RING_BYTES, index);
 }
 
 /* True: the request is whole. */
@@ -148,14 +145,11 @@ static bool write_message(struct wire *w, struct indices *x)
     if (w->out_bytes <= RING_BYTES && room < w->out_bytes) {
         return false;
     }
-    const u32 end = w->out_sent + piece(w->out_bytes - w->out_sent, room);
-    while (w->out_sent < end) { /* twice at most */
-        const u32 at = x->rsp_prod % RING_BYTES;
-        const u32 n = piece(end - w->out_sent, RING_BYTES - at);
-        copy_to_ring(&w->page->rsp[at], from + w->out_sent, n);
-        w->out_sent += n;
-        x->rsp_prod += n;
-    }
+    const u32 end = piece(w->out_bytes, w->out_sent + room);
+    const u32 sent = ring_write(w->page->rsp, RING_BYTES, x->rsp_prod, from,
+                                w->out_sent, end);
+    x->rsp_prod += sent - w->out_sent;
+    w->out_sent = sent;
     if (w->out_sent < w->out_bytes) {
         return false;
     }

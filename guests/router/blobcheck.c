@@ -155,15 +155,15 @@ static bool vifs_differ(const struct rules_vif *a, const struct rules_vif *b)
     if (!bridge_equal(a, b)) {
         return true;
     }
-    for (u32 i = 0; i < a->ip4_count; i++) {
-        for (u32 k = 0; k < b->ip4_count; k++) {
+    for (u32 i = 0; i < RULES_ADDRESSES && i < a->ip4_count; i++) {
+        for (u32 k = 0; k < RULES_ADDRESSES && k < b->ip4_count; k++) {
             if (a->ip4[i] == b->ip4[k]) {
                 return false;
             }
         }
     }
-    for (u32 i = 0; i < a->ip6_count; i++) {
-        for (u32 k = 0; k < b->ip6_count; k++) {
+    for (u32 i = 0; i < RULES_ADDRESSES && i < a->ip6_count; i++) {
+        for (u32 k = 0; k < RULES_ADDRESSES && k < b->ip6_count; k++) {
             if (be64(a->ip6[i]) == be64(b->ip6[k]) &&
                 be64(a->ip6[i] + 8) == be64(b->ip6[k] + 8)) {
                 return false;
@@ -215,11 +215,13 @@ static bool lists_ok(const struct rules *r)
 
 static bool span4_ok(const struct rules *r, struct rules_span s)
 {
-    if (s.first + (u32)s.count > r->header->range4_count) {
+    const u32 end = s.first + (u32)s.count;
+
+    if (end > r->header->range4_count) {
         return false;
     }
-    for (u32 i = 1; i < s.count; i++) {
-        if (r->range4[s.first + i].low <= r->range4[s.first + i - 1].high) {
+    for (u32 i = s.first + 1u; i < end; i++) {
+        if (r->range4[i].low <= r->range4[i - 1].high) {
             return false;
         }
     }
@@ -228,12 +230,14 @@ static bool span4_ok(const struct rules *r, struct rules_span s)
 
 static bool span6_ok(const struct rules *r, struct rules_span s)
 {
-    if (s.first + (u32)s.count > r->header->range6_count) {
+    const u32 end = s.first + (u32)s.count;
+
+    if (end > r->header->range6_count) {
         return false;
     }
-    for (u32 i = 1; i < s.count; i++) {
-        const u64 *const low = r->range6[s.first + i].low;
-        const u64 *const high = r->range6[s.first + i - 1].high;
+    for (u32 i = s.first + 1u; i < end; i++) {
+        const u64 *const low = r->range6[i].low;
+        const u64 *const high = r->range6[i - 1].high;
         if (low[0] < high[0] || (low[0] == high[0] && low[1] <= high[1])) {
             return false;
         }
@@ -243,11 +247,13 @@ static bool span6_ok(const struct rules *r, struct rules_span s)
 
 static bool span_ports_ok(const struct rules *r, struct rules_span s)
 {
-    if (s.first + (u32)s.count > r->header->ports_count) {
+    const u32 end = s.first + (u32)s.count;
+
+    if (end > r->header->ports_count) {
         return false;
     }
-    for (u32 i = 1; i < s.count; i++) {
-        if (r->ports[s.first + i].low <= r->ports[s.first + i - 1].high) {
+    for (u32 i = s.first + 1u; i < end; i++) {
+        if (r->ports[i].low <= r->ports[i - 1].high) {
             return false;
         }
     }

@@ -35,12 +35,18 @@ const char *drop_word(enum drop drop)
 
 /* ---- Ethernet and ARP ---- */
 
+/*@ requires \valid(p) && \valid_read(bytes + (0 .. ETH_BYTES - 1));
+   requires \separated(p, bytes + (0 .. ETH_BYTES - 1));
+   assigns *p; */
 static enum drop read_ethernet(struct packet *p, const u8 *bytes)
 {
     static const u8 reserved[5] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
     bool is_reserved = (bytes[5] & 0xf0u) == 0;
     bool is_all = true;
 
+    /*@ loop invariant i <= 6;
+       loop assigns i, is_reserved, is_all;
+       loop variant 6 - i; */
     for (u32 i = 0; i < 6; i++) {
         is_reserved = is_reserved && (i == 5 || bytes[i] == reserved[i]);
         is_all = is_all && bytes[i] == 0xff;
@@ -74,6 +80,9 @@ static enum drop read_ethernet(struct packet *p, const u8 *bytes)
     return p->type < 0x600 ? DROP_ETH_802_3 : DROP_NONE;
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 static enum drop read_arp(struct packet *p, const u8 *at, u32 have)
 {
     if (have < ARP_BYTES) {
@@ -93,10 +102,16 @@ static enum drop read_arp(struct packet *p, const u8 *at, u32 have)
 
 /* ---- IPv4 ---- */
 
+/*@ requires bytes <= 60 && bytes % 2 == 0;
+   requires \valid_read(at + (0 .. bytes - 1));
+   assigns \nothing; */
 static bool ip4_sum_ok(const u8 *at, u32 bytes)
 {
     u32 sum = 0;
 
+    /*@ loop invariant i <= bytes && i % 2 == 0;
+       loop assigns i, sum;
+       loop variant bytes - i; */
     for (u32 i = 0; i < bytes; i += 2) {
         sum += be16(at + i);
     }
@@ -106,10 +121,15 @@ static bool ip4_sum_ok(const u8 *at, u32 bytes)
 }
 
 /* Options of `bytes` bytes: well-formed, and no source route. */
+/*@ requires \valid_read(at + (0 .. bytes - 1));
+   assigns \nothing; */
 static enum drop read_options(const u8 *at, u32 bytes)
 {
     u32 i = 0;
 
+    /*@ loop invariant i <= bytes;
+       loop assigns i;
+       loop variant bytes - i; */
     while (i < bytes && at[i] != 0) {
         if (at[i] == 1) {
             i++;
@@ -126,12 +146,14 @@ static enum drop read_options(const u8 *at, u32 bytes)
     return DROP_NONE;
 }
 
+//@ assigns \nothing;
 static bool ip4_is_group(u64 ip)
 {
     return ip >> 28 == 0xe;
 }
 
 /* No address that a host can have: 0/8, 127/8, multicast and beyond. */
+//@ assigns \nothing;
 static bool ip4_is_no_host(u64 ip)
 {
     return ip >> 24 == 0 || ip >> 24 == 127 || ip >> 28 >= 0xe;
@@ -139,6 +161,8 @@ static bool ip4_is_no_host(u64 ip)
 
 /* A frame to a group carries a packet to that group, and the reverse; a frame
  * to all may carry any, since who all are depends on a netmask. */
+/*@ requires \valid_read(p);
+   assigns \nothing; */
 static bool ip4_group_ok(const struct packet *p)
 {
     const u64 to = p->flow.to.low;
@@ -151,6 +175,9 @@ static bool ip4_group_ok(const struct packet *p)
 }
 
 /* `data` bytes follow the header, at `offset` of the whole packet. */
+/*@ requires \valid(p);
+   assigns *p;
+   ensures \result == DROP_NONE ==> p->fragment_offset == offset; */
 static enum drop fragment_ok(struct packet *p, u32 data, u32 offset,
                              bool is_more)
 {
@@ -171,6 +198,10 @@ static enum drop fragment_ok(struct packet *p, u32 data, u32 offset,
 }
 
 /* Fields and options of a header of `header` bytes, all of them there. */
+/*@ requires \valid(p) && \valid_read(at + (0 .. header - 1));
+   requires \separated(p, at + (0 .. header - 1));
+   requires IP4_BYTES <= header <= 60 && header % 2 == 0;
+   assigns \nothing; */
 static enum drop ip4_fields(struct packet *p, const u8 *at, u32 header)
 {
     if (!ip4_sum_ok(at, header)) {
@@ -191,12 +222,15 @@ static enum drop ip4_fields(struct packet *p, const u8 *at, u32 header)
     return read_options(at + IP4_BYTES, header - IP4_BYTES);
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 static enum drop read_ip4(struct packet *p, const u8 *at, u32 have, u32 room)
 {
     if (have < IP4_BYTES) {
         return DROP_IP4_SHORT;
     }
-    const u32 header = (at[0] & 15u) * 4;
+    const u32 header = at[0] % 16u * 4;
     const u32 total = be16(at + 2);
     if (at[0] >> 4 != 4) {
         return DROP_IP4_VERSION;
@@ -226,6 +260,8 @@ static enum drop read_ip4(struct packet *p, const u8 *at, u32 have, u32 room)
 
 /* ---- IPv6 ---- */
 
+/*@ requires \valid_read(at + (0 .. 15));
+   assigns \nothing; */
 static struct addr ip6_at(const u8 *at)
 {
     const struct addr a = { be64(at), be64(at + 8) };
@@ -234,6 +270,7 @@ static struct addr ip6_at(const u8 *at)
 }
 
 /* Multicast, ::1, IPv4 in IPv6. :: is decided on by what it says. */
+//@ assigns \nothing;
 static bool ip6_is_no_host(struct addr a)
 {
     if (a.high >> 56 == 0xff) {
@@ -243,6 +280,8 @@ static bool ip6_is_no_host(struct addr a)
                            (a.low >> 32 == 0 && a.low > 1));
 }
 
+/*@ requires \valid_read(p);
+   assigns \nothing; */
 static bool ip6_group_ok(const struct packet *p)
 {
     if (p->flow.to.high >> 56 != 0xff) {
@@ -259,6 +298,11 @@ struct chain {
     bool has_fragment;
 };
 
+/*@ requires \valid(p) && \valid(chain) && \valid_read(at + (0 .. 7));
+   requires \separated(p, chain, at + (0 .. 7));
+   requires chain->at <= 0x7fffffff;
+   assigns *p, *chain;
+   ensures \result == DROP_NONE ==> chain->at == \old(chain->at) + 8; */
 static enum drop read_fragment(struct packet *p, const u8 *at, u32 data,
                                struct chain *chain)
 {
@@ -277,9 +321,18 @@ static enum drop read_fragment(struct packet *p, const u8 *at, u32 data,
 
 /* Past the extension headers, up to the transport; a later fragment ends
  * behind its own. `end` is where the packet ends. */
+/*@ requires \valid(p) && \valid(chain) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, chain, at + (0 .. have - 1));
+   requires chain->at <= have && chain->at <= end <= 0x7fffffff;
+   assigns *p, *chain;
+   ensures \result == DROP_NONE ==> chain->at <= have && chain->at <= end; */
 static enum drop read_chain(struct packet *p, const u8 *at, u32 have, u32 end,
                             struct chain *chain)
 {
+    /*@ loop invariant i <= EXTENSIONS_MAX;
+       loop invariant chain->at <= have && chain->at <= end;
+       loop assigns i, *p, *chain;
+       loop variant EXTENSIONS_MAX - i; */
     for (u32 i = 0; i <= EXTENSIONS_MAX; i++) {
         const bool is_hop = chain->next == HDR_HOP;
 
@@ -314,6 +367,8 @@ static enum drop read_chain(struct packet *p, const u8 *at, u32 have, u32 end,
     return DROP_IP6_EXTENSION;
 }
 
+/*@ requires \valid_read(p) && \valid_read(at + (0 .. 7));
+   assigns \nothing; */
 static enum drop ip6_fields(const struct packet *p, const u8 *at)
 {
     if (at[7] == 0) {
@@ -325,6 +380,9 @@ static enum drop ip6_fields(const struct packet *p, const u8 *at)
     return ip6_group_ok(p) ? DROP_NONE : DROP_IP6_GROUP_MAC;
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 static enum drop read_ip6(struct packet *p, const u8 *at, u32 have, u32 room)
 {
     struct chain chain = { IP6_BYTES, 0, false };
@@ -362,6 +420,8 @@ static enum drop read_ip6(struct packet *p, const u8 *at, u32 have, u32 room)
 
 /* :: is the source of one that has no address yet: of nothing but its first
  * questions and the groups it joins. */
+/*@ requires \valid_read(p);
+   assigns \nothing; */
 static bool is_unspecified_ok(const struct packet *p)
 {
     const u8 type = p->icmp_type;
@@ -370,10 +430,17 @@ static bool is_unspecified_ok(const struct packet *p)
            (type == 131 || type == 133 || type == 135 || type == 143);
 }
 
+/*@ requires \valid(p);
+    assigns *p; */
+static void packet_clear(struct packet *p, u32 frame_bytes)
+{
+    *p = (struct packet){ .frame_bytes = frame_bytes };
+}
+
 enum drop packet_parse(struct packet *out, const u8 *bytes, u32 have,
                        u32 frame_bytes)
 {
-    *out = (struct packet){ .frame_bytes = frame_bytes };
+    packet_clear(out, frame_bytes);
     if (have < ETH_BYTES || (have != frame_bytes && have < PACKET_HEADER_MAX) ||
         have > frame_bytes) {
         return DROP_FRAME_SHORT;

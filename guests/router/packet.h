@@ -34,6 +34,7 @@ const char *drop_word(enum drop drop);
 #define ETH_IP6 0x86ddu
 
 #define IP_ICMP 1u
+#define IP_IGMP 2u
 #define IP_TCP 6u
 #define IP_UDP 17u
 #define IP_ICMP6 58u
@@ -55,6 +56,8 @@ struct addr {
     u64 low;
 };
 
+/*@ assigns \nothing;
+   ensures \result <==> (a.high == b.high && a.low == b.low); */
 static inline bool addr_equal(struct addr a, struct addr b)
 {
     return a.high == b.high && a.low == b.low;
@@ -120,6 +123,9 @@ struct packet {
  * Answers DROP_NONE, or why the frame is to be dropped; *out is then filled as
  * far as reading went, for the log.
  */
+/*@ requires \valid(out) && \valid_read(bytes + (0 .. have - 1));
+   requires \separated(out, bytes + (0 .. have - 1));
+   assigns *out; */
 enum drop packet_parse(struct packet *out, const u8 *bytes, u32 have,
                        u32 frame_bytes) MUST_CHECK;
 

@@ -18,10 +18,15 @@
 
 /* Window scale among the options of a SYN. A list that is cut off or makes no
  * sense has none; its receiver will see the same. */
+/*@ requires \valid_read(at + (0 .. bytes - 1));
+   assigns \nothing; */
 static u8 read_scale(const u8 *at, u32 bytes)
 {
     u32 i = 0;
 
+    /*@ loop invariant i <= bytes;
+       loop assigns i;
+       loop variant bytes - i; */
     while (i < bytes && at[i] != 0) {
         if (at[i] == 1) {
             i++;
@@ -38,6 +43,7 @@ static u8 read_scale(const u8 *at, u32 bytes)
     return TCP_NO_SCALE;
 }
 
+//@ assigns \nothing;
 static enum drop tcp_flags_ok(u8 flags)
 {
     if ((flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == 0) {
@@ -55,6 +61,9 @@ static enum drop tcp_flags_ok(u8 flags)
     return DROP_NONE;
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 static enum drop read_tcp(struct packet *p, const u8 *at, u32 have, u32 bytes)
 {
     if (have < TCP_BYTES) {
@@ -82,6 +91,9 @@ static enum drop read_tcp(struct packet *p, const u8 *at, u32 have, u32 bytes)
 
 /* ---- UDP ---- */
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 static enum drop read_udp(struct packet *p, const u8 *at, u32 have, u32 bytes)
 {
     if (have < UDP_BYTES) {
@@ -104,6 +116,9 @@ static enum drop read_udp(struct packet *p, const u8 *at, u32 have, u32 bytes)
 /* ---- ICMP ---- */
 
 /* Ports of the packet that an error quotes, or the identifier of a query. */
+/*@ requires \valid(p) && \valid_read(at + (0 .. INNER_PORTS - 1));
+   requires \separated(p, at + (0 .. INNER_PORTS - 1));
+   assigns *p; */
 static void read_inner_ports(struct packet *p, const u8 *at)
 {
     struct flow *const inner = &p->inner;
@@ -118,12 +133,15 @@ static void read_inner_ports(struct packet *p, const u8 *at)
     }
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 static enum drop read_inner4(struct packet *p, const u8 *at, u32 have)
 {
     if (have < INNER4_BYTES) {
         return DROP_ICMP_INNER;
     }
-    const u32 header = (at[0] & 15u) * 4;
+    const u32 header = at[0] % 16u * 4;
     if (at[0] >> 4 != 4 || header < INNER4_BYTES ||
         have < header + INNER_PORTS || (be16(at + 6) & 0x1fffu) != 0) {
         return DROP_ICMP_INNER;
@@ -135,6 +153,9 @@ static enum drop read_inner4(struct packet *p, const u8 *at, u32 have)
     return DROP_NONE;
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 static enum drop read_inner6(struct packet *p, const u8 *at, u32 have)
 {
     if (have < INNER6_BYTES + INNER_PORTS || at[0] >> 4 != 6) {
@@ -150,6 +171,9 @@ static enum drop read_inner6(struct packet *p, const u8 *at, u32 have)
     return DROP_NONE;
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. ICMP_BYTES - 1));
+   requires \separated(p, at + (0 .. ICMP_BYTES - 1));
+   assigns *p; */
 static void read_query(struct packet *p, const u8 *at)
 {
     p->is_icmp_query = true;
@@ -157,6 +181,10 @@ static void read_query(struct packet *p, const u8 *at)
     p->flow.to_port = p->flow.from_port;
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   requires have >= ICMP_BYTES;
+   assigns *p; */
 static enum drop read_icmp4(struct packet *p, const u8 *at, u32 have)
 {
     switch (p->icmp_type) {
@@ -189,10 +217,16 @@ static enum drop read_icmp4(struct packet *p, const u8 *at, u32 have)
 }
 
 /* Options of neighbour discovery, of which link-layer addresses are kept. */
+/*@ requires \valid(p) && \valid_read(at + (0 .. bytes - 1));
+   requires \separated(p, at + (0 .. bytes - 1));
+   assigns *p; */
 static enum drop read_nd_options(struct packet *p, const u8 *at, u32 bytes)
 {
     u32 i = 0;
 
+    /*@ loop invariant i <= bytes;
+       loop assigns i, *p;
+       loop variant bytes - i; */
     while (i < bytes) {
         if (bytes - i < 8 || at[i + 1] == 0 || at[i + 1] * 8u > bytes - i) {
             return DROP_ND_FORM;
@@ -211,6 +245,9 @@ static enum drop read_nd_options(struct packet *p, const u8 *at, u32 bytes)
 }
 
 /* Solicitations and advertisements: a target, then options. */
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 static enum drop read_nd(struct packet *p, const u8 *at, u32 have, u32 bytes,
                          u8 hops)
 {
@@ -236,6 +273,10 @@ static enum drop read_nd(struct packet *p, const u8 *at, u32 have, u32 bytes,
     return read_nd_options(p, at + fixed, bytes - fixed);
 }
 
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   requires have >= ICMP_BYTES;
+   assigns *p; */
 static enum drop read_icmp6(struct packet *p, const u8 *at, u32 have, u32 bytes,
                             u8 hops)
 {

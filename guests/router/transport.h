@@ -12,6 +12,9 @@
  * unfragmented packet or of the first fragment. `have` of its `bytes` bytes
  * are at `at`; hops is the IPv6 hop limit.
  */
+/*@ requires \valid(p) && \valid_read(at + (0 .. have - 1));
+   requires \separated(p, at + (0 .. have - 1));
+   assigns *p; */
 enum drop transport_read(struct packet *p, const u8 *at, u32 have, u32 bytes,
                          u8 hops) MUST_CHECK;
 

@@ -14,8 +14,7 @@ static void some_console(struct pvcon *c)
     eva_any(*c);
     c->page = &page;
     c->typed_bytes = eva_below(TYPED_MAX + 1);
-    c->rate = eva_u32();
-    c->rate += c->rate == 0;
+    c->rate = 1 + (u64)eva_u32();
     c->tokens = eva_below(PVCON_BURST + 1);
 }
 
