@@ -42,6 +42,7 @@ struct hc_call {
     u64 arg[6];
     u32 nr;
     bool in_multicall;
+    u32 more; /* of mmu_update: elements behind this one, for the same row */
 };
 
 #define NR_IRET 23u

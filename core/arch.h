@@ -74,6 +74,9 @@ enum rc arch_walk(const struct vcpu *v, u64 va, mfn_t *table,
 
 void arch_frame_zero(mfn_t m);
 void arch_frame_write64(mfn_t m, u32 offset, u64 value);
+/* The words of a frame, until the same CPU closes it. */
+u64 *arch_frame_open(mfn_t m);
+void arch_frame_close(void);
 /* Copy within or between frames; offset + bytes <= PAGE_BYTES each. */
 void arch_frame_copy(mfn_t to, u32 to_offset, mfn_t from, u32 from_offset,
                      u32 bytes);
@@ -132,6 +135,11 @@ u64 arch_wall_ns(void);
 u64 arch_random(void);
 /* Bytes to the audit port: how many it took now, 0 when it is busy. */
 u32 arch_audit_send(const u8 *bytes, u32 count);
+/* Put a digest into the TPM's register, a step a call; the same digest until it
+ * is true: it is there, or there is no TPM any more. */
+bool arch_tpm_extend(const u8 digest[32]) MUST_CHECK;
+/* That register's number; 0: there is no TPM. */
+u32 arch_tpm_pcr(void);
 /* Switch the machine off, with a code for the test bench. */
 void arch_machine_off(u32 code) NO_RETURN;
 /* One line on the host's console (boot, life cycle, crash). */

@@ -263,19 +263,9 @@ static enum rc pin_root(struct domain *d)
     const mfn_t l4 = frame_number(d, d->build.tables_pfn);
 
     v->budget = PGTABLE_BUDGET;
-    v->in_kernel = true;
-    enum rc rc = pgtable_set_root(v, l4, false);
+    const enum rc rc = pgtable_set_root(v, l4, false);
 
-    if (rc != RC_OK) {
-        return rc;
-    }
-    lock_take(&d->mm);
-    rc = pgtable_get(v, l4, 4);
-    if (rc == RC_OK) {
-        rc = frame_pin(frame_at(l4));
-    }
-    lock_drop(&d->mm);
-    return rc;
+    return rc == RC_OK ? pgtable_pin(v, l4, 4) : rc;
 }
 
 static enum rc step_start(struct domain *d)

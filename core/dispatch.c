@@ -37,6 +37,7 @@
 #define COUNT_IS_CUT 0x80000000ull
 /* Of the budget. */
 #define ELEMENT_COST 12
+#define MMU_GROUP 8u /* elements at a time: 128 bytes */
 #define LONG_COST 200
 
 enum hc_where { HC_NONE, HC_A0, HC_A1, HC_ELEM, HC_FIELD };
@@ -56,8 +57,9 @@ static const struct {
 };
 
 /* Row of each pair, 0 for none. */
-#define HC_ANY(n, s, w, name, shape, r, o, g, d) [n][s] = HCROW_##name,
-static const u8 row_of[NR_COUNT][SUB_COUNT] = {
+#define PAIR(nr, sub) ((nr) * SUB_COUNT + (sub))
+#define HC_ANY(n, s, w, name, shape, r, o, g, d) [PAIR(n, s)] = HCROW_##name,
+static const u8 row_of[PAIR(NR_COUNT, 0)] = {
 #include "core/hypercalls.def"
 };
 
@@ -75,7 +77,7 @@ static u32 find(u64 nr, u64 sub)
     if (nr >= NR_COUNT || sub >= SUB_COUNT) {
         return HCROW_NONE;
     }
-    return row_of[index_clamp(nr, NR_COUNT)][index_clamp(sub, SUB_COUNT)];
+    return row_of[index_clamp(PAIR(nr, sub), ARRAY_COUNT(row_of))];
 }
 
 /* RC_OK when the caller may make the call; the refusal is recorded. */
@@ -143,6 +145,14 @@ static enum rc act_begin(const struct hc_call *c, u32 row,
         return result < 0 ? result : store_##a(from, &arg, result);            \
     }
 
+/* A call whose row is known where policy is asked, which makes the question a
+ * short one. */
+#define ADMITTED(row, call)                                                    \
+    case row: {                                                                \
+        const enum rc rc = admit(c->v, c->nr, row, sub);                       \
+        return rc == RC_OK ? call : rc;                                        \
+    }
+
 /* Rows with one structure. */
 static NO_INLINE s64 call_structure(struct hc_call *c, u32 row)
 {
@@ -156,20 +166,6 @@ static NO_INLINE s64 call_structure(struct hc_call *c, u32 row)
 #include "core/hypercalls.def"
     default:
         return RC_ENOSYS;
-    }
-}
-
-/* The others but batches: arguments in registers. */
-static inline s64 call_registers(struct hc_call *c, u32 row)
-{
-    switch (row) {
-#define HC_ANY(n, s, w, name, shape, r, o, g, d)
-#define HC_R(n, s, w, name, r, o, g, d)                                        \
-    case HCROW_##name:                                                         \
-        return hc_##name(c);
-#include "core/hypercalls.def"
-    default:
-        return call_structure(c, row);
     }
 }
 
@@ -202,28 +198,34 @@ static NO_INLINE s64 call_by_field(struct hc_call *c)
     }
 }
 
-/* One element of mmu_update. */
-static s64 mmu_element(struct hc_call *c, u64 at)
+/* An element of mmu_update, and those of the left - 1 behind it that are for
+ * the same row and paid for: fetched, asked for and carried out together. How
+ * many of these were done, or what the first came to. */
+static NO_INLINE s64 mmu_elements(struct hc_call *c, u64 at, u64 left)
 {
-    struct arg_mmu_update a;
-    enum rc rc = fetch_mmu_update(&a, gva(at));
+    struct arg_mmu_update a[MMU_GROUP];
+    u64 count = left < MMU_GROUP ? left : MMU_GROUP;
 
-    if (rc != RC_OK) {
-        return rc;
+    /* One page is read whole or not at all. */
+    if (((at ^ (at + count * sizeof(a[0]) - 1)) & ~(PAGE_BYTES - 1ull)) != 0) {
+        count = 1;
     }
-    const u32 row = find(1, a.ptr & 3);
+    if (!arch_fetch(a, gva(at), count * sizeof(a[0]))) {
+        return RC_EFAULT;
+    }
+    const u64 sub = a[0].ptr & 3;
 
-    rc = admit(c->v, c->nr, row, a.ptr & 3);
-    if (rc != RC_OK) {
-        return rc;
+    c->more = 0;
+    while (c->more + 1 < count && (a[c->more + 1].ptr & 3) == sub &&
+           (s32)c->more * ELEMENT_COST < c->v->budget) {
+        c->more++;
     }
-    switch (row) {
+    switch (row_of[PAIR(1, sub)]) {
 #define HC_U(n, s, w, name, arg, r, o, g, d)                                   \
-    case HCROW_##name:                                                         \
-        return hc_##name(c, &a);
+    ADMITTED(HCROW_##name, hc_##name(c, a))
 #include "core/hypercalls.def"
     default:
-        return RC_ENOSYS;
+        return admit(c->v, c->nr, HCROW_NONE, sub);
     }
 }
 
@@ -231,24 +233,18 @@ static s64 mmu_element(struct hc_call *c, u64 at)
 static s64 mmuext_element(struct hc_call *c, u64 at)
 {
     struct arg_mmuext_op a;
-    enum rc rc = fetch_mmuext_op(&a, gva(at));
+    const enum rc fetched = fetch_mmuext_op(&a, gva(at));
+    const u64 sub = a.cmd;
 
-    if (rc != RC_OK) {
-        return rc;
+    if (fetched != RC_OK) {
+        return fetched;
     }
-    const u32 row = find(26, a.cmd);
-
-    rc = admit(c->v, c->nr, row, a.cmd);
-    if (rc != RC_OK) {
-        return rc;
-    }
-    switch (row) {
+    switch (find(26, sub)) {
 #define HC_M(n, s, w, name, arg, r, o, g, d)                                   \
-    case HCROW_##name:                                                         \
-        return hc_##name(c, &a);
+    ADMITTED(HCROW_##name, hc_##name(c, &a))
 #include "core/hypercalls.def"
     default:
-        return RC_ENOSYS;
+        return admit(c->v, c->nr, HCROW_NONE, sub);
     }
 }
 
@@ -288,15 +284,17 @@ static NO_INLINE s64 call_mmu_batch(struct hc_call *c)
         if (v->budget <= 0) {
             return cut_counted(c, size, i, before);
         }
-        v->budget -= ELEMENT_COST;
         const u64 at = c->arg[0] + i * size;
-
-        result = c->nr == 1 ? mmu_element(c, at) : mmuext_element(c, at);
+        v->budget -= ELEMENT_COST;
+        result =
+            c->nr == 1 ? mmu_elements(c, at, count - i) : mmuext_element(c, at);
         if (result == RC_PREEMPT) {
             return cut_counted(c, size, i, before);
         }
         if (result >= 0) {
-            i++;
+            i += 1 + (u64)result;
+            v->budget -= (s32)result * ELEMENT_COST;
+            result = RC_OK;
         }
     }
     /* Without the lock: what this call has left is seen, which is the point. */
@@ -375,19 +373,26 @@ s64 dispatch_entry(struct hc_call *c)
         sub = c->arg[0] == 0 ? (u32)c->arg[1] : SUB_COUNT;
     }
     const u32 row = find(c->nr, sub);
-    const enum rc rc = admit(c->v, c->nr, row, sub);
 
-    if (rc != RC_OK) {
-        return rc;
-    }
     if (info[row].shape >= 'a') {
         if (c->in_multicall && c->v->budget < LONG_COST) {
             return RC_PREEMPT; /* in a turn of its own */
         }
         c->v->budget -= LONG_COST;
     }
+    switch (row) {
+#define HC_R(n, s, w, name, r, o, g, d) ADMITTED(HCROW_##name, hc_##name(c))
+#include "core/hypercalls.def"
+    default:
+        break;
+    }
+    const enum rc rc = admit(c->v, c->nr, row, sub);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
     return info[row].shape == 'B' ? call_grant_batch(c, row)
-                                  : call_registers(c, row);
+                                  : call_structure(c, row);
 }
 
 enum rc dispatch_ask_iret(struct vcpu *v)

@@ -9,6 +9,7 @@
 #include "core/domain.h"
 
 #include "core/arch.h"
+#include "core/mem.h"
 #include "core/nospec.h"
 #include "core/record.h"
 #include "core/sched.h"
@@ -25,11 +26,6 @@ struct domain *domain_by_id(u64 id)
 {
     return id <= DOMID_MAX ? domain_table[index_clamp(id, DOMID_MAX + 1)]
                            : NULL;
-}
-
-bool domain_is_self(const struct domain *d, u64 id)
-{
-    return id == DOMID_SELF || id == d->id;
 }
 
 void domain_tell(u32 virq)
@@ -91,7 +87,7 @@ static enum rc create_tables(struct domain *d, const struct mf_domain *plan)
 
 static void copy_plan(struct domain *d, const struct mf_domain *plan)
 {
-    d->name = plan->name;
+    memcpy(d->name, plan->name, sizeof(d->name));
     d->plan = plan;
     d->audit = plan->audit;
     d->frames_max = plan->frames_max;
@@ -130,6 +126,8 @@ enum rc domain_create(domid_t id, const struct mf_domain *plan)
     if (!arch_boot_chunks(d->chunk_count, &d->first_chunk)) {
         return RC_ENOMEM;
     }
+    d->frame_first = d->first_chunk * CHUNK_FRAMES;
+    d->frame_count = (u64)d->chunk_count * CHUNK_FRAMES;
     copy_plan(d, plan);
     enum rc rc = create_tables(d, plan);
 

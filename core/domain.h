@@ -55,18 +55,18 @@ enum domain_state {
 #define ENDED_DESTROYED 18u /* by command: it does not start again */
 
 struct domain {
-    domid_t id;       /* [I] */
-    u64 state;        /* [a] enum domain_state */
-    u64 incarnation;  /* [I] while it lives */
-    const char *name; /* [I] of MF_NAME_BYTES, in its plan */
-    u32 role;         /* [I] enum mf_role */
-    u64 rights;       /* [a] can only shrink */
-    u64 rights_used;  /* [a] of those recorded at first use */
-    u64 permits;      /* [I] what others may do to it */
-    u32 audit;        /* [I] enum mf_audit */
-    u32 end_reason;   /* [a] set once on leaving RUNNING */
-    u32 end_claimed;  /* [a] 1: somebody is ending it */
-    u32 paused;       /* [a] */
+    domid_t id;               /* [I] */
+    u64 state;                /* [a] enum domain_state */
+    u64 incarnation;          /* [I] while it lives */
+    char name[MF_NAME_BYTES]; /* [I] the plan is not mapped in a call */
+    u32 role;                 /* [I] enum mf_role */
+    u64 rights;               /* [a] can only shrink */
+    u64 rights_used;          /* [a] of those recorded at first use */
+    u64 permits;              /* [I] what others may do to it */
+    u32 audit;                /* [I] enum mf_audit */
+    u32 end_reason;           /* [a] set once on leaving RUNNING */
+    u32 end_claimed;          /* [a] 1: somebody is ending it */
+    u32 paused;               /* [a] */
 
     struct vcpu *vcpu; /* [I] array */
     u32 vcpu_count;    /* [I] */

@@ -67,8 +67,7 @@ void evtchn_raise_virq(struct vcpu *v, u32 virq);
  * an upcall is due now (pending, not masked). */
 bool evtchn_collect(struct vcpu *v);
 
-/* True when the port's pending bit is set; false for a port out of range.
- * Takes no lock. */
+/* True when the pending bit of one of d's ports is set. Takes no lock. */
 bool evtchn_is_pending(const struct domain *d, port_t port);
 /* Forget that the port is pending. Lock: evt of d. */
 void evtchn_clear_pending(struct domain *d, port_t port);

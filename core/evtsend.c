@@ -42,9 +42,6 @@ struct evtchn *evtchn_at(struct domain *d, u64 port)
 
 bool evtchn_is_pending(const struct domain *d, port_t port)
 {
-    if (port == 0 || port >= d->port_count) {
-        return false;
-    }
     const u32 word = port_word(port);
     return (atomic_load64(&d->shared->evtchn_pending[word]) & port_bit(port)) !=
            0;
@@ -63,10 +60,7 @@ static void wake_pollers(struct domain *d, port_t port)
     for (u32 i = 0; i < d->vcpu_count; i++) {
         struct vcpu *v = &d->vcpu[i];
         const u32 count = atomic_load32(&v->poll_count);
-        if (count == 0) {
-            continue;
-        }
-        if (count > 1 || atomic_load32(&v->poll_port) == port) {
+        if (count > 1 || (count == 1 && atomic_load32(&v->poll_port) == port)) {
             sched_notify(v);
         }
     }

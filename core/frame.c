@@ -8,69 +8,9 @@
 
 #include "core/arch.h"
 #include "core/domain.h"
-#include "core/nospec.h"
 
 struct frame *frame_table;
 u64 frame_table_count;
-
-struct frame *frame_at(mfn_t m)
-{
-    if (m.v >= frame_table_count) {
-        return NULL;
-    }
-    return &frame_table[index_clamp(m.v, frame_table_count)];
-}
-
-bool frame_needs_flush(const struct frame *f, u32 type)
-{
-    return f->was != FRAME_FREE && f->was != type;
-}
-
-enum rc frame_ref(struct frame *f)
-{
-    if (f->refs >= FRAME_COUNT_LIMIT) {
-        return RC_EBUSY;
-    }
-    f->refs++;
-    return RC_OK;
-}
-
-void frame_unref(struct frame *f)
-{
-    if (f->refs <= f->types) {
-        arch_panic("frame: reference dropped twice");
-    }
-    f->refs--;
-}
-
-enum rc frame_ref_writable(struct frame *f)
-{
-    if (f->refs >= FRAME_COUNT_LIMIT) {
-        return RC_EBUSY;
-    }
-    if (f->type == FRAME_PLAIN) {
-        f->type = FRAME_WRITABLE;
-        f->was = FRAME_WRITABLE;
-    } else if (f->type != FRAME_WRITABLE) {
-        return RC_EBUSY;
-    }
-    f->types++;
-    f->refs++;
-    return RC_OK;
-}
-
-void frame_unref_writable(struct frame *f)
-{
-    if (f->type != FRAME_WRITABLE || f->types == 0) {
-        arch_panic("frame: writable reference dropped twice");
-    }
-    f->types--;
-    f->refs--;
-    if (f->types == 0) {
-        f->type = FRAME_PLAIN;
-        f->stamp = arch_tlb_stamp();
-    }
-}
 
 enum rc frame_begin_table(struct frame *f, u32 level)
 {
@@ -88,31 +28,6 @@ enum rc frame_begin_table(struct frame *f, u32 level)
 void frame_settle_table(struct frame *f)
 {
     f->state = FRAME_SETTLED;
-}
-
-enum rc frame_ref_table(struct frame *f, u32 level)
-{
-    if (f->type != level || f->state != FRAME_SETTLED ||
-        f->refs >= FRAME_COUNT_LIMIT) {
-        return RC_EBUSY;
-    }
-    f->types++;
-    f->refs++;
-    return RC_OK;
-}
-
-bool frame_unref_table(struct frame *f)
-{
-    if (!frame_is_table(f) || f->state != FRAME_SETTLED || f->types == 0) {
-        arch_panic("frame: table reference dropped twice");
-    }
-    if (f->types == 1) {
-        f->state = FRAME_RELEASING;
-        return true;
-    }
-    f->types--;
-    f->refs--;
-    return false;
 }
 
 void frame_end_table(struct frame *f)

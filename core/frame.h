@@ -32,7 +32,9 @@
 #ifndef CORE_FRAME_H
 #define CORE_FRAME_H
 
+#include "core/arch.h"
 #include "core/ids.h"
+#include "core/nospec.h"
 #include "core/rc.h"
 
 enum frame_type {
@@ -94,7 +96,13 @@ extern u64 frame_table_count;     /* [I] records in it */
     assigns \nothing;
     ensures m.v < frame_table_count ==> \result == &frame_table[m.v];
     ensures m.v >= frame_table_count ==> \result == \null; */
-struct frame *frame_at(mfn_t m);
+static inline struct frame *frame_at(mfn_t m)
+{
+    if (m.v >= frame_table_count) {
+        return NULL;
+    }
+    return &frame_table[index_clamp(m.v, frame_table_count)];
+}
 
 /* It has the type of a page table, of whatever level. */
 /*@ requires \valid_read(f);
@@ -119,7 +127,10 @@ static inline bool frame_is_memory(const struct frame *f)
 /*@ requires \valid_read(f);
     assigns \nothing;
     ensures \result <==> f->was != FRAME_FREE && f->was != type; */
-bool frame_needs_flush(const struct frame *f, u32 type);
+static inline bool frame_needs_flush(const struct frame *f, u32 type)
+{
+    return f->was != FRAME_FREE && f->was != type;
+}
 
 /* Count one more reference. RC_EBUSY at the limit. Lock: owner's mm. */
 /*@ requires \valid(f) && frame_inv(f);
@@ -129,11 +140,24 @@ bool frame_needs_flush(const struct frame *f, u32 type);
     ensures \result == RC_OK || \result == RC_EBUSY;
     ensures \result == RC_OK ==> f->refs == \old(f->refs) + 1;
     ensures \result != RC_OK ==> f->refs == \old(f->refs); */
-enum rc frame_ref(struct frame *f) MUST_CHECK;
+static inline MUST_CHECK enum rc frame_ref(struct frame *f)
+{
+    if (f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    f->refs++;
+    return RC_OK;
+}
 /*@ requires \valid(f) && frame_inv(f);
     assigns f->refs;
     ensures frame_inv(f) && f->refs == \old(f->refs) - 1; */
-void frame_unref(struct frame *f);
+static inline void frame_unref(struct frame *f)
+{
+    if (f->refs <= f->types) {
+        arch_panic("frame: reference dropped twice");
+    }
+    f->refs--;
+}
 
 /* Take a reference and a WRITABLE type reference. RC_EBUSY when the frame is
  * a page table or at a limit; nothing is changed then. Lock: owner's mm. */
@@ -147,14 +171,39 @@ void frame_unref(struct frame *f);
     ensures \result != RC_OK ==> f->type == \old(f->type) &&
             f->types == \old(f->types) && f->refs == \old(f->refs) &&
             f->was == \old(f->was); */
-enum rc frame_ref_writable(struct frame *f) MUST_CHECK;
+static inline MUST_CHECK enum rc frame_ref_writable(struct frame *f)
+{
+    if (f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    if (f->type == FRAME_PLAIN) {
+        f->type = FRAME_WRITABLE;
+        f->was = FRAME_WRITABLE;
+    } else if (f->type != FRAME_WRITABLE) {
+        return RC_EBUSY;
+    }
+    f->types++;
+    f->refs++;
+    return RC_OK;
+}
 /*@ requires \valid(f) && frame_inv(f);
     assigns f->refs, f->types, f->type, f->stamp;
     ensures frame_inv(f);
     ensures \old(f->type) == FRAME_WRITABLE;
     ensures f->types == \old(f->types) - 1 && f->refs == \old(f->refs) - 1;
     ensures f->type == (f->types > 0 ? FRAME_WRITABLE : FRAME_PLAIN); */
-void frame_unref_writable(struct frame *f);
+static inline void frame_unref_writable(struct frame *f)
+{
+    if (f->type != FRAME_WRITABLE || f->types == 0) {
+        arch_panic("frame: writable reference dropped twice");
+    }
+    f->types--;
+    f->refs--;
+    if (f->types == 0) {
+        f->type = FRAME_PLAIN;
+        f->stamp = arch_tlb_stamp();
+    }
+}
 
 /* Begin to make a PLAIN frame a table of the level: VALIDATING with one type
  * reference and one reference. RC_EBUSY when it has another use. The caller has
@@ -185,7 +234,16 @@ void frame_settle_table(struct frame *f);
             f->refs == \old(f->refs) + 1;
     ensures \result != RC_OK ==> f->types == \old(f->types) &&
             f->refs == \old(f->refs); */
-enum rc frame_ref_table(struct frame *f, u32 level) MUST_CHECK;
+static inline MUST_CHECK enum rc frame_ref_table(struct frame *f, u32 level)
+{
+    if (f->type != level || f->state != FRAME_SETTLED ||
+        f->refs >= FRAME_COUNT_LIMIT) {
+        return RC_EBUSY;
+    }
+    f->types++;
+    f->refs++;
+    return RC_OK;
+}
 /* Drop a type reference of a LIVE table. True: it was the last, the frame is
  * now RELEASING with types 1 and its entries are to be released. */
 /*@ requires \valid(f) && frame_inv(f);
@@ -196,7 +254,19 @@ enum rc frame_ref_table(struct frame *f, u32 level) MUST_CHECK;
             f->refs == \old(f->refs);
     ensures !\result ==> f->state == FRAME_SETTLED &&
             f->types == \old(f->types) - 1 && f->refs == \old(f->refs) - 1; */
-bool frame_unref_table(struct frame *f) MUST_CHECK;
+static inline MUST_CHECK bool frame_unref_table(struct frame *f)
+{
+    if (!frame_is_table(f) || f->state != FRAME_SETTLED || f->types == 0) {
+        arch_panic("frame: table reference dropped twice");
+    }
+    if (f->types == 1) {
+        f->state = FRAME_RELEASING;
+        return true;
+    }
+    f->types--;
+    f->refs--;
+    return false;
+}
 /* All entries released (or validation undone): the frame is PLAIN again. */
 /*@ requires \valid(f) && frame_inv(f) && f->pinned == 0;
     assigns f->refs, f->types, f->type, f->state, f->stamp;

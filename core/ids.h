@@ -14,11 +14,6 @@ typedef struct {
     u64 v;
 } mfn_t;
 
-/* Pseudo-physical frame number, the domain's own contiguous numbering. */
-typedef struct {
-    u64 v;
-} pfn_t;
-
 /* Address in the current guest's address space. Never cast to a pointer:
  * only x86/guestcopy.c reads or writes what it names. */
 typedef struct {
@@ -43,12 +38,6 @@ static inline mfn_t mfn(u64 v)
 {
     mfn_t m = { v };
     return m;
-}
-
-static inline pfn_t pfn(u64 v)
-{
-    pfn_t p = { v };
-    return p;
 }
 
 static inline gva_t gva(u64 v)

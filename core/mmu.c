@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Handlers: mmu_update (one element at a time) and update_va_mapping.
+ * Handlers: mmu_update (some elements at a time) and update_va_mapping.
  *
  * Who flushes: the guest asks for the flushes it needs for itself; what the
  * hypervisor needs for safety happens when a frame changes its type.
@@ -19,7 +19,7 @@
 #define UVMF_INVLPG 2u
 #define UVMF_FLUSH_MASK 3u
 
-/* The address of mmu_update carries the sub-operation in its low bits. */
+/* The address of mmu_update carries the sub-operation in its low two bits. */
 static mfn_t target_frame(u64 ptr)
 {
     return mfn(ptr >> PAGE_BITS);
@@ -30,50 +30,76 @@ static u32 target_index(u64 ptr)
     return (u32)(ptr & (PAGE_BYTES - 1)) / 8;
 }
 
-/* A word of plain memory. Lock: mm. */
-static enum rc write_plain(struct domain *d, u64 ptr, u64 value)
+static bool is_word_of(u64 ptr, mfn_t m)
 {
-    const mfn_t m = target_frame(ptr);
-    const enum rc rc = pgentry_hold(d, m);
-
-    if (rc == RC_OK) {
-        arch_frame_write64(m, target_index(ptr) * 8, value);
-        pgentry_let_go(m);
-    }
-    return rc;
+    return target_frame(ptr).v == m.v && (ptr & 4) == 0;
 }
 
-static enum rc update(struct vcpu *v, u64 ptr, u64 value, bool keep_ad)
+/* Words of plain memory: those of the first count elements that follow each
+ * other in m. Nobody can make it a table meanwhile. Lock: mm. */
+static u32 write_plain(struct domain *d, struct frame *f, mfn_t m,
+                       const struct arg_mmu_update *a, u32 count)
 {
-    struct domain *d = v->domain;
-    const mfn_t m = target_frame(ptr);
-    enum rc rc;
+    u32 i = 0;
 
-    if ((ptr & 4) != 0) {
-        return RC_EINVAL;
+    pgentry_quarantine(d, f, FRAME_WRITABLE);
+    u64 *words = arch_frame_open(m);
+
+    for (; i < count && is_word_of(a[i].ptr, m); i++) {
+        atomic_store64(&words[target_index(a[i].ptr)], a[i].val);
     }
-    lock_take(&d->mm);
-    const struct frame *f = frame_of(d, m);
+    arch_frame_close();
+    return i;
+}
 
-    if (f == NULL) {
-        rc = RC_EPERM;
-    } else if (frame_is_table(f)) {
-        rc = pgtable_write(v, m, target_index(ptr), value, keep_ad);
-    } else {
-        rc = write_plain(d, ptr, value);
+/* The elements a[0..c->more], until one is refused, under one lock; what was
+ * looked up of a frame holds for those that follow in it. How many of more were
+ * done, or what the first came to. */
+static s64 update(struct hc_call *c, const struct arg_mmu_update *a,
+                  bool keep_ad)
+{
+    struct domain *d = c->v->domain;
+    mfn_t m = mfn(MFN_NONE);
+    struct frame *f = NULL;
+    enum rc rc = RC_OK;
+    u32 done = 0;
+
+    lock_take(&d->mm);
+    while (rc == RC_OK && done <= c->more) {
+        const u64 ptr = a[done].ptr;
+
+        if (target_frame(ptr).v != m.v) {
+            m = target_frame(ptr);
+            f = frame_of(d, m);
+        }
+        if ((ptr & 4) != 0) {
+            rc = RC_EINVAL;
+        } else if (f == NULL) {
+            rc = RC_EPERM;
+        } else if (f->type == FRAME_L1 && f->state == FRAME_SETTLED) {
+            rc =
+                pgentry_write_l1(d, m, target_index(ptr), a[done].val, keep_ad);
+            done += rc == RC_OK ? 1 : 0;
+        } else if (frame_is_table(f)) {
+            rc =
+                pgtable_write(c->v, m, target_index(ptr), a[done].val, keep_ad);
+            done += rc == RC_OK ? 1 : 0;
+        } else {
+            done += write_plain(d, f, m, &a[done], c->more + 1 - done);
+        }
     }
     lock_drop(&d->mm);
-    return rc;
+    return done != 0 ? (s64)done - 1 : rc;
 }
 
 s64 hc_mmu_normal(struct hc_call *c, struct arg_mmu_update *a)
 {
-    return update(c->v, a->ptr, a->val, false);
+    return update(c, a, false);
 }
 
 s64 hc_mmu_keep_ad(struct hc_call *c, struct arg_mmu_update *a)
 {
-    return update(c->v, a->ptr & ~3ull, a->val, true);
+    return update(c, a, true);
 }
 
 s64 hc_mmu_machphys(struct hc_call *c, struct arg_mmu_update *a)

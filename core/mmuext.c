@@ -30,7 +30,7 @@ static enum rc pin_locked(struct vcpu *v, mfn_t m, u32 level)
     return RC_OK;
 }
 
-static enum rc pin(struct vcpu *v, mfn_t m, u32 level)
+enum rc pgtable_pin(struct vcpu *v, mfn_t m, u32 level)
 {
     lock_take(&v->domain->mm);
     const enum rc rc = pin_locked(v, m, level);
@@ -41,17 +41,17 @@ static enum rc pin(struct vcpu *v, mfn_t m, u32 level)
 
 s64 hc_pin_l1(struct hc_call *c, struct arg_mmuext_op *a)
 {
-    return pin(c->v, mfn(a->arg1), 1);
+    return pgtable_pin(c->v, mfn(a->arg1), 1);
 }
 
 s64 hc_pin_l3(struct hc_call *c, struct arg_mmuext_op *a)
 {
-    return pin(c->v, mfn(a->arg1), 3);
+    return pgtable_pin(c->v, mfn(a->arg1), 3);
 }
 
 s64 hc_pin_l4(struct hc_call *c, struct arg_mmuext_op *a)
 {
-    return pin(c->v, mfn(a->arg1), 4);
+    return pgtable_pin(c->v, mfn(a->arg1), 4);
 }
 
 static enum rc unpin_locked(struct vcpu *v, mfn_t m)
@@ -111,48 +111,42 @@ s64 hc_invlpg_local(struct hc_call *c, struct arg_mmuext_op *a)
 }
 
 /*
- * The CPUs to flush for a set of vCPUs given by a bitmap in guest memory. Bits
- * beyond the last vCPU are ignored. A vCPU that is on its way to another CPU
- * loads its root there, which flushes.
+ * Flush a page, or all, on the CPUs of a set of vCPUs given by a bitmap in
+ * guest memory. Bits beyond the last vCPU are ignored. A vCPU that is on its
+ * way to another CPU loads its root there, which flushes.
  */
-static enum rc cpus_of_mask(struct vcpu *v, u64 mask_va, u64 *cpus)
+static enum rc flush_set(const struct hc_call *c, const struct arg_mmuext_op *a,
+                         bool page)
 {
-    struct domain *d = v->domain;
+    const struct domain *d = c->v->domain;
     u32 set = 0;
+    u64 cpus = 0;
 
-    if (!arch_fetch(&set, gva(mask_va), (d->vcpu_count + 7) / 8)) {
+    if (!arch_fetch(&set, gva(a->arg2), (d->vcpu_count + 7) / 8)) {
         return RC_EFAULT;
     }
-    *cpus = 0;
     for (u32 i = 0; i < d->vcpu_count; i++) {
         if ((set >> i & 1) != 0) {
             const u32 cpu = atomic_load32(&d->vcpu[i].sched.cpu);
 
-            *cpus |= 1ull << (cpu % CPU_MAX);
+            cpus |= 1ull << (cpu % CPU_MAX);
         }
     }
-    *cpus &= atomic_load64(&d->cpus);
+    cpus &= atomic_load64(&d->cpus);
+    if (page) {
+        arch_tlb_flush_page(cpus, a->arg1);
+    } else {
+        arch_tlb_flush(cpus);
+    }
     return RC_OK;
 }
 
 s64 hc_flush_multi(struct hc_call *c, struct arg_mmuext_op *a)
 {
-    u64 cpus;
-    const enum rc rc = cpus_of_mask(c->v, a->arg2, &cpus);
-
-    if (rc == RC_OK) {
-        arch_tlb_flush(cpus);
-    }
-    return rc;
+    return flush_set(c, a, false);
 }
 
 s64 hc_invlpg_multi(struct hc_call *c, struct arg_mmuext_op *a)
 {
-    u64 cpus;
-    const enum rc rc = cpus_of_mask(c->v, a->arg2, &cpus);
-
-    if (rc == RC_OK) {
-        arch_tlb_flush_page(cpus, a->arg1);
-    }
-    return rc;
+    return flush_set(c, a, true);
 }

@@ -21,22 +21,8 @@
 
 bool pgentry_is_shared(const struct domain *d, mfn_t m)
 {
-    if (m.v == d->shared_mfn.v) {
-        return true;
-    }
-    for (u32 i = 0; i < d->grants.frame_count; i++) {
-        if (m.v == d->grants.shared_mfn[i].v) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void pgentry_quarantine(struct domain *d, struct frame *f, u32 type)
-{
-    if (f->type == FRAME_PLAIN && frame_needs_flush(f, type)) {
-        arch_tlb_flush_since(atomic_load64(&d->cpus), f->stamp);
-    }
+    return m.v == d->shared_mfn.v ||
+           m.v - d->grants.shared_mfn[0].v < d->grants.frame_count;
 }
 
 /*
@@ -59,45 +45,12 @@ enum rc pgentry_check_absent(u64 pte)
     return m == 0 || m >= frame_table_count ? RC_OK : RC_EINVAL;
 }
 
-enum rc pgentry_take_l1(struct domain *d, u64 pte)
+enum rc pgentry_take_foreign(const struct domain *d, mfn_t m)
 {
-    if (!pte_is_present(pte)) {
-        return pgentry_check_absent(pte);
+    if (pgentry_is_shared(d, m)) {
+        return RC_OK;
     }
-    if ((pte & ~PGENTRY_GUEST) != 0) {
-        return RC_EINVAL;
-    }
-    const mfn_t m = pte_mfn(pte);
-    struct frame *f = frame_of(d, m);
-
-    if (f == NULL) {
-        if (pgentry_is_shared(d, m)) {
-            return RC_OK;
-        }
-        return m.v < frame_table_count ? RC_EBUSY : RC_EINVAL;
-    }
-    if ((pte & PTE_WRITE) == 0) {
-        return frame_ref(f);
-    }
-    pgentry_quarantine(d, f, FRAME_WRITABLE);
-    return frame_ref_writable(f);
-}
-
-void pgentry_drop_l1(struct domain *d, u64 pte)
-{
-    if (!pte_is_present(pte)) {
-        return;
-    }
-    struct frame *f = frame_of(d, pte_mfn(pte));
-
-    if (f == NULL) {
-        return; /* shared by the hypervisor, or a grant mapping */
-    }
-    if ((pte & PTE_WRITE) != 0) {
-        frame_unref_writable(f);
-    } else {
-        frame_unref(f);
-    }
+    return m.v < frame_table_count ? RC_EBUSY : RC_EINVAL;
 }
 
 enum rc pgentry_hold(struct domain *d, mfn_t m)
@@ -132,8 +85,8 @@ static bool same_leaf(u64 a, u64 b)
     return ((a ^ b) & (PTE_PRESENT | PTE_WRITE | PTE_FRAME)) == 0;
 }
 
-static enum rc write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
-                        bool keep_ad)
+enum rc pgentry_write_l1(struct domain *d, mfn_t table, u32 index, u64 pte,
+                         bool keep_ad)
 {
     u64 old = arch_pte_read(table, index);
 
@@ -216,14 +169,16 @@ static enum rc write_upper(struct vcpu *v, mfn_t table, u32 level, u32 index,
 enum rc pgtable_write(struct vcpu *v, mfn_t table, u32 index, u64 pte,
                       bool keep_ad)
 {
-    struct domain *d = v->domain;
-    const struct frame *f = frame_of(d, table);
+    const struct frame *f = frame_of(v->domain, table);
 
     if (f == NULL || f->type > FRAME_L4 || index >= TABLE_ENTRIES) {
         return RC_EINVAL;
     }
     const u32 level = f->type;
 
+    if (level == FRAME_L1 && f->state == FRAME_SETTLED) {
+        return pgentry_write_l1(v->domain, table, index, pte, keep_ad);
+    }
     if (level > FRAME_L1) {
         const mfn_t child = pte_is_present(pte) ? pte_mfn(pte) : mfn(MFN_NONE);
         const enum rc rc = pgwalk_ready_for(v, child, level - 1);
@@ -235,9 +190,6 @@ enum rc pgtable_write(struct vcpu *v, mfn_t table, u32 index, u64 pte,
     /* Finishing other work may have ended the table. */
     if (f->type != level || f->state != FRAME_SETTLED) {
         return RC_EBUSY;
-    }
-    if (level == FRAME_L1) {
-        return write_l1(d, table, index, pte, keep_ad);
     }
     return write_upper(v, table, level, index, pte, keep_ad);
 }
@@ -251,12 +203,11 @@ enum rc pgtable_trapped_write(struct vcpu *v, mfn_t l1, u32 index, u64 old,
     lock_take(&d->mm);
     const struct frame *f = frame_of(d, l1);
 
-    if (f == NULL || f->type != FRAME_L1 || f->state != FRAME_SETTLED) {
-        rc = RC_EAGAIN;
-    } else if (arch_pte_read(l1, index) != old) {
+    if (f == NULL || f->type != FRAME_L1 || f->state != FRAME_SETTLED ||
+        arch_pte_read(l1, index) != old) {
         rc = RC_EAGAIN;
     } else {
-        rc = write_l1(d, l1, index, pte, false);
+        rc = pgentry_write_l1(d, l1, index, pte, false);
     }
     lock_drop(&d->mm);
     return rc;

@@ -52,6 +52,10 @@ enum rc pgtable_get(struct vcpu *v, mfn_t m, u32 level) MUST_CHECK;
 /* Drop one. Work must be idle (pgtable_ready); may leave work. */
 void pgtable_put(struct vcpu *v, mfn_t m);
 
+/* Take one that stays until it is unpinned. RC_EINVAL: it is pinned; else as
+ * pgtable_get. Takes the mm lock itself. */
+enum rc pgtable_pin(struct vcpu *v, mfn_t m, u32 level) MUST_CHECK;
+
 /* Checked write of entry index of a LIVE table. keep_ad: carry over accessed
  * and dirty bits. RC_EINVAL, RC_EBUSY, RC_EPERM: refused, nothing changed. */
 enum rc pgtable_write(struct vcpu *v, mfn_t table, u32 index, u64 pte,

@@ -123,21 +123,24 @@ static enum rc validate_leaves(struct domain *d, u64 *table, u32 *taken)
 {
     const u32 end = (*taken | (PGENTRY_GROUP - 1)) + 1;
     enum rc rc = RC_OK;
+    u32 i = *taken;
 
-    while (*taken < end && rc == RC_OK) {
-        const u64 pte = table[*taken];
+    for (; i < end; i++) {
+        const u64 pte = table[i];
 
         rc = pgentry_take_l1(d, pte);
-        if (rc == RC_OK) {
-            table[*taken] = pgentry_fix(pte);
-            *taken += 1;
+        if (rc != RC_OK) {
+            break;
         }
+        table[i] = pgentry_fix(pte);
     }
+    *taken = i;
     return rc;
 }
 
-/* One step of validation: zeroes, and at most eight entries. Its cost. */
-static s32 validate_step(struct domain *d)
+/* One step of validation: zeroes and entries, as far as the budget goes and no
+ * table comes first. Its cost. */
+static s32 validate_step(struct domain *d, s32 budget)
 {
     struct pgwork *w = &d->work;
     struct pgwork_step *s = &w->step[w->depth - 1];
@@ -147,24 +150,28 @@ static s32 validate_step(struct domain *d)
         return STEP_COST;
     }
     u64 *table = arch_table(mfn(s->table));
-    const u32 from = s->taken;
-    const u32 to = pgentry_pass_zeroes(table, from);
-    s32 cost = STEP_COST + (s32)((to - from) / ZEROES_A_UNIT);
-
-    s->taken = to;
-    if (to == TABLE_ENTRIES) {
-        return cost;
-    }
+    const bool leaves = w->level == 1;
+    s32 cost = STEP_COST;
     enum rc rc;
 
-    if (w->level == 1) {
-        rc = validate_leaves(d, table, &s->taken);
-        cost += LEAF_COST * (s32)(s->taken - to + 1);
-    } else {
-        rc = validate_entry(d, w->level, table, to);
-        s->taken += rc == RC_OK ? 1 : 0;
-        cost += ENTRY_COST;
-    }
+    do {
+        const u32 from = s->taken;
+        const u32 to = pgentry_pass_zeroes(table, from);
+
+        cost += (s32)((to - from) / ZEROES_A_UNIT);
+        s->taken = to;
+        if (to == TABLE_ENTRIES) {
+            return cost;
+        }
+        if (leaves) {
+            rc = validate_leaves(d, table, &s->taken);
+            cost += LEAF_COST * (s32)(s->taken - to + 1);
+        } else {
+            rc = validate_entry(d, w->level, table, to);
+            s->taken += rc == RC_OK ? 1 : 0;
+            cost += ENTRY_COST;
+        }
+    } while (rc == RC_OK && cost < budget);
     if (rc != RC_OK && rc != RC_PREEMPT) {
         fail(w, rc);
     }
@@ -198,8 +205,12 @@ static u32 before_zeroes(const u64 *table, u32 taken)
 {
     if (taken % PGENTRY_GROUP == 0) {
         while (taken != 0 &&
-               pgentry_group_is_zero(&table[taken - PGENTRY_GROUP])) {
+               pgentry_group(&table[taken - PGENTRY_GROUP]) == 0) {
             taken -= PGENTRY_GROUP;
+            while (taken >= PGENTRY_RUN &&
+                   pgentry_run_is_zero(&table[taken - PGENTRY_RUN])) {
+                taken -= PGENTRY_RUN;
+            }
         }
     }
     return taken;
@@ -214,9 +225,8 @@ static void release_entry(struct pgwork *w, u64 pte, u32 i)
     }
 }
 
-/* One step of release, from the end: zeroes, and at most eight entries. Its
- * cost. */
-static s32 release_step(struct domain *d)
+/* One step of release, from the end; as one of validation. */
+static s32 release_step(struct domain *d, s32 budget)
 {
     struct pgwork *w = &d->work;
     struct pgwork_step *s = &w->step[w->depth - 1];
@@ -226,21 +236,27 @@ static s32 release_step(struct domain *d)
         return STEP_COST;
     }
     const u64 *table = arch_table(mfn(s->table));
-    const u32 from = before_zeroes(table, s->taken);
-    s32 cost = STEP_COST + (s32)((s->taken - from) / ZEROES_A_UNIT);
+    const u32 depth = w->depth;
+    s32 cost = STEP_COST;
 
-    s->taken = from;
-    if (from != 0 && w->level == 1) {
-        do {
-            s->taken--;
-            pgentry_drop_l1(d, table[s->taken]);
-        } while (s->taken % PGENTRY_GROUP != 0);
-        cost += LEAF_COST * (s32)(from - s->taken);
-    } else if (from != 0) {
-        s->taken--;
-        release_entry(w, table[s->taken], s->taken);
-        cost += ENTRY_COST;
-    }
+    do {
+        const u32 from = before_zeroes(table, s->taken);
+        u32 i = from;
+
+        cost += (s32)((s->taken - from) / ZEROES_A_UNIT);
+        if (from != 0 && w->level == 1) {
+            do {
+                i--;
+                pgentry_drop_l1(d, table[i]);
+            } while (i % PGENTRY_GROUP != 0);
+            cost += LEAF_COST * (s32)(from - i);
+        } else if (from != 0) {
+            i--;
+            release_entry(w, table[i], i);
+            cost += ENTRY_COST;
+        }
+        s->taken = i;
+    } while (s->taken != 0 && w->depth == depth && cost < budget);
     return cost;
 }
 
@@ -252,8 +268,9 @@ static enum rc run(struct vcpu *v)
         if (v->budget <= 0) {
             return RC_PREEMPT;
         }
-        v->budget -= d->work.mode == PGWORK_VALIDATE ? validate_step(d)
-                                                     : release_step(d);
+        v->budget -= d->work.mode == PGWORK_VALIDATE
+                         ? validate_step(d, v->budget)
+                         : release_step(d, v->budget);
     }
     return RC_OK;
 }

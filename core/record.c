@@ -362,6 +362,7 @@ void record_boot(const u8 policy_digest[32], const u8 key[32], u32 domains,
     audit_note_init(&note, AUDIT_BOOT);
     note.arg[0] = AUDIT_VERSION;
     note.arg[1] = domains;
+    note.arg[2] = arch_tpm_pcr();
     arch_build_digest(build);
     if (audit_field_add(&note, AUDIT_FIELD_BUILD, build, 32) != RC_OK ||
         audit_field_add(&note, AUDIT_FIELD_POLICY, policy_digest, 32) !=

@@ -147,7 +147,7 @@ static bool step_tables(struct recount *r)
     for (; i < end && i < TABLE_ENTRIES && r->cost + 1 < RECOUNT_SLICE;
          r->cost++) {
         const bool zeroes =
-            i % PGENTRY_GROUP == 0 && pgentry_group_is_zero(&table[i]);
+            i % PGENTRY_GROUP == 0 && pgentry_group(&table[i]) == 0;
 
         if (pte_is_present(table[i]) && !pgentry_is_hv_slot(f->type, i)) {
             count_entry(r, m, f->type, i, table[i]);

@@ -30,7 +30,7 @@ static u32 exported; /* [a] 1: there is a port for records */
 /* By the sending CPU alone: the record that is going out. */
 static struct audit_record out;
 static u32 out_at, out_bytes;
-static bool out_open; /* it is not sealed yet */
+static enum { TO_HASH, TO_SHOW, TO_SEND } out_next;
 static bool in_panic; /* no interrupts, no lock of the console */
 static struct audit_seal seal;
 
@@ -96,26 +96,30 @@ static bool load_next(void)
     lock_drop(&record_lock);
     out_at = 0;
     out_bytes = count == 0 ? 0 : out.bytes;
-    out_open = count != 0;
+    out_next = TO_HASH;
     return count != 0;
 }
 
-/* True: the record has its place in the chain. A few steps with interrupts
- * between them; in a panic all, without. */
+/* True: the record has its place in the chain, and a seal is in the TPM, if
+ * there is one, and on the console. A few steps with interrupts between them;
+ * in a panic all, without, and nothing is shown. */
 static bool seal_some(void)
 {
-    for (u32 i = 0; out_open && (i < SEAL_STEPS || in_panic); i++) {
-        out_open = !audit_seal_step(&seal, &out);
+    for (u32 i = 0; out_next == TO_HASH && (i < SEAL_STEPS || in_panic); i++) {
+        if (audit_seal_step(&seal, &out)) {
+            out_next = out.event == AUDIT_SEAL && !in_panic ? TO_SHOW : TO_SEND;
+        }
         if (!in_panic) {
             arch_interrupts();
         }
     }
-    if (!out_open && out.event == AUDIT_SEAL && !in_panic) {
+    if (out_next == TO_SHOW && arch_tpm_extend(seal.root)) {
         arch_log("audit: seal %lu, %lu records, tree head %016lx%016lx\n",
                  out.arg[0], out.seq, word_of(seal.root),
                  word_of(seal.root + 8));
+        out_next = TO_SEND;
     }
-    return !out_open;
+    return out_next == TO_SEND;
 }
 
 /* Send while the port takes bytes; max: records, or a few steps of what one of
@@ -126,7 +130,7 @@ static bool send_some(u32 max)
         if (!load_next()) {
             return true;
         }
-        if (out_open && !seal_some()) {
+        if (!seal_some()) {
             continue;
         }
         while (out_at < out_bytes && atomic_load32(&exported) != 0) {
@@ -181,6 +185,7 @@ bool record_seize(void)
         }
     }
     in_panic = true;
+    out_next = out_next == TO_SHOW ? TO_SEND : out_next;
     return true;
 }
 

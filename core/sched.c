@@ -38,7 +38,7 @@ void sched_add(struct vcpu *v)
     s->timer.owner = v;
     s->timer_at = NS_NEVER;
     s->poll_at = NS_NEVER;
-    v->runstate.state = RUNSTATE_OFFLINE;
+    v->runstate.state = SCHED_OFFLINE;
 }
 
 static ns_t earlier(ns_t a, ns_t b)
@@ -67,6 +67,7 @@ void sched_runstate(struct vcpu *v, u32 state, ns_t now)
         r->state_entry_time = now;
     }
     r->state = state;
+    v->sched.state = state;
 }
 
 static ns_t cap_ns(const struct vcpu *v)
@@ -147,8 +148,7 @@ void sched_account(struct sched_cpu *c, ns_t now)
 
 void sched_insert(struct sched_cpu *c, struct vcpu *v, ns_t now)
 {
-    v->sched.state = SCHED_RUNNABLE;
-    sched_runstate(v, RUNSTATE_RUNNABLE, now);
+    sched_runstate(v, SCHED_RUNNABLE, now);
     const ns_t rest = rests_until(v, now);
 
     v->sched.parked = rest > now;
@@ -191,11 +191,9 @@ static void retire(struct sched_cpu *c, struct vcpu *v, ns_t now)
     c->running = NULL;
     (void)atomic_add32(&c->load, U32_MAX);
     if (atomic_load32(&s->stop_asked) != 0) {
-        s->state = SCHED_OFFLINE;
-        sched_runstate(v, RUNSTATE_OFFLINE, now);
+        sched_runstate(v, SCHED_OFFLINE, now);
     } else if (s->block_asked && !s->wake_pending) {
-        s->state = SCHED_BLOCKED;
-        sched_runstate(v, RUNSTATE_BLOCKED, now);
+        sched_runstate(v, SCHED_BLOCKED, now);
     } else {
         sched_insert(c, v, now);
     }
@@ -255,9 +253,8 @@ static bool take_first(struct sched_cpu *c, ns_t now)
 
     heap_remove(&c->run, &v->sched.place); /* stays in the load */
     publish_first(c);
-    v->sched.state = SCHED_RUNNING;
     v->sched.since = now;
-    sched_runstate(v, RUNSTATE_RUNNING, now);
+    sched_runstate(v, SCHED_RUNNING, now);
     c->running = v;
     c->picked_at = now;
     if (c->leaving == v) {

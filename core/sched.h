@@ -47,11 +47,12 @@
 
 struct vcpu;
 
+/* Numbered as the runstates of the ABI [XEN vcpu.h]. */
 enum sched_state {
-    SCHED_OFFLINE, /* DOWN, or its domain has ended */
-    SCHED_BLOCKED,
+    SCHED_RUNNING,  /* on a CPU */
     SCHED_RUNNABLE, /* in a run queue, or parked */
-    SCHED_RUNNING   /* on a CPU */
+    SCHED_BLOCKED,
+    SCHED_OFFLINE /* DOWN, or its domain has ended */
 };
 
 #define SCHED_ALLOWANCE_NS 5000000ull   /* ahead of the next before it yields */
@@ -126,11 +127,8 @@ void sched_wake(struct vcpu *v);
 /* v has an event to look at: wake it, or kick the CPU it runs on. */
 void sched_notify(struct vcpu *v);
 
-/* Set v's one-shot timer (NS_NEVER: stop it), or the end of its poll. */
-void sched_timer_set(struct vcpu *v, ns_t at);
-void sched_poll_set(struct vcpu *v, ns_t at);
-/* The next deadline of this CPU's timers. Takes no lock. */
-ns_t sched_next_timer(u32 cpu);
+/* Set one of v's deadlines, timer_at or poll_at (NS_NEVER: stop it). */
+void sched_timer_set(struct vcpu *v, ns_t *which, ns_t at);
 /* Fire what has expired; at most 64 at a time. */
 void sched_timers_run(u32 cpu, ns_t now);
 /* Arm this CPU's timer for what is due next. */

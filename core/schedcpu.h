@@ -37,7 +37,8 @@ extern struct sched_cpu sched_cpus[CPU_MAX];
 u64 sched_virtual(const struct vcpu *v, ns_t real);
 /* Effective virtual time now, the order of the queue. */
 u64 sched_effective(const struct vcpu *v, ns_t now);
-/* The steal clock of the ABI: v enters the RUNSTATE now. Lock: its CPU. */
+/* v enters the state now, as the steal clock of the ABI shows. Lock: its CPU.
+ */
 void sched_runstate(struct vcpu *v, u32 state, ns_t now);
 /* Charge the running vCPU of c up to now. Lock: c. */
 void sched_account(struct sched_cpu *c, ns_t now);

@@ -95,7 +95,7 @@ s64 hc_sched_poll(struct hc_call *c, struct arg_sched_poll *a)
         atomic_store32(&v->poll_count, 0);
         sched_wake(v);
     } else if (a->timeout != 0) {
-        sched_poll_set(v, a->timeout);
+        sched_timer_set(v, &v->sched.poll_at, a->timeout);
     }
     return RC_OK;
 }
@@ -105,6 +105,6 @@ s64 hc_set_timer_op(struct hc_call *c)
 {
     const u64 at = c->arg[0];
 
-    sched_timer_set(c->v, at == 0 ? NS_NEVER : at);
+    sched_timer_set(c->v, &c->v->sched.timer_at, at == 0 ? NS_NEVER : at);
     return RC_OK;
 }

@@ -49,8 +49,8 @@ static struct sched_cpu *lock_timer(struct vcpu *v) RF_UNCHECKED_LOCKS
     }
 }
 
-/* Change one of the two deadlines, and move to this CPU's heap. */
-static void set(struct vcpu *v, ns_t *which, ns_t at) RF_UNCHECKED_LOCKS
+/* It moves to this CPU's heap. */
+void sched_timer_set(struct vcpu *v, ns_t *which, ns_t at) RF_UNCHECKED_LOCKS
 {
     const u32 here = arch_cpu();
     struct sched_cpu *c = lock_timer(v);
@@ -76,24 +76,9 @@ static void set(struct vcpu *v, ns_t *which, ns_t at) RF_UNCHECKED_LOCKS
     }
 }
 
-void sched_timer_set(struct vcpu *v, ns_t at)
-{
-    set(v, &v->sched.timer_at, at);
-}
-
-void sched_poll_set(struct vcpu *v, ns_t at)
-{
-    set(v, &v->sched.poll_at, at);
-}
-
-ns_t sched_next_timer(u32 cpu)
-{
-    return atomic_load64(&sched_cpus[cpu].timer_first);
-}
-
 void sched_arm(u32 cpu)
 {
-    const ns_t timer = sched_next_timer(cpu);
+    const ns_t timer = atomic_load64(&sched_cpus[cpu].timer_first);
     const ns_t slice = atomic_load64(&sched_cpus[cpu].until);
 
     arch_timer_arm(timer < slice ? timer : slice);
@@ -127,7 +112,7 @@ static struct vcpu *expire(struct sched_cpu *c, ns_t now, bool *timer,
 
 void sched_timers_run(u32 cpu, ns_t now)
 {
-    if (sched_next_timer(cpu) > now) {
+    if (atomic_load64(&sched_cpus[cpu].timer_first) > now) {
         return;
     }
     for (u32 i = 0; i < FIRE_MAX; i++) {

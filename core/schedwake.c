@@ -96,12 +96,11 @@ void sched_offline(struct vcpu *v) RF_UNCHECKED_LOCKS
         if (v->sched.state == SCHED_RUNNABLE) {
             sched_remove(c, v);
         }
-        v->sched.state = SCHED_OFFLINE;
-        sched_runstate(v, RUNSTATE_OFFLINE, arch_now());
+        sched_runstate(v, SCHED_OFFLINE, arch_now());
     }
     lock_drop(&c->lock);
-    sched_timer_set(v, NS_NEVER);
-    sched_poll_set(v, NS_NEVER);
+    sched_timer_set(v, &v->sched.timer_at, NS_NEVER);
+    sched_timer_set(v, &v->sched.poll_at, NS_NEVER);
     if (running) {
         arch_kick(cpu);
     }

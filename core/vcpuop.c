@@ -220,14 +220,6 @@ s64 hc_vcpu_time_area(struct hc_call *c, struct arg_time_area *a)
     return register_area(c, a->addr, true);
 }
 
-/* From the old place to the new: what is pending is shown again in full. */
-static void move_info(struct vcpu *v, struct vcpu_info *to)
-{
-    *to = *v->info;
-    v->info = to;
-    atomic_or64(&v->pend_sel, U64_MAX);
-}
-
 s64 hc_vcpu_info(struct hc_call *c, struct arg_vcpu_info_place *a)
 {
     struct vcpu *v = target(c);
@@ -249,9 +241,13 @@ s64 hc_vcpu_info(struct hc_call *c, struct arg_vcpu_info_place *a)
     }
     if (rc == RC_OK) {
         u8 *page = arch_private_map(v, PRIVATE_VCPU_INFO_PAGE, mfn(a->mfn));
+        struct vcpu_info *to = (void *)(page + a->offset);
 
         v->info_frame = mfn(a->mfn);
-        move_info(v, (struct vcpu_info *)(void *)(page + a->offset));
+        *to = *v->info;
+        v->info = to;
+        /* What is pending is shown again in full. */
+        atomic_or64(&v->pend_sel, U64_MAX);
     }
     lock_drop(&v->domain->mm);
     return rc;

@@ -61,15 +61,10 @@ struct start_info {
 
 /* Runstate of a vCPU; state_entry_time bit 63 is the update flag. */
 struct vcpu_runstate_info {
-    u32 state; /* 0 running, 1 runnable, 2 blocked, 3 offline */
+    u32 state; /* enum sched_state */
     u32 pad;
     u64 state_entry_time, time[4];
 };
-
-#define RUNSTATE_RUNNING 0u
-#define RUNSTATE_RUNNABLE 1u
-#define RUNSTATE_BLOCKED 2u
-#define RUNSTATE_OFFLINE 3u
 
 /* Trap table entry [XEN arch-x86/xen.h trap_info]. */
 struct trap_info {

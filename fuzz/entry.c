@@ -24,12 +24,14 @@ __attribute__((weak)) int __lsan_is_turned_off(void)
     return 1;
 }
 
-/* Stacks of all allocations cost more than the parsers themselves; a finding is
- * run again with them if need be. */
-__attribute__((weak)) const char *__asan_default_options(void)
+/* Stacks of all allocations, stacks on the heap and fresh pages for each block
+ * cost more than the parsers themselves; a finding is run again with them if
+ * need be. What ships keeps no address of a variable of a function. */
+const char *__asan_default_options(void)
 {
-    return "malloc_context_size=1:quarantine_size_mb=8:detect_leaks=0:"
-           "allocator_may_return_null=1";
+    return "malloc_context_size=0:quarantine_size_mb=2:detect_leaks=0:"
+           "detect_stack_use_after_return=0:max_malloc_fill_size=0:"
+           "allocator_release_to_os_interval_ms=-1:allocator_may_return_null=1";
 }
 
 void fuzz_fail(const char *format, ...)

@@ -68,15 +68,20 @@ def stored(name):
     return os.path.join("fuzz", "corpus", name + ".zip")
 
 
+def seeds(name):
+    """What real guests called, as this target's inputs: fuzz/live/seeds."""
+    return os.path.join("fuzz", "seeds", name + ".zip")
+
+
 def unpack(name):
-    """The stored corpus beside what was found since; the folder."""
+    """The stored corpus and seeds beside what was found since; the folder."""
     return unpack_to(name, corpus_dir(name))
 
 
 def unpack_to(name, folder):
     os.makedirs(folder, exist_ok=True)
-    if os.path.exists(stored(name)):
-        with zipfile.ZipFile(stored(name)) as z:
+    for archive in filter(os.path.exists, (stored(name), seeds(name))):
+        with zipfile.ZipFile(archive) as z:
             for item in z.namelist():
                 path = os.path.join(folder, os.path.basename(item))
                 if not os.path.exists(path):
@@ -111,8 +116,8 @@ def regressions(name):
 
 def environment():
     env = dict(os.environ)
-    env.setdefault("ASAN_OPTIONS", "detect_leaks=0:malloc_context_size=1:"
-                   "quarantine_size_mb=8:allocator_may_return_null=1:"
+    # And what entry.c has as defaults.
+    env.setdefault("ASAN_OPTIONS",
                    "handle_abort=0:symbolize=0:abort_on_error=1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:symbolize=0")
     return env

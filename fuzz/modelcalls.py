@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hypercalls of the model: one method a call, by the name in the ABI's table.
-Each answers with its result or raises Refused."""
+"""Hypercalls of the model: one method a call, by the name in modelabi. Each
+answers with its result or raises Refused. Which port, handle or frame is given
+is what the log says, and must be one that is free."""
 import struct
 
-from modelabi import (CALLS, CUT, EBUSY, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM,
-                      ENOSPC, ENOSYS, EPERM, ESRCH, PAGE, STRUCTS, U64)
+from modelabi import (CALLS, CUT, EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS,
+                      EPERM, PAGE, SELF, U64)
 from modelevents import Events
-from modelstate import (A, D, FRAME, NOBODY, NX, P, PLAIN, SELF, U, W, Cut,
-                        Disagreement, Port, Refused, mfn_of, need, stored)
+from modelstate import (A, D, HV_SLOTS, NOBODY, NX, P, U, W, Disagreement,
+                        Refused, mfn_of, need, stored)
 
-IS_CUT = 1 << 31
+IS_CUT = 1 << 31  # in the count of a call that goes on
 SUB_IN_A0 = (12, 17, 18, 20, 24, 25, 29, 32, 33)
 HOST, READONLY = 2, 4  # flags of a grant mapping
 SERVICES = 55  # a number of Ringfence's own, with 12 sub-operations
@@ -17,197 +18,119 @@ SERVICES = 55  # a number of Ringfence's own, with 12 sub-operations
 
 class Calls(Events):
     def __init__(self, machine):
-        self.m = machine
-        self.v = self.d = None
-        self.left = None  # what the log says the cut call left
+        self.m, self.v, self.d = machine, None, None
 
     # ---- from number to call
 
-    def enter(self, v, nr, args, left, inner):
-        """The result; left, inner: arguments after a cut, by the log."""
-        self.v, self.d = v, v.dom
-        self.m.current = v
-        self.inner = inner
-        for d in self.m.domains.values():
-            d.cut_here = d.stop_quietly = False
+    def enter(self, v, nr, args):
+        self.v, self.d, self.m.current = v, v.dom, v
         try:
-            return self.dispatch(nr, args, left)
+            return self.dispatch(nr, args)
         except Refused as e:
             return e.args[0]
 
-    def dispatch(self, nr, args, left, listed=False):
+    def dispatch(self, nr, args, listed=False):
         if nr in (1, 26):
-            return self.mmu_batch(nr, args, left)
+            return self.mmu_batch(nr, args)
         sub = 0
         if nr in SUB_IN_A0 or nr == SERVICES:
             sub = args[0] & (63 if nr == 12 else 0xffffffff)
         elif nr == 21:
             sub = args[1] & 0xffffffff if args[0] == 0 else -1
-        if nr == 30:
-            return self.callback(args)
-        self.admit(nr, sub)
-        name, _, shape, arg = CALLS[nr, sub]
-        if nr == 20:
-            return self.grant_batch(name, args, left)
+        elif nr == 30:
+            need(args[0] == 0, ENOSYS)
+            sub = self.read(CALLS[30, 0][2], args[1])["type"]
+        name, shape = self.admit(nr, sub)
         if nr == 13:
-            return self.multicall(args, left, listed)
-        if left is not None and nr != 12:  # a long call, in a turn of its own
-            need_log(listed and left == args[:3], "a call that is never cut")
-            return CUT
+            need(not listed, EINVAL)
+            return self.multicall(args)
+        if nr == 20:
+            need(args[2] < 1 << 31, EINVAL)
+            for i in range(args[2]):
+                self.with_struct(name, shape, args[1] + i * shape.bytes)
+            return 0
+        if name == "-":  # in x86/, which the fuzzers' machine does not have
+            if shape and nr != 30:
+                self.read(shape, args[1])
+            return 0
         if shape is None:
-            return getattr(self, name, self.nothing)(args)
-        return self.with_struct(name, shape, args[arg], args, left)
+            return getattr(self, name)(args)
+        return self.with_struct(name, shape, args[2 if nr == 24 else 1], args)
 
     def admit(self, nr, sub):
-        # What services have; nobody in this world is one.
-        need(nr != SERVICES or sub > 11, EPERM)
+        need(nr != SERVICES or sub > 11, EPERM)  # nobody is a service here
         need((nr, sub) in CALLS, ENOSYS)
-        need(self.d.rights >> CALLS[nr, sub][1] & 1, EPERM)
+        name, right, shape = CALLS[nr, sub]
+        need(right == 0 or self.d.rights >> right & 1, EPERM)
+        return name, shape
 
-    def with_struct(self, name, shape, at, args, left=None):
-        s = STRUCTS[shape]
-        a = s.read(self.m.fetch(at, s.bytes))
-        need(s.in_range(a), EINVAL)
-        for offset, data in s.outputs(a):
+    def read(self, shape, at):
+        self.m.forget()
+        a = shape.read(self.m.fetch(at & U64, shape.bytes))
+        need(shape.in_range(a), EINVAL)
+        return a
+
+    def with_struct(self, name, shape, at, *more):
+        a = self.read(shape, at)
+        self.at, self.shape, result = at, shape, 0
+        try:
+            result = getattr(self, name)(a, *more) or 0
+        except Refused as e:  # some tell by a status, not by their result
+            need("status" in a, e.args[0])
+            a["status"] = e.args[0]
+        for offset, data in shape.outputs(a):
             self.m.store(at + offset, data)
-        result = getattr(self, name, self.nothing)(a, args, left)
-        if result is not None and result < 0:
-            return result
-        for offset, data in s.outputs(a):
-            self.m.store(at + offset, data)
-        return result or 0
-
-    def nothing(self, *_):
-        """Handlers of x86/ that the fuzzers' machine does not have."""
-        return 0
-
-    def callback(self, args):
-        need(args[0] == 0, ENOSYS)
-        s = STRUCTS["callback"]
-        a = s.read(self.m.fetch(args[1], s.bytes))
-        need(s.in_range(a), EINVAL)
-        self.admit(30, a["type"])
-        return 0
-
-    # ---- batches
-
-    def mmu_batch(self, nr, args, left):
-        """Elements are done one by one to the first error; the count of what
-        is done is kept above bit 31 when the call is cut."""
-        m, d = self.m, self.d
-        size = 16 if nr == 1 else 24
-        need(args[3] in (SELF, d.id), EPERM)
-        count = args[1] & (IS_CUT - 1)
-        before = args[1] >> 32 if args[1] & IS_CUT else 0
-        until = None
-        if left is not None:
-            until = count - (left[1] & (IS_CUT - 1))
-            need_log(0 <= until <= count and left[1] ==
-                     (count - until | IS_CUT | before + until << 32) & U64 and
-                     left[0] == (args[0] + until * size) & U64,
-                     "arguments of a call that was cut")
-        done, result = 0, 0
-        while done < count:
-            if done == until and d.where() == d.target:
-                return CUT
-            d.cut_here = done == until
-            d.stop_quietly = until is not None and done + 1 == until
-            try:
-                self.element(nr, args[0] + done * size)
-            except Refused as e:
-                result = e.args[0]
-                break
-            except Cut:
-                return CUT
-            need_log(not d.cut_here, "a call cut where it cannot be")
-            done += 1
-        if result == 0:
-            d.cut_here, d.stop_quietly = until is not None, False
-            try:
-                d.run()
-            except Cut:
-                return CUT
-            if until is not None:
-                return CUT
-        if args[2]:
-            m.store(args[2], struct.pack("<I", before + done & 0xffffffff))
         return result
 
-    def element(self, nr, at):
-        s = STRUCTS["mmu" if nr == 1 else "ext"]
-        a = s.read(self.m.fetch(at & U64, s.bytes))
-        need(s.in_range(a), EINVAL)
-        sub = a["ptr"] & 3 if nr == 1 else a["cmd"]
-        self.admit(nr, sub)
-        getattr(self, CALLS[nr, sub][0], self.nothing)(a)
+    def given(self, field):
+        """What the log says that the call has put into the field."""
+        kind, offset, _, _ = self.shape.fields[field]
+        return self.m.said_value(self.at + offset, kind)
 
-    def grant_batch(self, name, args, left):
-        size = STRUCTS[CALLS[20, args[0] & 0xffffffff][2]].bytes
-        need(args[2] < 1 << 31, EINVAL)
-        until = args[2] if left is None else args[2] - left[2]
-        need_log(0 <= until <= args[2] and (left is None or left[1] ==
-                 args[1] + until * size), "arguments of a cut grant call")
-        for i in range(until):
-            shape = CALLS[20, args[0] & 0xffffffff][2]
-            result = self.with_struct(name, shape, args[1] + i * size, args)
-            if result < 0:
-                return result
-        return CUT if left is not None else 0
+    def mmu_batch(self, nr, args):
+        """Elements are done one by one to the first error."""
+        need(args[3] in (SELF, self.d.id), EPERM)
+        shape, done, result = CALLS[nr, 0][2], 0, 0
+        while done < args[1] % IS_CUT and result == 0:
+            try:
+                a = self.read(shape, args[0] + done * shape.bytes)
+                name, _ = self.admit(nr, a.get("cmd", a.get("ptr", 0) & 3))
+                if name != "-":
+                    getattr(self, name)(a)
+                done += 1
+            except Refused as e:
+                result = e.args[0]
+        if args[2]:
+            self.m.store(args[2], struct.pack("<I", done))
+        return result
 
-    def multicall(self, args, left, listed):
-        need(not listed, EINVAL)
-        m = self.m
-        until = args[1] if left is None else args[1] - left[1]
-        need_log(0 <= until <= args[1] and (left is None or left[0] ==
-                 args[0] + until * 64), "arguments of a cut list")
-        targets = {d.id: d.target for d in m.domains.values()}
-        for i in range(min(until + (left is not None), args[1])):
-            at = args[0] + i * 64
-            last = i == until
-            if last and self.inner is None:
-                return CUT
-            e = None
-            if last:  # cut before the entry, or inside of it?
-                old = struct.unpack("<8Q", m.copy_quietly(at, 64))
-                if list(old[2:5]) == self.inner and \
-                        self.d.where() == targets[self.d.id]:
-                    return CUT
-            e = struct.unpack("<8Q", m.fetch(at, 64))
-            inner = list(e[2:])
-            cut = self.inner if last else None
-            self.d.cut_here = self.d.stop_quietly = False
-            if e[0] == 13 or e[0] >> 32:
-                result = EINVAL
-            else:
-                try:
-                    result = self.dispatch(e[0], inner, cut, True)
-                except Refused as refused:
-                    result = refused.args[0]
-            if result == CUT:
-                for k, word in enumerate(self.inner):
-                    inner[k] = word
-                m.store(at + 16, struct.pack("<6Q", *inner))
-                return CUT
-            m.store(at + 8, struct.pack("<q", result))
-        return 0 if left is None else CUT
+    def multicall(self, args):
+        for at in range(args[0], args[0] + args[1] * 64, 64):
+            e = struct.unpack("<8Q", self.m.fetch(at, 64))
+            try:
+                need(e[0] != 13 and not e[0] >> 32, EINVAL)
+                result = self.dispatch(e[0], e[2:], True)
+            except Refused as refused:
+                result = refused.args[0]
+            self.m.store(at + 8, struct.pack("<q", result))
+            for k in range(16, 64, 8):  # a call that goes on may change its own
+                self.m.store(at + k, struct.pack("<Q", self.m.said_value(
+                    at + k, "<Q")))
+        return 0
 
     # ---- page tables
 
-    def mmu_normal(self, a, keep=False):
-        ptr, d = a["ptr"] & ~(3 if keep else 0), self.d
-        need(not ptr & 4, EINVAL)
-        table = ptr >> 12
-        need(d.is_own(table), EPERM)
-        if table in d.level:
-            d.write_entry(table, ptr % PAGE // 8, a["val"], keep)
+    def mmu(self, a):
+        table, index, d = a["ptr"] >> 12, a["ptr"] % PAGE // 8, self.d
+        need(not a["ptr"] & 4, EINVAL)
+        need(table in d.pfn, EPERM)
+        if d.level(table):
+            d.write_entry(table, index, a["val"], a["ptr"] & 3 == 2)
         else:
-            self.m.set_word(table, ptr % PAGE // 8, a["val"])
+            self.m.set_word(table, index, a["val"])
 
-    def mmu_keep_ad(self, a):
-        self.mmu_normal(a, True)
-
-    def mmu_machphys(self, a):
-        need(self.d.is_own(a["ptr"] >> 12) and a["val"] < 0xffffffff, EPERM)
+    def machphys(self, a):
+        need(a["ptr"] >> 12 in self.d.pfn and a["val"] < 0xffffffff, EPERM)
         self.d.pfn[a["ptr"] >> 12] = a["val"]
 
     def update_va_mapping(self, args):
@@ -217,88 +140,68 @@ class Calls(Events):
         self.d.write_entry(*at, args[1], False)
         return 0
 
-    def pin(self, m, level):
-        need(self.d.is_own(m) and m not in self.d.pinned, EINVAL)
-        self.d.get(m, level, "pin")
-        self.d.pinned.add(m)
-
-    def pin_l1(self, a):
-        self.pin(a["arg1"], 1)
-
-    def pin_l3(self, a):
-        self.pin(a["arg1"], 3)
-
-    def pin_l4(self, a):
-        self.pin(a["arg1"], 4)
+    def pin(self, a):
+        m, level = a["arg1"], a["cmd"] + 1
+        need(m in self.d.pfn and m not in self.d.pinned, EINVAL)
+        self.d.table_ok(m, level, {}, set())
+        self.d.pinned[m] = level
 
     def unpin(self, a):
-        self.d.ready()
         need(a["arg1"] in self.d.pinned, EINVAL)
-        self.d.pinned.remove(a["arg1"])
-        self.d.put(a["arg1"], "pin")
+        del self.d.pinned[a["arg1"]]
 
-    def new_baseptr(self, a):
-        self.d.set_root(self.v, a["arg1"], False)
-
-    def new_user_baseptr(self, a):
-        self.d.set_root(self.v, a["arg1"] or NOBODY, True)
+    def root(self, a):
+        user, root = a["cmd"] == 15, a["arg1"] or NOBODY
+        if root != self.v.roots[user]:
+            need(root != NOBODY or user, EINVAL)
+            if root != NOBODY:
+                self.d.table_ok(root, 4, {}, set())
+            self.v.roots[user] = root
 
     def flush_multi(self, a):
         self.m.fetch(a["arg2"], (len(self.d.vcpus) + 7) // 8)
 
-    invlpg_multi = flush_multi
-
     # ---- memory
 
-    def reservation(self, a, args, left, one):
-        start = args[0] >> 6
-        if a["domid"] not in (SELF, self.d.id):
-            return start
-        need(start <= a["nr_extents"], EINVAL)
-        until = a["nr_extents"]
-        if left is not None:
-            until = left[0] >> 6
-            need_log(start <= until <= a["nr_extents"] and
-                     left[0] & 63 == args[0] & 63, "a cut balloon call")
-        for i in range(start, until):
+    def reservation(self, a, args, one):
+        done = args[0] >> 6
+        if a["domid"] in (SELF, self.d.id):
+            need(done <= a["count"], EINVAL)
             try:
-                at = (a["extent_start"] + i * 8) & U64
-                one(at, struct.unpack("<Q", self.m.fetch(at, 8))[0])
+                while done < a["count"]:
+                    self.m.forget()
+                    at = (a["extents"] + done * 8) & U64
+                    one(at, struct.unpack("<Q", self.m.fetch(at, 8))[0])
+                    done += 1
             except Refused:
-                return i
-        return until if left is None else CUT
+                pass
+        return done
 
-    def give_back(self, _, m):
-        d = self.d
-        need(d.is_own(m), EINVAL)
-        need(not d.holders.get(m), EBUSY)
-        del d.pfn[m]
-        d.free.append(m - d.first)
+    def decrease(self, a, args):
+        def give_back(_, m):
+            need(m in self.d.pfn, EINVAL)
+            need(not self.d.look()[1][m], EBUSY)
+            del self.d.pfn[m]
+        return self.reservation(a, args, give_back)
 
-    def take(self, at, pfn):
-        d = self.d
-        need(len(d.pfn) < d.limit and d.free, ENOMEM)
-        need(pfn < d.limit, EINVAL)
-        m = d.free.pop() + d.first
-        d.pfn[m] = pfn
-        self.m.page(m)[:] = bytes(PAGE)
-        try:
+    def populate(self, a, args):
+        def take(at, pfn):
+            d, m = self.d, self.m.said_value(at, "<Q")
+            need(len(d.pfn) < d.limit, ENOMEM)
+            need(pfn < d.limit, EINVAL)
             self.m.store(at, struct.pack("<Q", m))
-        except Refused:
-            self.give_back(at, m)
-            raise
-
-    def decrease_reservation(self, a, args, left):
-        return self.reservation(a, args, left, self.give_back)
-
-    def populate_physmap(self, a, args, left):
-        return self.reservation(a, args, left, self.take)
+            if m in d.pfn or not 0 <= m - d.first < d.pool:
+                raise Disagreement("a frame that is not free was given")
+            for i in list(self.m.words[m]):
+                self.m.set_word(m, i, 0)
+            d.pfn[m] = pfn
+        return self.reservation(a, args, take)
 
     def memory_map(self, a, *_):
-        need(a["nr_entries"] >= 1, EINVAL)
+        need(a["entries"] >= 1, EINVAL)
         region = struct.pack("<QQI", 0, self.d.limit * PAGE, 1)
         self.m.store(a["buffer"], region)
-        a["nr_entries"] = 1
+        a["entries"] = 1
 
     # ---- vCPUs
 
@@ -312,7 +215,7 @@ class Calls(Events):
 
     def vcpu_up(self, args):
         v = self.target(args)
-        need(v.state in (1, 2) and v.kernel_root != NOBODY, EINVAL)
+        need(v.state in (1, 2) and v.roots[0] != NOBODY, EINVAL)
         v.state, v.poll = 2, 0
         return 0
 
@@ -324,9 +227,6 @@ class Calls(Events):
         v.timer = None
         return 0
 
-    def quiet(self, v):
-        need(v is self.v or v.state != 2, EBUSY)
-
     def page_at(self, va):
         at = self.m.leaf(self.v, va)
         pte = self.m.word(*at) if at else 0
@@ -334,40 +234,27 @@ class Calls(Events):
         self.d.may_write(mfn_of(pte))
         return mfn_of(pte)
 
-    def place_area(self, a, args, kind, size):
+    def area(self, a, args, *_):
         v, va, frames = self.target(args), a["addr"], [NOBODY] * 2
+        size = 48 if args[0] == 5 else 32
         need(not va & 3, EINVAL)
-        self.quiet(v)
+        need(v is self.v or v.state != 2, EBUSY)
         if va:
             frames[0] = self.page_at(va)
             if va % PAGE + size > PAGE:
                 frames[1] = self.page_at((va + size - 1) & U64)
-        for i, m in enumerate(v.areas[kind]):
-            if m != NOBODY:
-                self.d.drop(m, (kind, v.id, i))
-        for i, m in enumerate(frames):
-            if m != NOBODY:
-                self.d.hold(m, (kind, v.id, i), "w")
-        v.areas[kind] = frames
+        v.areas[args[0]] = frames
 
-    def vcpu_runstate(self, a, args, _):
-        self.place_area(a, args, "run", 48)
-
-    def vcpu_time_area(self, a, args, _):
-        self.place_area(a, args, "time", 32)
-
-    def vcpu_info(self, a, args, _):
-        v = self.target(args)
+    def info(self, a, args, *_):
+        v, to = self.target(args), a["offset"] // 8
         need(not a["offset"] & 7, EINVAL)
-        self.quiet(v)
+        need(v is self.v or v.state != 2, EBUSY)
         need(v.info_frame == NOBODY, EINVAL)
         self.d.may_write(a["mfn"])
-        self.d.hold(a["mfn"], ("info", v.id), "w")
-        page, at = v.info
-        old = self.m.page(page)[at:at + 64]
-        v.info_frame = a["mfn"]
-        v.info = (a["mfn"], a["offset"])
-        self.m.page(a["mfn"])[a["offset"]:a["offset"] + 64] = old
+        for i in range(8):
+            self.m.set_word(a["mfn"], to + i,
+                            self.m.word(v.info[0], v.info[1] + i))
+        v.info_frame, v.info = a["mfn"], (a["mfn"], to)
         v.sel = U64
 
     # ---- grants
@@ -377,15 +264,14 @@ class Calls(Events):
         need(granter.state == 2, -2)
         need(ref < granter.grant_frames * 512, -3)
         page, i = granter.grant_mfns[ref // 512], ref % 512
-        word = self.m.word(page, i)
+        word, m = self.m.word(page, i), self.m.word(page, i) >> 32
         need(word & 3 == 1 and not word & 7 << 5 and
              word >> 16 & 0xffff == self.d.id, -1)
         need(not (writable and word & 4), -1)
-        m = word >> 32
-        need(all(d is self.d and r["frame"] == m
-                 for d, r in granter.uses(ref)), -1)
+        need(all(r["by"] is self.d and r["frame"] == m
+                 for r in granter.granted() if r["ref"] == ref), -1)
         self.m.set_word(page, i, word | 8 | (16 if writable else 0))
-        if not granter.is_own(m) or (writable and m in granter.level):
+        if m not in granter.pfn or (writable and granter.level(m)):
             self.unmark(granter, ref)
             raise Refused(-1)
         return m
@@ -393,137 +279,101 @@ class Calls(Events):
     def unmark(self, granter, ref, also=()):
         """Marks that no use justifies; also: uses that are not mappings."""
         page, i = granter.grant_mfns[ref // 512], ref % 512
-        uses = [r["writable"] for _, r in granter.uses(ref)] + list(also)
-        word = self.m.word(page, i)
-        self.m.set_word(page, i, word & ~(0 if any(uses) else 16)
-                        & ~(0 if uses else 8))
+        uses = [r["writable"] for r in granter.granted()
+                if r["ref"] == ref] + list(also)
+        self.m.set_word(page, i, self.m.word(page, i) & ~(
+            (0 if any(uses) else 16) | (0 if uses else 8)))
 
-    def domain(self, number, error):
-        need(number in self.m.domains, error)
-        return self.m.domains[number]
-
-    def grant_map(self, a, *_):
-        try:
-            self.map_one(a)
-            a["status"] = 0
-        except Refused as e:
-            a["status"] = e.args[0]
-
-    def map_one(self, a):
-        d, m, va = self.d, self.m, a["host_addr"]
-        readonly = a["flags"] & 0xffff == HOST | READONLY
-        need(readonly or a["flags"] & 0xffff == HOST, -1)
+    def map(self, a):
+        d, m, va = self.d, self.m, a["va"]
+        writable = a["flags"] & 0xffff == HOST
+        need(writable or a["flags"] & 0xffff == HOST | READONLY, -1)
         need(va % PAGE == 0 and va >> 47 in (0, 0x1ffff) and
-             not 256 <= va >> 39 & 511 < 272, -5)
-        granter = self.domain(a["dom"], -2)
-        need(granter is not d, -2)
-        need(d.free_maps, -13)
+             va >> 39 & 511 not in HV_SLOTS, -5)
+        granter = m.domains.get(a["dom"])
+        need(granter not in (None, d), -2)
+        need(len(d.maps) < d.maps_max, -13)
         at = m.leaf(self.v, va)
         need(at is not None, -1)
-        ref = a["ref"]
-        frame = self.permit(granter, ref, not readonly)
-        if m.word(*at) & ~(A | D) or not d.is_table(at[0], 1):
-            self.unmark(granter, ref)
+        frame = self.permit(granter, a["ref"], writable)
+        if m.word(*at) & ~(A | D):
+            self.unmark(granter, a["ref"])
             raise Refused(-1)
-        n = d.free_maps.pop()
-        pte = frame << 12 | P | U | A | NX | (0 if readonly else W | D)
+        pte = frame << 12 | P | U | A | NX | (W | D if writable else 0)
         m.set_word(*at, stored(pte | (a["flags"] >> 16) << 9 & 0xe00))
-        granter.hold(frame, ("map", d.id, n), "r" if readonly else "w")
-        d.maps[n] = {"granter": granter, "ref": ref, "frame": frame, "va": va,
-                     "writable": not readonly, "at": at}
-        a["handle"] = n | d.generation[n] << 16 & 0xffffffff
-        a["dev_bus_addr"] = frame << 12
+        n = a["handle"] = self.given("handle")
+        if n in d.maps:
+            raise Disagreement("a handle that is in use was given")
+        d.maps[n] = {"granter": granter, "by": d, "ref": a["ref"], "at": at,
+                     "frame": frame, "va": va, "writable": writable}
+        a["dev_bus_addr"], a["status"] = frame << 12, 0
 
-    def grant_unmap(self, a, *_):
-        try:
-            self.unmap_one(a)
-            a["status"] = 0
-        except Refused as e:
-            a["status"] = e.args[0]
-
-    def unmap_one(self, a):
-        d, n = self.d, a["handle"] & 0xffff
-        r = d.maps.get(n)
-        need(r and n | d.generation[n] << 16 & 0xffffffff == a["handle"], -4)
-        need(r["va"] == a["host_addr"], -5)
+    def unmap(self, a):
+        r = self.d.maps.get(a["handle"])
+        need(r, -4)
+        need(r["va"] == a["va"], -5)
         need(a["dev_bus_addr"] == 0, -6)
         pte = self.m.word(*r["at"])
-        if d.is_table(r["at"][0], 1) and pte & P and \
+        if self.d.level(r["at"][0]) == 1 and pte & P and \
                 mfn_of(pte) == r["frame"]:
             self.m.set_word(*r["at"], 0)
-        r["granter"].drop(r["frame"], ("map", d.id, n))
-        del d.maps[n]
-        d.generation[n] += 1
-        d.free_maps.append(n)
+        del self.d.maps[a["handle"]]
+        a["status"] = 0
         self.unmark(r["granter"], r["ref"])
 
-    def grant_copy(self, a, *_):
-        try:
-            self.copy_one(a)
-            a["status"] = 0
-        except Refused as e:
-            a["status"] = e.args[0]
-
-    def copy_one(self, a):
+    def copy(self, a):
         need(not a["flags"] & ~3, -1)
-        length = a["len"]
-        need(a["src_offset"] + length <= PAGE and
-             a["dst_offset"] + length <= PAGE, -10)
-        owner = [None, None]
-        for i, side in enumerate(("src", "dst")):
-            owner[i] = self.d
-            if a[side + "_dom"] not in (SELF, self.d.id):
+        n, begun, frame, sides = a["len"], [], [], ("src", "dst")
+        need(all(a[s + "_offset"] + n <= PAGE for s in sides), -10)
+        owner = [self.d, self.d]
+        for i, s in enumerate(sides):
+            if a[s + "_dom"] not in (SELF, self.d.id):
                 need(a["flags"] >> i & 1, -8)
-                owner[i] = self.domain(a[side + "_dom"], -2)
-        begun, frame = [], [0, 0]
+                owner[i] = self.m.domains.get(a[s + "_dom"])
+                need(owner[i], -2)
         try:
-            for i, side in enumerate(("src", "dst")):
-                number = a[side + "_ref"]
+            for i, s in enumerate(sides):
+                number = a[s + "_ref"]
                 if a["flags"] >> i & 1:
                     number &= 0xffffffff
-                    frame[i] = self.permit(owner[i], number, i == 1)
+                    frame.append(self.permit(owner[i], number, i == 1))
                     begun.append((owner[i], number, i == 1))
                 else:
-                    frame[i] = number
-                    need(owner[i].is_own(number) and not
-                         (i and number in owner[i].level), -1)
+                    frame.append(number)
+                    need(number in owner[i].pfn and
+                         not (i and owner[i].level(number)), -1)
             so, do = a["src_offset"], a["dst_offset"]
-            need(frame[0] != frame[1] or so >= do + length or
-                 do >= so + length, -10)
-            self.m.page(frame[1])[do:do + length] = \
-                self.m.page(frame[0])[so:so + length]
+            need(frame[0] != frame[1] or so >= do + n or do >= so + n, -10)
+            a["status"] = 0
+            self.copy_bytes(frame[0] * PAGE + so, frame[1] * PAGE + do, n)
         finally:
             while begun:
                 granter, ref, _ = begun.pop()
                 self.unmark(granter, ref, [w for g, r, w in begun
                                            if g is granter and r == ref])
 
-    def grant_setup(self, a, *_):
-        d, n = self.d, a["nr_frames"]
-        a["status"] = 0
-        if a["dom"] not in (SELF, d.id):
-            a["status"] = -8
-        elif n > len(d.grant_mfns):
-            a["status"] = -1
-        else:
-            try:
-                self.m.store(a["frame_list"],
-                             struct.pack(f"<{n}Q", *d.grant_mfns[:n]))
-                d.grant_frames = max(d.grant_frames, n)
-            except Refused:
-                a["status"] = -5
+    def copy_bytes(self, source, target, n):
+        for i in range(n):
+            page, at = divmod(source + i, PAGE)
+            byte = self.m.word(page, at // 8) >> at % 8 * 8 & 0xff
+            page, at = divmod(target + i, PAGE)
+            old = self.m.word(page, at // 8) & ~(0xff << at % 8 * 8)
+            self.m.set_word(page, at // 8, old | byte << at % 8 * 8)
 
-    def grant_query(self, a, *_):
-        if a["dom"] not in (SELF, self.d.id):
-            a["status"] = -8
+    def setup(self, a):
+        d, n = self.d, a["frames"]
+        a["status"] = -5  # if the list cannot be written
+        need(a["dom"] in (SELF, d.id), -8)
+        need(n <= len(d.grant_mfns), -1)
+        try:
+            self.m.store(a["list"], struct.pack(f"<{n}Q", *d.grant_mfns[:n]))
+        except Refused:
             return
-        a.update(nr_frames=self.d.grant_frames, status=0,
-                 max_nr_frames=len(self.d.grant_mfns))
+        d.grant_frames, a["status"] = max(d.grant_frames, n), 0
 
-    def grant_version(self, a, *_):
+    def query(self, a):
+        need(a["dom"] in (SELF, self.d.id), -8)
+        a.update(status=0, frames=self.d.grant_frames, max_frames=len(self.d.grant_mfns))
+
+    def version_grant(self, a):
         need(a["version"] == 1, EINVAL)
-
-
-def need_log(condition, what):
-    if not condition:
-        raise Disagreement(what)

@@ -85,24 +85,72 @@ static void say_value(const struct field *f, u64 v)
 static void say_element(const struct element *e)
 {
     const struct row *r = &grammar[e->row];
-    const bool words = fuzz_log == FUZZ_WORDS;
 
-    fuzz_say(words ? "\n       %s (%s):" : " [%s", r->name, r->doc);
+    fuzz_say("\n       %s (%s):", r->name, r->doc);
     for (u32 i = 0; i < r->shape->count; i++) {
         const struct field *f = &r->shape->field[i];
 
-        if ((f->kind == KIND_OUT || f->kind == KIND_PAD) &&
-            (words || e->value[i] == 0)) {
-            continue; /* the guest has a zero there */
-        }
-        fuzz_say(" %s=", f->name);
-        if (words) {
+        if (f->kind != KIND_OUT && f->kind != KIND_PAD) {
+            fuzz_say(" %s=", f->name);
             say_value(f, e->value[i]);
-        } else {
-            fuzz_say("%" PRIx64, e->value[i]);
         }
     }
-    fuzz_say(words ? "" : "]");
+}
+
+/* ---- memory ---------------------------------------------------------------
+ */
+
+/* What the log has said of memory: the guests' buffer, and of domains 1 and 2
+ * their frames, shared_info and the pages of their grant tables. */
+#define EXTRA_FRAMES 3u
+#define SAID_FRAMES (WORLD_FRAMES + EXTRA_FRAMES)
+static struct {
+    u8 guest[HOST_GUEST_BYTES];
+    u8 frame[WORLD_VICTIM - 1][SAID_FRAMES][PAGE_BYTES];
+} said;
+
+static void say_page(u64 at, const u8 *now, u8 *then, const char **before)
+{
+    for (u32 i = 0; i < PAGE_BYTES; i += 8) {
+        u64 word;
+
+        if (memcmp(now + i, then + i, 8) != 0) {
+            memcpy(&word, now + i, 8);
+            fuzz_say("%s%" PRIx64 ":%" PRIx64, *before, at + i, word);
+            *before = ",";
+        }
+    }
+    memcpy(then, now, PAGE_BYTES);
+}
+
+static u64 said_frame(const struct domain *d, u32 i)
+{
+    return i < WORLD_FRAMES    ? host_mfn(d, i).v
+           : i == WORLD_FRAMES ? d->shared_mfn.v
+                               : d->grants.shared_mfn[i - WORLD_FRAMES - 1].v;
+}
+
+/* Words that are others than when this was called last. */
+static void say_memory(const char *before)
+{
+    for (u32 id = 1; fuzz_log != FUZZ_WORDS && id < WORLD_VICTIM; id++) {
+        for (u32 i = 0; i < SAID_FRAMES; i++) {
+            const u64 m = said_frame(world_domain(id), i);
+            const u8 *now = host_memory.arena + (m << PAGE_BITS);
+            u8 *then = said.frame[id - 1][i];
+
+            if (memcmp(now, then, PAGE_BYTES) != 0) {
+                say_page(m << PAGE_BITS, now, then, &before);
+            }
+        }
+    }
+    for (u32 at = 0; fuzz_log != FUZZ_WORDS && at < HOST_GUEST_BYTES;
+         at += PAGE_BYTES) {
+        if (host_memory.guest_dirty[at / PAGE_BYTES]) {
+            say_page(HOST_GUEST_BASE + at, host_memory.guest + at,
+                     said.guest + at, &before);
+        }
+    }
 }
 
 static void say_head(const struct seq *q, u32 who)
@@ -125,14 +173,20 @@ void oplog_world(const struct seq *q)
     for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
         struct domain *d = world_domain(id);
 
-        fuzz_say("domain %u first=%" PRIx64 " count=%u vcpus=%u rights=%" PRIx64
-                 " shared=%" PRIx64 " grants=%" PRIx64 ",%" PRIx64
-                 " ports=%u maps=%u state=%016" PRIx64 "\n",
+        fuzz_say("domain %u first=%" PRIx64 " count=%u roots=%" PRIx64
+                 ",%" PRIx64 " rights=%" PRIx64 " shared=%" PRIx64
+                 " grants=%" PRIx64 ",%" PRIx64
+                 " ports=%u maps=%u state=%016" PRIx64,
                  id, (u64)(d->first_chunk << CHUNK_FRAME_BITS),
-                 d->chunk_count * CHUNK_FRAMES, d->vcpu_count, d->rights,
-                 d->shared_mfn.v, d->grants.shared_mfn[0].v,
-                 d->grants.shared_mfn[1].v, d->port_count, d->map_count,
-                 world_digest(d));
+                 d->chunk_count * CHUNK_FRAMES, d->vcpu[0].kernel_root.v,
+                 d->vcpu[1].kernel_root.v, d->rights, d->shared_mfn.v,
+                 d->grants.shared_mfn[0].v, d->grants.shared_mfn[1].v,
+                 d->port_count, d->map_count, world_digest(d));
+        if (id == WORLD_VICTIM) {
+            memset(&said, 0, sizeof(said));
+            say_memory(" mem=");
+        }
+        fuzz_say("\n");
         if (fuzz_log == FUZZ_STATE) {
             world_print(d);
         }
@@ -142,11 +196,11 @@ void oplog_world(const struct seq *q)
 void oplog_call(const struct seq *q, u32 who, const struct call *c, s32 budget,
                 u32 faults)
 {
-    if (fuzz_log == FUZZ_QUIET) {
-        return;
-    }
     const struct row *r = &grammar[c->row];
 
+    if (fuzz_log == FUZZ_QUIET || (budget == 0 && fuzz_log != FUZZ_WORDS)) {
+        return;
+    }
     say_head(q, who);
     fuzz_say("%s nr=%u args=%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64,
              c->row < HCROW_COUNT && c->row != 0 ? r->name : "raw", c->nr,
@@ -154,15 +208,16 @@ void oplog_call(const struct seq *q, u32 who, const struct call *c, s32 budget,
     if (fuzz_log == FUZZ_WORDS && c->count == 0) {
         fuzz_say(" (%s)", r->doc != NULL ? r->doc : "no such pair");
     }
-    for (u32 i = 0; i < c->count; i++) {
+    for (u32 i = 0; fuzz_log == FUZZ_WORDS && i < c->count; i++) {
         say_element(&c->element[i]);
     }
-    if (c->data_va != 0) {
-        fuzz_say(fuzz_log == FUZZ_WORDS ? "\n       data" : " data=");
+    if (c->data_va != 0 && fuzz_log == FUZZ_WORDS) {
+        fuzz_say("\n       data");
         for (u32 i = 0; i < DATA_WORDS; i++) {
-            fuzz_say("%s%" PRIx64, i == 0 ? "" : ",", c->data[i]);
+            fuzz_say(" %" PRIx64, c->data[i]);
         }
     }
+    say_memory(" in=");
     if (budget == 0) {
         fuzz_say(" listed\n");
         return;
@@ -182,51 +237,23 @@ void oplog_again(const struct seq *q, u32 who, const struct hc_call *c,
              c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3], budget, faults);
 }
 
-/* Where page-table work stands. */
-static void say_work(const struct domain *d)
-{
-    const struct pgwork *w = &d->work;
-
-    fuzz_say(" w%u=%u,%d,%" PRIx64 ",%u", (unsigned)d->id, w->mode,
-             w->mode == PGWORK_VALIDATE ? 0 : (int)w->result, w->top,
-             w->top_level);
-    for (u32 i = 0; i < w->depth; i++) {
-        fuzz_say(",%" PRIx64 ":%u", w->step[i].table, w->step[i].taken);
-    }
-}
-
-/* The first word of ports, and what each vCPU is shown of it. */
+/* Of each vCPU: is it to be told of events, how many ports it polls. */
 static void say_events(const struct domain *d)
 {
-    fuzz_say(" e%u=%" PRIx64 ",%" PRIx64, (unsigned)d->id,
-             d->shared->evtchn_pending[0], d->shared->evtchn_mask[0]);
     for (u32 i = 0; i < d->vcpu_count; i++) {
         const struct vcpu *v = &d->vcpu[i];
 
-        fuzz_say(",%" PRIx64 ":%u:%u:%u", v->pend_sel & 1,
-                 v->info->upcall_pending, v->info->upcall_mask, v->poll_count);
-    }
-}
-
-/* Adler-32 [RFC 1950], which a model's own library has. */
-static u32 sum_of(const u8 *from, size_t bytes)
-{
-    u64 a = 1;
-    u64 b = 0;
-
-    for (size_t i = 0; i < bytes; i++) {
-        a += from[i];
-        b += a;
-        if (i % 2048 == 2047 || i + 1 == bytes) {
-            a %= 65521;
-            b %= 65521;
+        if (i == 0) {
+            fuzz_say(" e%u=", (unsigned)d->id);
         }
+        fuzz_say("%s%" PRIu64 ":%u", i == 0 ? "" : ",", v->pend_sel & 1,
+                 v->poll_count);
     }
-    return (u32)(b << 16 | a);
 }
 
 static void say_states(void)
 {
+    say_memory(" out=");
     for (u32 id = 1; id < WORLD_VICTIM; id++) {
         const struct domain *d = world_domain(id);
 
@@ -234,17 +261,7 @@ static void say_states(void)
         if (fuzz_log == FUZZ_WORDS) {
             continue;
         }
-        fuzz_say(" m%u=%x", id,
-                 sum_of(host_memory.arena + (host_mfn(d, 0).v << PAGE_BITS),
-                        WORLD_FRAMES * PAGE_BYTES));
         say_events(d);
-        if (d->work.mode != PGWORK_IDLE) {
-            say_work(d);
-        }
-    }
-    if (fuzz_log != FUZZ_WORDS) {
-        fuzz_say(" g=%x", sum_of(host_memory.guest + ACTOR_AT(0),
-                                 ACTOR_AT(ACTORS) - ACTOR_AT(0)));
     }
     fuzz_say("\n");
     for (u32 id = 1; fuzz_log == FUZZ_STATE && id < WORLD_VICTIM; id++) {
@@ -273,23 +290,7 @@ void oplog_act(const struct seq *q, u32 who, const char *name,
     say_states();
 }
 
-/* What a call that was cut left to itself, and the entry of its list. */
-static void say_left(const struct hc_call *left)
-{
-    const u64 list = left->arg[0] - HOST_GUEST_BASE;
-    struct multicall_entry e;
-
-    fuzz_say(" left=%" PRIx64 ",%" PRIx64 ",%" PRIx64, left->arg[0],
-             left->arg[1], left->arg[2]);
-    if (left->nr == 13 && list < HOST_GUEST_BYTES - sizeof(e)) {
-        memcpy(&e, host_memory.guest + list, sizeof(e));
-        fuzz_say(" inner=%" PRIx64 ",%" PRIx64 ",%" PRIx64, e.args[0],
-                 e.args[1], e.args[2]);
-    }
-}
-
-void oplog_result(const struct seq *q, const struct call *c, u32 at, s64 result,
-                  const struct hc_call *left)
+void oplog_result(const struct seq *q, const struct call *c, u32 at, s64 result)
 {
     (void)q;
     if (fuzz_log == FUZZ_QUIET) {
@@ -301,10 +302,9 @@ void oplog_result(const struct seq *q, const struct call *c, u32 at, s64 result,
     } else {
         fuzz_say("%" PRId64, result);
     }
-    if (result == RC_PREEMPT && left != NULL && fuzz_log != FUZZ_WORDS) {
-        say_left(left);
-    }
-    for (u32 i = 0; c != NULL && c->nr != 13 && i < c->count; i++) {
+    for (u32 i = 0;
+         fuzz_log == FUZZ_WORDS && c != NULL && c->nr != 13 && i < c->count;
+         i++) {
         const struct shape *s = grammar[c->element[i].row].shape;
 
         for (u32 f = 0; f < s->count; f++) {

@@ -121,7 +121,7 @@ void probe_inverse(struct seq *q, u32 who, u32 at, const struct call *c,
     oplog_call(q, who, &inv, PGTABLE_BUDGET, 0);
     const s64 result = carry_out(who, &inv);
 
-    oplog_result(q, &inv, at, result, NULL);
+    oplog_result(q, &inv, at, result);
     if (result < 0 || (inv.row == HCROW_grant_unmap &&
                        (s16)call_read(&inv, at, 0, "status") != 0)) {
         fuzz_fail("%s was done and cannot be undone by %s: %lld",

@@ -170,6 +170,26 @@ static s64 enter(struct seq *q, u32 who, s32 budget, u8 faults)
     return result;
 }
 
+/* In the log for the model each call is one: what was cut goes on at once, in
+ * longer and longer turns and without new faults, and page-table work that is
+ * left is done. */
+static s64 finish(struct seq *q, u32 who, s32 budget, s64 result)
+{
+    struct vcpu *v = actor(who);
+
+    if (q->open[who].is_open) {
+        fuzz_say(" cut");
+    }
+    while (q->open[who].is_open) {
+        budget = budget < PGTABLE_BUDGET / 2 ? 2 * budget : PGTABLE_BUDGET;
+        result = enter(q, who, budget, 0);
+    }
+    do {
+        v->budget = PGTABLE_BUDGET;
+    } while (pgtable_continue(v) == RC_PREEMPT);
+    return result;
+}
+
 static void do_call(struct seq *q, u32 who, const struct call *c, u32 at,
                     u8 byte1, u8 faults)
 {
@@ -184,9 +204,12 @@ static void do_call(struct seq *q, u32 who, const struct call *c, u32 at,
     const struct frame *f = frame_of(d, mfn(c->data[0]));
 
     q->pfn = f != NULL ? f->pfn : 0;
-    const s64 result = enter(q, who, budget_of(byte1), faults);
+    s64 result = enter(q, who, budget_of(byte1), faults);
 
-    oplog_result(q, c, at, result, &q->open[who].call);
+    if (fuzz_log == FUZZ_LINES) {
+        result = finish(q, who, budget_of(byte1), result);
+    }
+    oplog_result(q, c, at, result);
     settle(q, d->id);
     if (!q->blind && faults < 0x10 && idle && d->work.mode == PGWORK_IDLE &&
         refused(c, at, result)) {
@@ -267,7 +290,7 @@ static void again(struct seq *q, u32 who, u8 byte1, u8 faults)
     oplog_again(q, who, &q->open[who].call, budget_of(byte1), faults);
     const s64 result = enter(q, who, budget_of(byte1), faults);
 
-    oplog_result(q, NULL, 0, result, &q->open[who].call);
+    oplog_result(q, NULL, 0, result);
     settle(q, actor(who)->domain->id);
 }
 

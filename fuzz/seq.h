@@ -162,8 +162,7 @@ void oplog_again(const struct seq *q, u32 who, const struct hc_call *c,
                  s32 budget, u32 faults);
 void oplog_act(const struct seq *q, u32 who, const char *name,
                const char *format, ...) PRINTF_LIKE(4, 5);
-/* left: the call as it stands now, or NULL. */
-void oplog_result(const struct seq *q, const struct call *c, u32 at, s64 result,
-                  const struct hc_call *left);
+void oplog_result(const struct seq *q, const struct call *c, u32 at,
+                  s64 result);
 
 #endif

@@ -6,8 +6,9 @@
  * and up to three values; its hash is mixed and added, so that the order does
  * not matter and zeroes cost nothing. Left out is what may differ between
  * states that mean the same: quarantine stamps, accessed and dirty bits,
- * generations of handles, pending bits, what a guest wrote into its own memory.
- * The same list of things is printed for FUZZ_LOG=2 (fuzz/README.md).
+ * handles, the order of free frames, pending bits, what a guest wrote into its
+ * own memory. The same list of things is printed for FUZZ_LOG=2
+ * (fuzz/README.md).
  */
 #include <string.h>
 
@@ -78,6 +79,9 @@ static void add_memory(struct tally *t, const struct scan *s)
         const u32 n = s->used[i];
         const struct frame *f = &s->frame[n];
 
+        if (f->type == FRAME_FREE) {
+            continue; /* which one is next is nobody's business */
+        }
         thing(t, "frame", n,
               f->type | (u64)f->state << 8 | (u64)f->pinned << 16,
               f->refs | (u64)f->types << 32, f->pfn);
@@ -138,7 +142,7 @@ static void add_grants(struct tally *t)
         const struct maptrack *m = &d->map[i];
 
         if (m->state == MAPTRACK_MAPPED) {
-            thing(t, "map", i, m->granter | (u64)m->ref << 32,
+            thing(t, "map", 0, m->granter | (u64)m->ref << 32,
                   m->frame | (u64)m->readonly << 63, m->host_addr);
         }
     }
@@ -149,8 +153,7 @@ static u64 sum(const struct scan *s, bool print)
     const struct domain *d = s->d;
     struct tally t = { d, 0, print };
 
-    thing(&t, "domain", d->id, d->frames | d->state << 32, d->rights,
-          d->free_head);
+    thing(&t, "domain", d->id, d->frames | d->state << 32, d->rights, 0);
     add_memory(&t, s);
     for (u32 i = 0; i < d->vcpu_count; i++) {
         add_vcpu(&t, &d->vcpu[i]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audit/chain.h"
+#include "audit/collect.h"
 #include "audit/log.h"
 #include "fuzz/patch.h"
 #include "rf/logreader.h"
@@ -54,6 +55,36 @@ static void drain(u32 max)
         while (!audit_seal_step(&seal_, &out[i])) {
         }
         see(&out[i]);
+        audit_ready(&log_, &out[i]);
+    }
+}
+
+/* A collector that asks for anything, and claims to have it. Between acked and
+ * ready lies what it was given; of that it gets what left by the port. */
+static void collect(struct input *in, u8 c)
+{
+    struct audit_record r;
+    u64 seq = log_.acked + take8(in) % 8u - (c & 1u);
+    const u64 asked = seq;
+    const u64 acked = log_.acked;
+    const u64 life = 1 + c / 128u;
+
+    if ((c & 2) != 0) {
+        const enum rc rc = audit_ack(&log_, life, seq);
+
+        if (rc == RC_OK && (seq < acked || seq > log_.ready)) {
+            fuzz_fail("what was never given is acknowledged");
+        }
+    } else if (audit_read(&log_, life, &seq, 256, &r) != 0 &&
+               (r.seq >= log_.ready || r.check != audit_check_value(&r) ||
+                seq != r.seq + 1 || (r.seq != asked && r.seq != log_.acked))) {
+        fuzz_fail("record %llu was asked for, %llu came",
+                  (unsigned long long)asked, (unsigned long long)r.seq);
+    }
+    if (log_.is_collected &&
+        (log_.acked > log_.handed || log_.handed > log_.ready) &&
+        log_.acked != log_.sent) {
+        fuzz_fail("the collector has more than has left");
     }
 }
 
@@ -124,6 +155,14 @@ static void one(struct input *in)
     const u8 what = take8(in);
     const u8 c = take8(in);
 
+    if (what >= 0xe0) {
+        collect(in, c);
+        return;
+    }
+    if (what >= 0xd0) {
+        audit_look(&log_, &now, false);
+        return;
+    }
     switch (what % 8) {
     case 0: {
         const struct audit_record note = note_of(in);
@@ -185,6 +224,7 @@ void target_auditlog(const u8 *data, size_t bytes)
             act(&in, (u8)i);
         }
     }
+    audit_collect_end(&log_);
     for (u32 i = 0; i < DOMAINS; i++) {
         while (!audit_summary(&log_, &now, (u16)i, &meter[i], true)) {
             drain(8);

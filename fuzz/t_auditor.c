@@ -98,7 +98,7 @@ static void damage_other(struct domain *d, u8 what, u16 n, u64 value)
         d->grants.uses = value % 8;
         break;
     case 4:
-        e->state = value % 6;
+        e->state = value % 8;
         e->virq = (u8)(value >> 8);
         e->peer = (u16)(value >> 8 & 7u);
         e->peer_port = (u32)(value >> 32) % 32u;

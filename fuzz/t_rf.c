@@ -80,7 +80,7 @@ void target_cfg(const u8 *data, size_t bytes)
         check_tenant(&tenant);
     } else if (bytes % 16 == 0) {
         diag_print(&diags, nowhere());
-        diag_print_json(&diags, nowhere());
+        diag_print_json(&diags, NULL, nowhere());
     }
     for (size_t i = 0; i < tenant.firewall_count; i++) {
         free(tenant.firewall[i].text);

@@ -31,9 +31,10 @@ $(GUESTS)/spin.elf: guests/spin/spin.S guests/spin/spin.lds
 
 # In C, on guests/lib: a folder each.
 OWN_GUESTS := attack victim churn gauge fire domain0 router netfront paths hostile0 \
-	clerk bytecode
+	clerk bytecode pump
 
-guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/spin.elf \
+guests: kernels $(GUESTS)/busybox.cpio.gz $(GUESTS)/netload.cpio.gz \
+	$(GUESTS)/spin.elf \
 	$(OWN_GUESTS:%=$(GUESTS)/%.elf)
 
 # Missing packages first, since nothing builds without them; then a make of
@@ -56,6 +57,7 @@ guest_objects = $(patsubst %,$(B)/g/%.o,guests/lib/start.S \
 # Files of others that a guest takes in as they are.
 guest_also_domain0 := rf/mux.c
 guest_also_netfront := guests/router/xsclient.c
+guest_also_pump := guests/router/xsclient.c guests/netfront/front.c
 # What turns a record of the fuzz targets into a call, there and here.
 guest_also_bytecode := fuzz/values.c fuzz/grammar.c
 
@@ -103,3 +105,9 @@ $(GUESTS)/netload.cpio.gz: $(GUESTS)/netload guests/netload/script \
 		guests/netload/make-initramfs $(GUESTS)/busybox.cpio.gz \
 		$(GUESTS)/xen-netfront-amd64.ko
 	@guests/netload/make-initramfs $(GUESTS)
+
+# The first domain of Debian's Xen with its toolstack.
+$(GUESTS)/xenhost.cpio.gz: guests/netload/make-xenhost guests/netload/xenhost \
+		guests/netload/vif-lan $(GUESTS)/netload.cpio.gz \
+		$(GUESTS)/vmlinuz-amd64
+	@guests/netload/make-xenhost $(GUESTS)

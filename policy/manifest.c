@@ -176,11 +176,6 @@ static bool occupies(const struct mf_domain *d, u64 va, u64 bytes)
            va - d->load_va <= d->memory_bytes - bytes;
 }
 
-static bool has_hypercalls(const struct mf_domain *d)
-{
-    return d->hypercall_va != MF_NO_ADDRESS;
-}
-
 /* The first fault of the group; i is its index. */
 static enum mf_error check(enum mf_where group, const struct manifest *m, u32 i)
 {

@@ -20,6 +20,7 @@ struct options {
     struct audit_filter filter;
     const char *key;
     const char *head;
+    const char *pcr;
     const char *memory;
     const char *output;
     enum export_form form;
@@ -55,7 +56,8 @@ enum {
     OPTION_OCSF,
     OPTION_CEF,
     OPTION_OPEN,
-    OPTION_MEMORY
+    OPTION_MEMORY,
+    OPTION_PCR
 };
 
 static const struct argp_option argp_options[] = {
@@ -74,6 +76,8 @@ static const struct argp_option argp_options[] = {
       3 },
     { "head", 'H', "HEX", 0,
       "verify, check-proof: a head from the host's console", 3 },
+    { "pcr", OPTION_PCR, "HEX", 0,
+      "verify: what the TPM's register holds, a seal or more ago", 3 },
     { "open", OPTION_OPEN, NULL, 0, "verify: the host still runs", 3 },
     { "json", OPTION_JSON, NULL, 0, "verify, export: as JSON", 4 },
     { "ocsf", OPTION_OCSF, NULL, 0, "export: as OCSF events", 4 },
@@ -139,6 +143,23 @@ static void check_action(const struct options *options,
     }
 }
 
+static void parse_head(int key, char *arg, struct options *options,
+                       struct argp_state *state)
+{
+    const bool is_pcr = key == OPTION_PCR;
+    const u32 least = is_pcr ? (u32)HEAD_CHARS : HEAD_CHARS_MIN;
+
+    if (strlen(arg) < least || strlen(arg) > HEAD_CHARS) {
+        argp_error(state, "%s: %u to %u hexadecimal digits, please",
+                   is_pcr ? "--pcr" : "--head", least, (u32)HEAD_CHARS);
+    }
+    if (is_pcr) {
+        options->pcr = arg;
+    } else {
+        options->head = arg;
+    }
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *const options = state->input;
@@ -172,12 +193,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPTION_CEF:
         options->form = EXPORT_CEF;
         return 0;
+    case OPTION_PCR:
     case 'H':
-        if (strlen(arg) < HEAD_CHARS_MIN || strlen(arg) > HEAD_CHARS) {
-            argp_error(state, "--head: %u to %u hexadecimal digits, please",
-                       HEAD_CHARS_MIN, (u32)HEAD_CHARS);
-        }
-        options->head = arg;
+        parse_head(key, arg, options, state);
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0) {
@@ -209,6 +227,7 @@ static bool find_key(const struct options *options, const char *log,
 
     verify->file = log;
     verify->head = options->head;
+    verify->pcr = options->pcr;
     verify->is_open = options->is_open;
     verify->as_json = options->as_json;
     if (audit_key_read(path, key, &fault)) {

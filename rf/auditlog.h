@@ -168,6 +168,7 @@ struct verify_options {
     const u8 *key; /* or NULL */
     const char *key_path;
     const char *head; /* or NULL */
+    const char *pcr;  /* what the TPM's register holds, or NULL */
     bool is_open;     /* the host still runs */
     bool as_json;
 };

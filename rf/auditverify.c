@@ -38,19 +38,39 @@ struct result {
     struct audit_verdict v;
     bool head_seen;
     u64 head_proves; /* records */
+    u64 pcr;         /* the TPM's register that takes the seals; 0: no TPM */
+    u8 pcr_value[SHA256_BYTES];
 };
+
+/* What the register holds when another tree head went into it. */
+static void pcr_extend(struct result *out, const u8 *root)
+{
+    audit_hash(out->pcr_value, SHA256_BYTES, root, SHA256_BYTES, NULL, 0,
+               out->pcr_value);
+}
 
 static void read_log(const struct blob *log, const struct verify_options *o,
                      struct result *out)
 {
     struct audit_walk *const walk = walk_begin(log);
 
-    out->head_seen = false;
+    *out = (struct result){ .head_seen = false };
     if (o->key != NULL) {
         audit_reader_key(&walk->reader, o->key);
     }
     while (walk_next(walk)) {
         const struct audit_reader *const reader = &walk->reader;
+        if (walk->r.event == AUDIT_BOOT) {
+            out->pcr = walk->r.arg[2];
+        }
+        if (walk->r.event == AUDIT_SEAL) {
+            pcr_extend(out, reader->root);
+        }
+        if (walk->r.event == AUDIT_SEAL && o->pcr != NULL && out->pcr != 0 &&
+            head_is(out->pcr_value, o->pcr)) {
+            out->head_seen = true;
+            out->head_proves = reader->sealed;
+        }
         if (o->head == NULL) {
             continue;
         }
@@ -68,6 +88,12 @@ static void read_log(const struct blob *log, const struct verify_options *o,
     }
     out->v = audit_verdict_of(&walk->reader, walk->fault, walk->at);
     free(walk);
+}
+
+/* Something from elsewhere to compare with. */
+static bool has_head(const struct verify_options *o)
+{
+    return o->head != NULL || o->pcr != NULL;
 }
 
 /* Records that key or head prove, from the first on. */
@@ -88,14 +114,14 @@ static int code_of(const struct result *result, const struct verify_options *o)
         return v->fault == AUDIT_FAULT_TRUNCATED ? AUDIT_TRUNCATED
                                                  : EXIT_FINDING;
     }
-    if (o->head != NULL && !result->head_seen) {
+    if (has_head(o) && !result->head_seen) {
         return EXIT_FINDING;
     }
     if (!v->is_closed && !o->is_open &&
         !(result->head_seen && result->head_proves == v->good)) {
         return AUDIT_TRUNCATED;
     }
-    return o->key == NULL && o->head == NULL ? AUDIT_NO_KEY : EXIT_OK;
+    return o->key == NULL && !has_head(o) ? AUDIT_NO_KEY : EXIT_OK;
 }
 
 static void print_range(const struct result *result,
@@ -107,13 +133,16 @@ static void print_range(const struct result *result,
     if (count > 0) {
         printf("proved: records 0 to %llu, by %s\n",
                (unsigned long long)(count - 1),
-               o->key == NULL        ? "the head given"
+               o->key == NULL && o->pcr != NULL ? "the register given"
+               : o->key == NULL                 ? "the head given"
+               : result->head_seen && o->pcr != NULL
+                   ? "the key and the register given"
                : result->head_seen   ? "the key and the head given"
                : o->key_path == NULL ? "the key"
                                      : o->key_path);
     } else {
         printf("proved: nothing: %s\n",
-               o->key == NULL && o->head == NULL
+               o->key == NULL && !has_head(o)
                    ? "a key or a head from elsewhere is needed"
                    : "no seal is there yet");
     }
@@ -130,10 +159,11 @@ static void print_text(const struct result *result,
 
     if (v->fault != AUDIT_GOOD) {
         (void)report_fault(v);
-    } else if (o->head != NULL && !result->head_seen) {
+    } else if (has_head(o) && !result->head_seen) {
         printf("bad: record %llu is the last, and no record up to there has "
-               "the head given\n",
-               (unsigned long long)(v->good - 1));
+               "the %s given\n",
+               (unsigned long long)(v->good - 1),
+               o->pcr != NULL ? "value of the TPM's register" : "head");
     } else {
         printf("%s: %llu records, chained, %llu seals, %s; head ",
                code == AUDIT_TRUNCATED ? "cut short" : "good",
@@ -146,6 +176,12 @@ static void print_text(const struct result *result,
     }
     if (v->good > 0) {
         print_range(result, o);
+    }
+    if (result->pcr != 0 && v->epochs > 0) {
+        printf("register %llu of the TPM, after the last seal: ",
+               (unsigned long long)result->pcr);
+        hex_write(stdout, result->pcr_value, SHA256_BYTES);
+        printf("\n");
     }
 }
 
@@ -164,6 +200,11 @@ static void print_json(const struct result *result,
     hex_write(stdout, v->head, SHA256_BYTES);
     printf("\",\"tree_head\":\"");
     hex_write(stdout, v->root, SHA256_BYTES);
+    if (result->pcr != 0) {
+        printf("\",\"pcr\":%llu,\"pcr_value\":\"",
+               (unsigned long long)result->pcr);
+        hex_write(stdout, result->pcr_value, SHA256_BYTES);
+    }
     printf("\"}\n");
 }
 
@@ -184,46 +225,50 @@ int audit_check(const struct blob *log, const struct verify_options *options)
 /* ---- recover ---------------------------------------------------------------
  */
 
-/* A slot of the ring: written, not chained yet; of this boot and number. */
-static bool is_slot(const u8 *at, const struct audit_reader *reader, u64 seq)
+#define RING_MAX 65536u /* records that a ring may hold */
+
+/* A slot of the ring: written, not chained yet; of this boot and one of the
+ * next records. */
+static bool is_slot(const u8 *at, const struct audit_reader *reader)
 {
     struct audit_record r;
 
     memcpy(&r, at, sizeof(r));
-    return memcmp(r.magic, AUDIT_MAGIC, 4) == 0 && r.seq == seq &&
+    return memcmp(r.magic, AUDIT_MAGIC, 4) == 0 && r.seq >= reader->seq &&
+           r.seq - reader->seq < RING_MAX &&
            memcmp(r.boot_id, reader->boot_id, 16) == 0 &&
            r.version == AUDIT_VERSION && r.bytes >= AUDIT_HEADER_BYTES &&
            r.bytes <= AUDIT_RECORD_BYTES && audit_event_name(r.event) != NULL;
 }
 
-/* What the memory image holds behind the log, in order, chained here: nobody
- * has sealed it. Answers how many. */
+/* What the memory image holds behind the log, in order; nobody has sealed it.
+ * Answers how many. */
 static u64 recover_ring(struct audit_walk *walk, const struct blob *memory,
                         FILE *out)
 {
     const struct audit_reader *const reader = &walk->reader;
+    const u8 **const slot = mem_grow(NULL, RING_MAX, sizeof(*slot));
+    struct audit_record r;
     u64 count = 0;
-    bool found = true;
 
-    while (found) {
-        found = false;
-        for (u64 at = 0;
-             at + AUDIT_RECORD_BYTES <= memory->bytes && reader->seq > 0;
-             at += 16) {
-            if (!is_slot(memory->data + at, reader, reader->seq + count)) {
-                continue;
-            }
-            memcpy(&walk->r, memory->data + at, sizeof(walk->r));
-            walk->name[0][0] = '\0';
-            record_print(walk);
-            if (out != NULL) {
-                fwrite(&walk->r, 1, walk->r.bytes, out);
-            }
-            count++;
-            found = true;
-            break;
+    memset(slot, 0, RING_MAX * sizeof(*slot));
+    for (u64 at = 0;
+         at + AUDIT_RECORD_BYTES <= memory->bytes && reader->seq > 0;
+         at += 16) {
+        if (is_slot(memory->data + at, reader)) {
+            memcpy(&r, memory->data + at, sizeof(r));
+            slot[r.seq - reader->seq] = memory->data + at;
         }
     }
+    for (; count < RING_MAX && slot[count] != NULL; count++) {
+        memcpy(&walk->r, slot[count], sizeof(walk->r));
+        walk->name[0][0] = '\0';
+        record_print(walk);
+        if (out != NULL) {
+            fwrite(&walk->r, 1, walk->r.bytes, out);
+        }
+    }
+    free(slot);
     return count;
 }
 

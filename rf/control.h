@@ -37,9 +37,19 @@ void answer_free(struct answer *answer);
  * JSON is wanted; the exit code. Released by answer_free in any case. */
 int control_do(int fd, const struct control_options *o, const char *request,
                struct answer *answer) MUST_CHECK;
-/* {"schema":"ringfence.SCHEMA.1","LIST":[the lines]} */
+/* {"schema":"ringfence.SCHEMA.1","LIST":[the lines]}; with interfaces, unless
+ * NULL: ,"interfaces":[their lines] behind. */
 void control_print_json(const struct answer *answer, const char *schema,
-                        const char *list);
+                        const char *list, const struct answer *interfaces);
+
+/* control_net.c: interfaces, of a router that counts; else nothing, and no
+ * error. */
+void control_net(int fd, const struct control_options *o,
+                 struct answer *answer);
+/* With what has changed since `before`, a second. */
+void control_net_table(const struct answer *before, const struct answer *now,
+                       u32 seconds);
+void control_net_metrics(const struct answer *answer);
 
 /* The value of a key of a flat object, without quotes, escapes kept; false and
  * "" when it is not there. */

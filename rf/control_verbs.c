@@ -115,14 +115,25 @@ int control_do(int fd, const struct control_options *o, const char *request,
     return EXIT_OK;
 }
 
-void control_print_json(const struct answer *answer, const char *schema,
-                        const char *list)
+static void print_lines(const struct answer *answer, const char *list)
 {
-    printf("{\"schema\":\"ringfence.%s.1\",\"%s\":[", schema, list);
+    printf("\"%s\":[", list);
     for (size_t i = 0; i < answer->count; i++) {
         printf("%s%s", i == 0 ? "\n" : ",\n", answer->line[i]);
     }
-    printf("]}\n");
+    putchar(']');
+}
+
+void control_print_json(const struct answer *answer, const char *schema,
+                        const char *list, const struct answer *interfaces)
+{
+    printf("{\"schema\":\"ringfence.%s.1\",", schema);
+    print_lines(answer, list);
+    if (interfaces != NULL) {
+        putchar(',');
+        print_lines(interfaces, "interfaces");
+    }
+    printf("}\n");
     fflush(stdout);
 }
 
@@ -163,7 +174,7 @@ int cmd_ps(int argc, char **argv)
     }
     const int code = control_do(fd, &o, "ps", &answer);
     if (code == EXIT_OK && o.is_json) {
-        control_print_json(&answer, "ps", "domains");
+        control_print_json(&answer, "ps", "domains", NULL);
     } else if (code == EXIT_OK) {
         print_head();
         printf("\n");
@@ -190,11 +201,20 @@ static u64 cpu_before(const struct answer *before, const char *line)
     return 0;
 }
 
-static void print_top(const struct control_options *o,
-                      const struct answer *before, const struct answer *answer)
+/* What one round of top has asked. */
+struct round {
+    struct answer domains;
+    struct answer interfaces;
+};
+
+static void print_top(const struct control_options *o, const struct round *last,
+                      const struct round *round)
 {
+    const struct answer *const before = &last->domains;
+    const struct answer *const answer = &round->domains;
+
     if (o->is_json) {
-        control_print_json(answer, "ps", "domains");
+        control_print_json(answer, "ps", "domains", &round->interfaces);
         return;
     }
     if (isatty(STDOUT_FILENO)) {
@@ -212,30 +232,38 @@ static void print_top(const struct control_options *o,
             printf(" %6s\n", "-");
         }
     }
+    control_net_table(&last->interfaces, &round->interfaces, o->delay_s);
     fflush(stdout);
+}
+
+static void round_free(struct round *round)
+{
+    answer_free(&round->domains);
+    answer_free(&round->interfaces);
 }
 
 int cmd_top(int argc, char **argv)
 {
     struct control_options o;
-    struct answer before = { NULL, NULL, 0 };
-    struct answer answer;
+    struct round before = { .domains = { NULL, NULL, 0 } };
+    struct round round = before;
     const int fd = parse(&o, argc, argv, "", true);
     int code = fd < 0 ? EXIT_ENVIRONMENT : EXIT_OK;
 
-    for (u32 round = 0; code == EXIT_OK && (o.rounds == 0 || round < o.rounds);
-         round++) {
-        if (round != 0) {
+    for (u32 n = 0; code == EXIT_OK && (o.rounds == 0 || n < o.rounds); n++) {
+        if (n != 0) {
             sleep(o.delay_s);
         }
-        code = control_do(fd, &o, "ps", &answer);
+        code = control_do(fd, &o, "ps", &round.domains);
         if (code == EXIT_OK) {
-            print_top(&o, &before, &answer);
+            control_net(fd, &o, &round.interfaces);
+            print_top(&o, &before, &round);
         }
-        answer_free(&before);
-        before = answer;
+        round_free(&before);
+        before = round;
+        round = (struct round){ .domains = { NULL, NULL, 0 } };
     }
-    answer_free(&before);
+    round_free(&before);
     if (fd >= 0) {
         close(fd);
     }
@@ -256,7 +284,7 @@ static int act(int argc, char **argv, const char *verb)
     char *const request = text_format("%s %s", verb, o.name);
     const int code = control_do(fd, &o, request, &answer);
     if (o.is_json && code != EXIT_ENVIRONMENT) {
-        control_print_json(&answer, "act", "answer");
+        control_print_json(&answer, "act", "answer", NULL);
     }
     free(request);
     answer_free(&answer);
@@ -353,17 +381,23 @@ int cmd_metrics(int argc, char **argv)
 {
     struct control_options o;
     struct answer answer;
+    struct answer interfaces = { NULL, NULL, 0 };
     const int fd = parse(&o, argc, argv, "", false);
 
     if (fd < 0) {
         return EXIT_ENVIRONMENT;
     }
     const int code = control_do(fd, &o, "stats", &answer);
+    if (code == EXIT_OK) {
+        control_net(fd, &o, &interfaces);
+    }
     if (code == EXIT_OK && o.is_json) {
-        control_print_json(&answer, "stats", "domains");
+        control_print_json(&answer, "stats", "domains", &interfaces);
     } else if (code == EXIT_OK) {
         print_metrics(&answer);
+        control_net_metrics(&interfaces);
     }
+    answer_free(&interfaces);
     answer_free(&answer);
     close(fd);
     return code;
@@ -384,7 +418,7 @@ int cmd_store(int argc, char **argv)
     const int code = control_do(fd, &o, request, &answer);
     free(request);
     if (code == EXIT_OK && o.is_json) {
-        control_print_json(&answer, "store", "nodes");
+        control_print_json(&answer, "store", "nodes", NULL);
     }
     for (size_t i = 0; code == EXIT_OK && !o.is_json && i < answer.count; i++) {
         char name[512];

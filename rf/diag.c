@@ -145,7 +145,7 @@ static void print_quote(FILE *out, const struct place *at)
     print_carets(out, line, from, at->column, length);
 }
 
-static void diag_print_one(const struct diag *diag, FILE *out)
+static void diag_print_one(const struct diag *diag, bool is_warning, FILE *out)
 {
     const bool colour = is_colourful(out);
 
@@ -157,7 +157,11 @@ static void diag_print_one(const struct diag *diag, FILE *out)
     } else {
         fputs("rf", out);
     }
-    fputs(colour ? ": \033[1;31merror:\033[0m " : ": error: ", out);
+    fprintf(out, ": %s%s:%s ",
+            !colour      ? ""
+            : is_warning ? "\033[1;33m"
+                         : "\033[1;31m",
+            is_warning ? "warning" : "error", colour ? "\033[0m" : "");
     print_clean(out, diag->text, strlen(diag->text));
     fputc('\n', out);
     if (diag->at.source != NULL && diag->at.line != 0) {
@@ -174,16 +178,24 @@ void diag_print(struct diags *diags, FILE *out)
 {
     diag_sort(diags);
     for (size_t i = 0; i < diags->count; i++) {
-        diag_print_one(&diags->item[i], out);
+        diag_print_one(&diags->item[i], false, out);
     }
     fprintf(out, "rf: %zu error%s, nothing was changed\n", diags->count,
             diags->count == 1 ? "" : "s");
 }
 
-void diag_print_json(struct diags *diags, FILE *out)
+void diag_print_warnings(struct diags *diags, FILE *out)
 {
     diag_sort(diags);
-    fputs("{\"schema\":\"ringfence.findings.1\",\"errors\":[", out);
+    for (size_t i = 0; i < diags->count; i++) {
+        diag_print_one(&diags->item[i], true, out);
+    }
+}
+
+static void print_list(struct diags *diags, const char *name, FILE *out)
+{
+    diag_sort(diags);
+    fprintf(out, "\"%s\":[", name);
     for (size_t i = 0; i < diags->count; i++) {
         const struct diag *const diag = &diags->item[i];
 
@@ -198,5 +210,16 @@ void diag_print_json(struct diags *diags, FILE *out)
         }
         fputc('}', out);
     }
-    fputs("]}\n", out);
+    fputc(']', out);
+}
+
+void diag_print_json(struct diags *diags, struct diags *warnings, FILE *out)
+{
+    fputs("{\"schema\":\"ringfence.findings.1\",", out);
+    print_list(diags, "errors", out);
+    if (warnings != NULL) {
+        fputc(',', out);
+        print_list(warnings, "warnings", out);
+    }
+    fputs("}\n", out);
 }

@@ -492,7 +492,7 @@ bool tenant_set_load(struct tenant_set *set, char *const *paths, size_t count,
 int tenant_set_report(struct tenant_set *set, bool as_json)
 {
     if (as_json) {
-        diag_print_json(&set->diags, stdout);
+        diag_print_json(&set->diags, NULL, stdout);
     } else if (set->diags.count != 0) {
         diag_print(&set->diags, stderr);
     }

@@ -12,15 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "audit/sha256.h"
-#include "rf/control.h"
+#include "rf/netrun.h"
 #include "rf/pf.h"
 #include "rf/verbs.h"
 
 #define SECONDS_MAX 3600u
-#define TIMEOUT_S 60u    /* 64 KiB of rules, in hex, on a serial line */
-#define NO_DOMID 0xffffu /* of a service: it has no interface */
-#define LINE_BYTES 512u  /* of the rule set, in a line of digits */
+#define TIMEOUT_S 60u   /* 64 KiB of rules, in hex, on a serial line */
+#define LINE_BYTES 512u /* of the rule set, in a line of digits */
 
 enum { OPTION_CONTROL = 0x500, OPTION_JSON, OPTION_TIMEOUT };
 
@@ -73,64 +71,6 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The line of a domain in an answer to ps, or NULL. */
-static const char *line_of(const struct answer *domains, const char *name)
-{
-    char text[MF_NAME_BYTES];
-
-    for (size_t i = 0; i < domains->count; i++) {
-        if (answer_value(domains->line[i], "name", text, sizeof(text)) &&
-            strcmp(text, name) == 0) {
-            return domains->line[i];
-        }
-    }
-    return NULL;
-}
-
-static bool is_in_files(const struct tenant_set *set, const char *name)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (strcmp(set->tenant[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Who of the run is which tenant of the files; false: they are not the same
- * tenants. */
-static bool match(const struct tenant_set *set, const struct answer *domains,
-                  u16 *domid, struct fault *fault)
-{
-    char text[MF_NAME_BYTES];
-
-    for (size_t i = 0; i < set->count; i++) {
-        const struct tenant *const tenant = &set->tenant[i];
-        domid[i] = NO_DOMID;
-        if (tenant->role != MF_ROLE_TENANT) {
-            continue;
-        }
-        const char *const line = line_of(domains, tenant->name);
-        if (line == NULL) {
-            return fault_set(fault, "%s: the run has no tenant '%s'",
-                             tenant->source->path, tenant->name);
-        }
-        domid[i] = (u16)answer_number(line, "id");
-    }
-    for (size_t i = 0; i < domains->count; i++) {
-        (void)answer_value(domains->line[i], "role", text, sizeof(text));
-        if (strcmp(text, "tenant") == 0 &&
-            answer_value(domains->line[i], "name", text, sizeof(text)) &&
-            !is_in_files(set, text)) {
-            (void)fault_help(fault, "rules are loaded for all tenants at once: "
-                                    "name the files of all");
-            return fault_set(fault, "tenant '%s' of the run is in no file",
-                             text);
-        }
-    }
-    return true;
-}
-
 /* "rules BYTES SHA256", then the bytes as lines of hex digits, the last one
  * without its end. The digest is that of the files. */
 static char *request_make(const struct blob *rules, const u8 digest[32])
@@ -165,7 +105,7 @@ static int send_rules(int fd, const struct net *net,
     const int code = control_do(fd, &net->o, request, &answer);
     free(request);
     if (net->o.is_json && code != EXIT_ENVIRONMENT) {
-        control_print_json(&answer, "rules", "answer");
+        control_print_json(&answer, "rules", "answer", NULL);
     } else if (code == EXIT_OK && answer.count != 0) {
         (void)answer_value(answer.line[0], "digest", digest, sizeof(digest));
         printf("generation %llu, %zu bytes, sha256 %s\n",
@@ -184,7 +124,7 @@ static int load(int fd, const struct net *net, const struct tenant_set *set)
     u16 *const domid = mem_alloc(set->count * sizeof(*domid));
     int code = control_do(fd, &net->o, "ps", &domains);
 
-    if (code == EXIT_OK && (!match(set, &domains, domid, &fault) ||
+    if (code == EXIT_OK && (!netrun_match(set, &domains, domid, &fault) ||
                             !pf_blob(set, domid, &rules, &fault))) {
         fault_print(&fault);
         code = EXIT_FINDING;
@@ -200,42 +140,6 @@ static int load(int fd, const struct net *net, const struct tenant_set *set)
 
 /* ---- show ---- */
 
-static s32 hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
-/* The digest of the bytes that the lines of the answer bring, as hex digits;
- * false: there are others than announced. */
-static bool digest_of(const struct answer *answer, u64 bytes, char text[65])
-{
-    u8 digest[32];
-    char part[80];
-    struct sha256 hash;
-    u64 have = 0;
-
-    sha256_init(&hash);
-    for (size_t i = 0; i < answer->count; i++) {
-        (void)answer_value(answer->line[i], "part", part, sizeof(part));
-        for (u32 k = 0; part[k] != '\0' && have < bytes; k += 2, have++) {
-            const s32 high = hex_digit(part[k]);
-            const s32 low = high >= 0 ? hex_digit(part[k + 1]) : -1;
-            const u8 byte = (u8)(high * 16 + low);
-            if (low < 0) {
-                return false;
-            }
-            sha256_update(&hash, &byte, 1);
-        }
-    }
-    sha256_final(&hash, digest);
-    for (u32 i = 0; i < 32; i++) {
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    }
-    return have == bytes;
-}
-
 static int show(int fd, const struct net *net)
 {
     struct answer answer = { NULL, NULL, 0 };
@@ -246,7 +150,7 @@ static int show(int fd, const struct net *net)
     if (code == EXIT_OK && answer.count != 0) {
         const u64 generation = answer_number(answer.line[0], "generation");
         const u64 bytes = answer_number(answer.line[0], "bytes");
-        if (!digest_of(&answer, bytes, digest)) {
+        if (!netrun_digest(&answer, digest)) {
             (void)fault_set(&fault, "the answer is not whole");
             fault_print(&fault);
             code = EXIT_ENVIRONMENT;

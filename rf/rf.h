@@ -105,7 +105,10 @@ void diag_help(struct diags *diags, const char *format, ...) PRINTF_LIKE(2, 3);
 void diag_free(struct diags *diags);
 /* Sorted by file and line, then `rf: N errors, nothing was changed`. */
 void diag_print(struct diags *diags, FILE *out);
-void diag_print_json(struct diags *diags, FILE *out);
+/* As warnings, and no more. */
+void diag_print_warnings(struct diags *diags, FILE *out);
+/* warnings: or NULL */
+void diag_print_json(struct diags *diags, struct diags *warnings, FILE *out);
 
 /* ---- json.c ---- */
 

@@ -7,8 +7,8 @@ PF_ROUTER_C := $(addprefix guests/router/,blobcheck.c fragment.c packet.c \
 	pairs.c pickup.c slow.c state.c tables.c tcp.c text.c transport.c verdict.c)
 # What reads tenant files and rules, for the tests and the fuzz targets.
 PF_RF_C := $(addprefix rf/,diag.c json.c keys.c lex.c near.c parse.c pfblob.c \
-	pfhost.c pflex.c pflines.c pfparse.c pfport.c pfprint.c pfset.c \
-	services.c util.c values.c vif.c)
+	pfhost.c pflex.c pflines.c pfparse.c pfport.c pfprint.c pfset.c question.c \
+	services.c shadow.c util.c values.c vif.c)
 RF_C := $(sort $(wildcard rf/*.c))
 RF_SHARED_C := $(sort $(wildcard audit/*.c policy/*.c) $(PF_ROUTER_C))
 RF_O := $(RF_C:%.c=$(B)/host/%.o)

@@ -50,6 +50,7 @@ struct run_options {
     const char *audit_log;
     const char *audit_key;
     const char *hypervisor;
+    const char *tpm;     /* swtpm's folder or socket; NULL: no TPM */
     const char *control; /* path of the control socket, or NULL: ours */
     const char *module;  /* boot this one, damaged or not, instead of packing */
     char **files;
@@ -66,6 +67,7 @@ struct machine {
     int audit;
     int errors;       /* what QEMU itself complains */
     char scratch[64]; /* folder with module and image */
+    char *tpm;        /* control socket, or NULL */
 };
 
 bool machine_scratch(struct machine *machine, struct fault *fault) MUST_CHECK;
@@ -75,6 +77,12 @@ bool machine_start(struct machine *machine, const struct run_options *options,
                    struct fault *fault) MUST_CHECK;
 /* Ends QEMU if it still runs; answers its wait status. */
 int machine_stop(struct machine *machine);
+
+/* ---- run_tpm.c ---- */
+
+/* The control socket of the TPM of that path, which is started if need be.
+ * Released by free. */
+bool tpm_find(const char *path, char **control, struct fault *fault) MUST_CHECK;
 
 /* ---- run_loop.c ---- */
 

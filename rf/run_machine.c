@@ -71,6 +71,15 @@ static void add_serial_both(struct command *command,
     command_add_two(command, "-serial", text_format("chardev:mux"));
 }
 
+static void add_tpm(struct command *command, const char *control)
+{
+    command_add_two(command, "-chardev",
+                    text_format("socket,id=tpm,path=%s", control));
+    command_add_two(command, "-tpmdev",
+                    text_format("emulator,id=tpm0,chardev=tpm"));
+    command_add_two(command, "-device", text_format("tpm-tis,tpmdev=tpm0"));
+}
+
 static bool link_end(const struct machine *machine, const char *name, int fd)
 {
     char *const path = text_format("%s/%s", machine->scratch, name);
@@ -145,6 +154,9 @@ static void command_build(struct command *command,
     add_serial(command, "host", far[END_HOST]);
     add_serial_both(command, machine);
     add_serial(command, "audit", far[END_AUDIT]);
+    if (machine->tpm != NULL) {
+        add_tpm(command, machine->tpm);
+    }
     add_boot(command, options, module);
     if (options->is_gdb) {
         add_gdb(command, machine);
@@ -223,6 +235,9 @@ bool machine_start(struct machine *machine, const struct run_options *options,
     int near[LINE_ENDS];
     int far[LINE_ENDS];
 
+    if (options->tpm != NULL && !tpm_find(options->tpm, &machine->tpm, fault)) {
+        return false;
+    }
     if (!open_lines(near, far) || !link_end(machine, "mux.out", far[END_MUX]) ||
         !link_end(machine, "mux.in", far[END_KEYS])) {
         const int why = errno;
@@ -239,6 +254,7 @@ bool machine_start(struct machine *machine, const struct run_options *options,
         child_exec(&command, far[END_ERRORS], parent);
     }
     command_free(&command);
+    free(machine->tpm);
     close_all(far, LINE_ENDS);
     if (machine->pid < 0) {
         close_all(near, LINE_ENDS);

@@ -32,7 +32,8 @@ enum {
     OPTION_HYPERVISOR,
     OPTION_MODULE,
     OPTION_FRAMES,
-    OPTION_NO_DOMAIN0
+    OPTION_NO_DOMAIN0,
+    OPTION_TPM
 };
 
 static const struct argp_option run_argp_options[] = {
@@ -56,6 +57,8 @@ static const struct argp_option run_argp_options[] = {
       "Draw a key for the seals and keep it in FILE (the log's name, with "
       ".key)",
       0 },
+    { "tpm", OPTION_TPM, "PATH", 0,
+      "A TPM 2.0 for the seals: a folder for swtpm's state, or its socket", 0 },
     { "cpu", OPTION_CPU, "MODEL", 0, "CPU model of QEMU (max)", 0 },
     { "machine", OPTION_MACHINE, "TYPE", 0, "Machine of QEMU (q35)", 0 },
     { "iso", OPTION_ISO, NULL, 0, "Boot an image of rf pack --iso by BIOS", 0 },
@@ -86,6 +89,11 @@ static error_t parse_text(int key, char *arg, struct run_options *options)
         return 0;
     case OPTION_AUDIT_KEY:
         options->audit_key = arg;
+        return 0;
+    case OPTION_TPM: /* QEMU's own loader puts the module over ACPI tables that
+                      a TPM makes longer */
+        options->tpm = arg;
+        options->is_iso = true;
         return 0;
     case OPTION_CPU:
         options->cpu = arg;

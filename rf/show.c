@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "rf/netrun.h"
 #include "rf/policytext.h"
 #include "rf/shownet.h"
 #include "rf/verbs.h"
+
+#define SHOW_TIMEOUT_S 60u /* 64 KiB of rules, in hex, on a serial line */
 
 static const char *const action_names[MF_ACTIONS] = { "destroy", "restart",
                                                       "preserve" };
@@ -241,18 +244,25 @@ static void show_json(const struct tenant_set *set)
 struct show {
     struct common common;
     enum net_form form; /* NET_TABLE: the whole, else the network alone */
+    bool is_counted;    /* the rules alone, as a run counts them */
+    const char *control;
 };
 
-enum { OPTION_DOT = 0x200, OPTION_NFT };
+enum { OPTION_DOT = 0x200, OPTION_NFT, OPTION_CONTROL };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct show *const show = state->input;
 
-    (void)arg;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &show->common;
+        return 0;
+    case 'v':
+        show->is_counted = true;
+        return 0;
+    case OPTION_CONTROL:
+        show->control = arg;
         return 0;
     case OPTION_DOT:
         show->form = NET_DOT;
@@ -271,6 +281,10 @@ int cmd_show(int argc, char **argv)
         { "dot", OPTION_DOT, NULL, 0,
           "Who may begin what with whom, as a graph for dot(1)", 0 },
         { "nft", OPTION_NFT, NULL, 0, "The rules as an nftables table", 0 },
+        { "verbose", 'v', NULL, 0,
+          "The rules, with packets, bytes and flows of each in a run", 0 },
+        { "control", OPTION_CONTROL, "PATH", 0,
+          "That run's control socket (of the only run there is)", 0 },
         { NULL, 0, NULL, 0, NULL, 0 },
     };
     static const struct argp_child children[] = {
@@ -291,10 +305,16 @@ int cmd_show(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &show);
     const struct common *const common = &show.common;
     set.is_quiet = common->is_quiet;
-    set.is_rules_only = show.form != NET_TABLE;
+    set.is_rules_only = show.form != NET_TABLE || show.is_counted;
+    set.has_services = show.is_counted;
     if (!tenant_set_load(&set, common->paths, common->count,
                          common->host_mib)) {
         code = tenant_set_report(&set, common->is_json);
+    } else if (show.is_counted) {
+        const struct control_options o = { .path = show.control,
+                                           .timeout_s = SHOW_TIMEOUT_S,
+                                           .is_json = common->is_json };
+        code = netrun_show(&set, &o);
     } else if (show.form != NET_TABLE) {
         show_network(&set, show.form);
     } else if (common->is_json) {

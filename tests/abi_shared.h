@@ -72,10 +72,10 @@ SIZE(struct vcpu_runstate_info, struct abi_vcpu_runstate_info);
 RUNSTATE_FIELD(state);
 RUNSTATE_FIELD(state_entry_time);
 RUNSTATE_FIELD(time);
-SAME(RUNSTATE_RUNNING, RUNSTATE_running);
-SAME(RUNSTATE_RUNNABLE, RUNSTATE_runnable);
-SAME(RUNSTATE_BLOCKED, RUNSTATE_blocked);
-SAME(RUNSTATE_OFFLINE, RUNSTATE_offline);
+SAME(SCHED_RUNNING, RUNSTATE_running);
+SAME(SCHED_RUNNABLE, RUNSTATE_runnable);
+SAME(SCHED_BLOCKED, RUNSTATE_blocked);
+SAME(SCHED_OFFLINE, RUNSTATE_offline);
 
 SIZE(struct trap_info, struct abi_trap_info);
 #define TRAP_FIELD(f) FIELD(struct trap_info, f, struct abi_trap_info, f)

@@ -19,6 +19,7 @@
 #define MADT 0x3000u
 #define FADT 0x4000u
 #define DSDT 0x5000u
+#define TPM 0x6000u
 
 static u8 *mem;
 static struct bootinfo b;
@@ -117,6 +118,24 @@ static void test_complete(void **state)
     assert_true(a.has_s5);
     assert_int_equal(a.s5[0], 5);
     assert_int_equal(a.s5[1], 1);
+    assert_false(a.has_tpm);
+}
+
+/* Of a TPM only the FIFO interface is used. */
+static void test_a_tpm(void **state)
+{
+    (void)state;
+    for (u32 method = 0; method < 13; method++) {
+        put(TPM + 48, method, 4);
+        table(TPM, "TPM2", 52);
+        put(RSDT + 44, TPM, 4);
+        table(RSDT, "RSDT", 48);
+        assert_true(acpi_parse(&a, &b, mem, MEM));
+        assert_int_equal(a.has_tpm, method == 6);
+    }
+    table(TPM, "TPM2", 48); /* too short to say */
+    assert_true(acpi_parse(&a, &b, mem, MEM));
+    assert_false(a.has_tpm);
 }
 
 static void test_no_tables(void **state)
@@ -180,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_complete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_tpm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_tables, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_entry_without_length, set_up,
                                         tear_down),

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/record.h"
+#include "core/schedcpu.h"
 #include "rf/logreader.h"
 #include "tests/life_fixture.h"
 
@@ -202,12 +203,12 @@ static void test_every_vcpu_goes_offline(void **state)
     struct domain *d = pair(&other);
     d->vcpu[1].state = VCPU_UP;
     sched_online(&d->vcpu[1]);
-    sched_timer_set(&d->vcpu[1], host.now + 50);
+    sched_timer_set(&d->vcpu[1], &d->vcpu[1].sched.timer_at, host.now + 50);
     domain_end(d, SHUTDOWN_CRASH);
     run_cpu();
     assert_true(sched_is_off(&d->vcpu[0]));
     assert_true(sched_is_off(&d->vcpu[1]));
-    assert_int_equal(sched_next_timer(0), NS_NEVER);
+    assert_int_equal(sched_cpus[0].timer_first, NS_NEVER);
     finish();
     assert_int_equal(d->state, DOMAIN_ENDED);
 }

@@ -100,7 +100,7 @@ static inline struct fill updates(u32 sub, mfn_t m, u64 first, u64 step)
         a[i].val = first + i * step;
     }
     memcpy(host_guest(AT), a, sizeof(a));
-    return batch(NR_MMU, 3, "f|f|f|s");
+    return batch(NR_MMU, 3, sub == 1 ? "f|f|f|s" : "f|||s");
 }
 
 static inline struct fill fill_mmu_normal(void)

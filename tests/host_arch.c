@@ -262,7 +262,7 @@ void arch_install_slots(const struct domain *d, mfn_t l4)
 {
     (void)d;
     for (u32 i = 256; i <= 271; i++) {
-        arch_pte_write(l4, i, 0);
+        arch_pte_write(l4, i, host.slot_pte);
     }
 }
 
@@ -307,6 +307,16 @@ void arch_frame_zero(mfn_t m)
     memset(host_frame(m), 0, PAGE_BYTES);
 }
 
+u64 *arch_frame_open(mfn_t m)
+{
+    check_write(m);
+    return (u64 *)(void *)frame_bytes(m, 0, PAGE_BYTES);
+}
+
+void arch_frame_close(void)
+{
+}
+
 void arch_frame_write64(mfn_t m, u32 offset, u64 value)
 {
     arch_frame_write(m, offset, &value, sizeof(value));
@@ -343,6 +353,8 @@ u64 arch_tlb_stamp(void)
 void arch_tlb_flush(u64 cpus)
 {
     host.flushes++;
+    host.flush_cpus = cpus;
+    host.flush_va = U64_MAX;
     host.tlb_clock++;
     for (u32 i = 0; i < CPU_MAX; i++) {
         if ((cpus >> i & 1u) != 0) {
@@ -366,9 +378,9 @@ void arch_tlb_flush_since(u64 cpus, u64 stamp)
 
 void arch_tlb_flush_page(u64 cpus, u64 va)
 {
-    (void)cpus;
-    (void)va;
     host.flushes++;
+    host.flush_cpus = cpus;
+    host.flush_va = va;
 }
 
 /* ---- vCPU and domain --------------------------------------------------- */

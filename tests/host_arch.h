@@ -49,6 +49,9 @@ struct host {
     u64 tlb_clock;
     u64 tlb_seen[CPU_MAX]; /* clock at each CPU's last full flush */
     u64 flushes;           /* flush requests made */
+    u64 flush_cpus;        /* of the last one */
+    u64 flush_va;          /* the page, or U64_MAX */
+    u64 slot_pte;          /* what the hypervisor's slots of L4 tables hold */
     u32 kicks[CPU_MAX];
     u32 rescheds;
     ns_t timer_at; /* last arch_timer_arm */
@@ -60,7 +63,10 @@ struct host {
     u64 audit_bytes;   /* taken by the audit port */
     u32 audit_at_most; /* it takes so many at a time; 0: all */
     bool audit_stuck;  /* it takes none */
-    bool may_wait;     /* arch_relax lets a millisecond pass */
+    bool has_tpm;      /* a seal takes it five steps */
+    u32 tpm_steps;
+    u8 pcr[32];
+    bool may_wait; /* arch_relax lets a millisecond pass */
     struct host_console console[HOST_DOMAINS];
     u32 line_room; /* arch_console_write takes so many bytes more, if line_full
                     */

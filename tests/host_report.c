@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "audit/sha256.h"
 #include "core/arch.h"
 #include "tests/host_arch.h"
 
@@ -68,6 +69,30 @@ void arch_build_digest(u8 digest[32])
 }
 
 u8 host_audit[HOST_AUDIT_BYTES];
+
+bool arch_tpm_extend(const u8 seal[32])
+{
+    u8 both[64];
+    if (!host.has_tpm) {
+        return true;
+    }
+    host.tpm_steps++;
+    if (host.tpm_steps % 5 != 0) {
+        return false;
+    }
+    memcpy(both, host.pcr, 32);
+    memcpy(both + 32, seal, 32);
+    struct sha256 s;
+    sha256_init(&s);
+    sha256_update(&s, both, sizeof(both));
+    sha256_final(&s, host.pcr);
+    return true;
+}
+
+u32 arch_tpm_pcr(void)
+{
+    return host.has_tpm ? 15 : 0;
+}
 
 u32 arch_audit_send(const u8 *bytes, u32 count)
 {

@@ -119,7 +119,7 @@ static void sim_ran(u32 cpu)
             return;
         }
         sched_block(v);
-        sched_poll_set(v, host.now + sleep_ns);
+        sched_timer_set(v, &v->sched.poll_at, host.now + sleep_ns);
     }
 }
 
@@ -155,7 +155,7 @@ static ns_t sim_due(u32 cpu)
     if (host.kicks[cpu] != 0) {
         return host.now;
     }
-    ns_t due = sched_next_timer(cpu);
+    ns_t due = sched_cpus[cpu].timer_first;
     due = sim.until[cpu] < due ? sim.until[cpu] : due;
     if (sim.on[cpu] != NULL && load_of(sim.on[cpu])->burst_ns != 0) {
         const ns_t end = sim.ran_from[cpu] + load_of(sim.on[cpu])->left;

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "audit/chain.h"
 #include "audit/log.h"
 #include "core/record.h"
 #include "policy/manifest.h"
@@ -253,6 +254,35 @@ static void test_a_panic_is_the_last_record(void **state)
     assert_int_equal(count_of(AUDIT_PANIC), 1);
 }
 
+/* Each tree head, in order; a seal waits for the TPM, and all behind it. */
+static void test_a_tpm_holds_the_seals(void **state)
+{
+    (void)state;
+    host.has_tpm = true;
+    for (u32 i = 0; i < 5; i++) {
+        host.now += AUDIT_SEAL_NS;
+        record_life(d, AUDIT_DOMAIN_STARTED, i);
+    }
+    record_host_end(0x10);
+    drain();
+    assert_true(host.tpm_steps >= 5 * 5);
+    u8 pcr[2 * SHA256_BYTES] = { 0 };
+    struct audit_reader reader;
+    struct audit_record r;
+    u64 at = 0;
+    audit_reader_init(&reader);
+    while (at < host.audit_bytes) {
+        assert_int_equal(
+            audit_next(&reader, host_audit, host.audit_bytes, &at, &r),
+            AUDIT_GOOD);
+        if (r.event == AUDIT_SEAL) {
+            memcpy(pcr + SHA256_BYTES, reader.root, SHA256_BYTES);
+            audit_hash(pcr, sizeof(pcr), NULL, 0, NULL, 0, pcr);
+        }
+    }
+    assert_memory_equal(pcr, host.pcr, SHA256_BYTES);
+}
+
 /* In a child: a process has one panic. */
 static void test_a_panic_does_not_wait_for_the_port_for_ever(void **state)
 {
@@ -283,6 +313,7 @@ int main(void)
         TEST(test_each_record_moves_the_head),
         TEST(test_a_stuck_port_keeps_its_records),
         TEST(test_a_panic_does_not_wait_for_the_port_for_ever),
+        TEST(test_a_tpm_holds_the_seals),
         TEST(test_a_panic_is_the_last_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,23 +185,35 @@ for base in good.elf xz.bz lz4.bz zstd.bz gzip.bz bzip2.bz lzma.bz; do
 done
 result $bad "damaged kernels are answered with 0 or 1"
 
-# Nor does a capture, cut off anywhere or with any byte wrong.
-bad=0
-at=0
-while [ "$at" -lt "$(wc -c < net.pcap)" ]; do
-    head -c $at net.pcap > cut.pcap
-    cp net.pcap wrong.pcap
-    printf '\377' | dd of=wrong.pcap bs=1 seek=$at conv=notrunc 2>/dev/null
-    for capture in cut.pcap wrong.pcap; do
-        "$rf" explain net-web.cfg net-db.cfg --pcap $capture > /dev/null 2>&1
-        case $? in
-        0 | 3) ;;
-        *) bad=$((bad + 1)) ;;
-        esac
-    done
-    at=$((at + 7))
+# The same frames as pcapng, in either byte order and two resolutions.
+"$golden/mkpcapng" net.pcap little.pcapng little 6
+"$golden/mkpcapng" net.pcap big.pcapng big 0xa0
+for capture in little.pcapng big.pcapng; do
+    "$rf" explain net-web.cfg net-db.cfg --pcap $capture > "$work/out" 2>&1
+    echo "exit $?" >> "$work/out"
+    diff -u "$golden/explain-pcap.out" "$work/out"
+    result $? "$capture is read as the pcap file"
 done
-result $bad "damaged captures are read or refused"
+
+# Nor does a capture, cut off anywhere or with any byte wrong.
+for base in net.pcap big.pcapng; do
+    bad=0
+    at=0
+    while [ "$at" -lt "$(wc -c < $base)" ]; do
+        head -c $at $base > cut.pcap
+        cp $base wrong.pcap
+        printf '\377' | dd of=wrong.pcap bs=1 seek=$at conv=notrunc 2>/dev/null
+        for capture in cut.pcap wrong.pcap; do
+            "$rf" explain net-web.cfg net-db.cfg --pcap $capture > /dev/null 2>&1
+            case $? in
+            0 | 3) ;;
+            *) bad=$((bad + 1)) ;;
+            esac
+        done
+        at=$((at + 7))
+    done
+    result $bad "damaged captures are read or refused ($base)"
+done
 
 mandoc -Tlint -W warning "$top"/docs/man/*.[1-9]
 result $? "the manual pages are clean"

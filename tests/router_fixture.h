@@ -41,6 +41,7 @@ static struct {
     u32 nodes;
     u32 watches;
     bool silent;
+    u32 scribble; /* a domain that writes into its frames behind each copy */
 } fake;
 
 static struct store_ring store_ring;
@@ -100,6 +101,11 @@ void machine_notify(u32 port)
     }
 }
 
+static bool is_granted(u32 domid, u32 ref)
+{
+    return ref < REFS && fake.granted[domid][ref];
+}
+
 void machine_copy(struct machine_copy *list, u32 count)
 {
     assert_true(count <= MACHINE_COPIES);
@@ -108,13 +114,22 @@ void machine_copy(struct machine_copy *list, u32 count)
 
         assert_true(c->offset + c->bytes <= PAGE_BYTES);
         assert_true((uintptr_t)c->own % PAGE_BYTES + c->bytes <= PAGE_BYTES);
-        c->failed = c->ref >= REFS || !fake.granted[c->domid][c->ref];
+        c->failed = !is_granted(c->domid, c->ref) ||
+                    (c->own == NULL && !is_granted(c->from_domid, c->from_ref));
         if (c->failed) {
             continue;
         }
         u8 *theirs = fake.page[c->domid][c->ref] + c->offset;
-        memcpy(c->is_out ? theirs : c->own, c->is_out ? c->own : theirs,
+        u8 *other = c->own;
+        if (other == NULL) {
+            assert_true(c->is_out && c->from_offset + c->bytes <= PAGE_BYTES);
+            other = fake.page[c->from_domid][c->from_ref] + c->from_offset;
+        }
+        memcpy(c->is_out ? theirs : other, c->is_out ? other : theirs,
                c->bytes);
+    }
+    for (u32 i = 0; fake.scribble != 0 && i < 3; i++) {
+        memset(fake.page[fake.scribble][4 + i], 0xee, PAGE_BYTES);
     }
 }
 

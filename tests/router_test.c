@@ -136,6 +136,35 @@ static void test_a_late_front_end_resumes_nothing(void **state)
     assert_int_equal(resumed[0], 0);
 }
 
+/* A toolstack takes the device away: it says so in our own node, and waits
+ * until we have let go. The front-end hears of it from us, and begins anew. */
+static void test_a_device_is_detached(void **state)
+{
+    (void)state;
+    begin_connected(2);
+    back_set(1, "online", "0");
+    back_set(1, "state", "5");
+    look();
+    assert_string_equal(back_get(1, "state"), "6");
+    assert_int_equal(windows_used(), 2);
+    assert_int_equal(fake.port_of[1], 0);
+    assert_int_equal(forgotten[1], 1);
+    look(); /* its front-end has not heard of it yet */
+    assert_string_equal(back_get(1, "state"), "6");
+    front_set(1, "state", "6");
+    look();
+    assert_string_equal(back_get(1, "state"), "6");
+    /* Attached again. */
+    front_set(1, "state", "1");
+    back_set(1, "state", "1");
+    look();
+    assert_string_equal(back_get(1, "state"), "2");
+    front_ready(1);
+    front_set(1, "state", "4");
+    look();
+    assert_string_equal(back_get(1, "state"), "4");
+}
+
 static void test_store_restarts(void **state)
 {
     (void)state;
@@ -231,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_tenant_restarts),
         cmocka_unit_test(test_router_restarts),
         cmocka_unit_test(test_a_late_front_end_resumes_nothing),
+        cmocka_unit_test(test_a_device_is_detached),
         cmocka_unit_test(test_store_restarts),
         cmocka_unit_test(test_store_lies),
         cmocka_unit_test(test_a_liar_is_closed_alone),

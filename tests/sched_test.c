@@ -179,7 +179,7 @@ static void test_wake_latency(void **state)
     sim.load[s->id].worst_wait = 0;
     sim_run(50 * SECOND);
     assert_true(sim.load[s->id].worst_wait <= SCHED_RATE_NS);
-    assert_true(s->runstate.time[RUNSTATE_BLOCKED] > 59 * SECOND);
+    assert_true(s->runstate.time[SCHED_BLOCKED] > 59 * SECOND);
 }
 
 static void test_three_on_two_cpus(void **state)

@@ -169,7 +169,7 @@ static void test_poll_times_out(void **state)
     const ns_t end = host.now + 5 * MS;
     assert_int_equal(poll(1, end), 0);
     assert_null(pick());
-    assert_int_equal(sched_next_timer(0), end);
+    assert_int_equal(sched_cpus[0].timer_first, end);
     host.now = end - 1;
     sched_timers_run(0, host.now);
     assert_int_equal(v->sched.state, SCHED_BLOCKED);
@@ -190,18 +190,18 @@ static void test_timer(void **state)
     struct arg_evtchn_virq a = { .virq = VIRQ_TIMER, .vcpu = 0 };
     assert_int_equal(hc_evtchn_bind_virq(&c, &a), 0);
     assert_int_equal(call(NR_TIMER, host.now + MS, 0, 0, 0), 0);
-    assert_int_equal(sched_next_timer(0), host.now + MS);
+    assert_int_equal(sched_cpus[0].timer_first, host.now + MS);
     assert_int_equal(host.timer_at, host.now + MS);
     sched_timers_run(0, host.now);
     assert_false(evtchn_is_pending(d, a.port));
     sched_timers_run(0, host.now + MS);
     assert_true(evtchn_is_pending(d, a.port));
-    assert_int_equal(sched_next_timer(0), NS_NEVER); /* once */
+    assert_int_equal(sched_cpus[0].timer_first, NS_NEVER); /* once */
     d->shared->evtchn_pending[0] = 0;
     /* Set, and stopped. */
     assert_int_equal(call(NR_TIMER, host.now + MS, 0, 0, 0), 0);
     assert_int_equal(call(NR_TIMER, 0, 0, 0, 0), 0);
-    assert_int_equal(sched_next_timer(0), NS_NEVER);
+    assert_int_equal(sched_cpus[0].timer_first, NS_NEVER);
 }
 
 static void test_A63_times_that_make_no_sense(void **state)
@@ -221,7 +221,7 @@ static void test_A63_times_that_make_no_sense(void **state)
     }
     sched_timers_run(0, host.now); /* what is past fires, once */
     assert_true(evtchn_is_pending(d, a.port));
-    assert_int_equal(sched_next_timer(0), NS_NEVER);
+    assert_int_equal(sched_cpus[0].timer_first, NS_NEVER);
 }
 
 static s64 shutdown(u32 reason)

@@ -82,7 +82,8 @@ static void soup_step(bool asked[SIM_VCPUS])
         break;
     case 7:
         if (sim.on[cpu] != NULL) {
-            sched_timer_set(sim.on[cpu], host.now + (u64)random() % 5000000);
+            sched_timer_set(sim.on[cpu], &sim.on[cpu]->sched.timer_at,
+                            host.now + (u64)random() % 5000000);
         }
         break;
     case 8:

@@ -26,10 +26,10 @@ UNIT_FLAGS := -I. -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
 # host's archive comes first, for its stand-ins are weak.
 # Of Domain0: what does not ask for a machine.
 DOMAIN0_PURE := $(addprefix guests/domain0/,bytes.c tree.c client.c watch.c \
-	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c)
+	view.c ops.c txn.c requests.c wire.c pvcon.c save.c nodes.c blob.c jsonline.c netview.c)
 # Of the router: the same.
-ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c \
-	ruleset.c checksum.c segment.c)
+ROUTER_PURE := $(addprefix guests/router/,netring.c xsclient.c backend.c switch.c deliver.c \
+	ruleset.c checksum.c segment.c counters.c)
 UNIT_HOST := $(sort $(wildcard tests/host_*.c))
 UNIT_SHIP := $(sort $(wildcard core/*.c policy/*.c audit/*.c) rf/mux.c \
 	rf/filter.c rf/logreader.c rf/policytext.c x86/decode.c x86/rmw.c x86/cpuid.c \
@@ -168,6 +168,7 @@ help:
 	@echo "make cov       lines of core/ that the unit tests reach"
 	@echo "make audit-test  the log at length, both verifiers, the page; two minutes"
 	@echo "make fuzz      search: T=TARGET,... SECS=60 ENGINE=lib|afl; fuzz/README.md"
+	@echo "make fuzz-live   the running system in QEMU: SECS=600 CPUS=2 WALKER=1; fuzz/live/README.md"
 	@echo "make fuzz-schedules   all interleavings of pairs of calls; N=2 PAIR=poll"
 	@echo "make fuzz-tsan        the same with threads, ThreadSanitizer; SECS=60 SEED=7"
 	@echo "make golden    what rf answers, against stored text"
@@ -191,6 +192,8 @@ help:
 	@echo "make bench-paths     single paths through ring 0, exactly"
 	@echo "make bench-memory    what tenants, vCPUs and GiB cost the host"
 	@echo "make bench-shares    how the scheduler shares a CPU out, 1 to 128 tenants"
+	@echo "make bench-network   TCP between tenants beside Xen's, and beside a flood"
+	@echo "make net-soak  ten million packets while domains come and go; net-soak-short"
 	@echo "make clang     the kernel by $(CLANG)"
 	@echo "make loc       lines of ring 0 against their budget"
 	@echo "make format    lay out the C as .clang-format says"
@@ -310,3 +313,21 @@ bench-docs:
 bench-profile: all $(BENCH_NEEDS)
 	@tests/bench/run --profile $(or $(ROW),null) \
 		--system $(or $(SYSTEM),ringfence) $(if $(LINES),--lines)
+
+# ---- the network under load (tests/bench/network, tests/net) -----------------
+.PHONY: bench-network net-soak net-soak-short
+NETWORK_NEEDS := $(B)/bench/layers.so $(GUESTS)/netload.cpio.gz \
+	$(GUESTS)/pump.elf $(GUESTS)/vmlinuz-amd64 $(B)/rf
+
+# Between tenants, beside Xen's driver domain and beside a flood; CASE=speed
+bench-network: all guests $(NETWORK_NEEDS) $(GUESTS)/xen-4.17-amd64 \
+		$(GUESTS)/xenhost.cpio.gz
+	@tests/bench/network $(if $(DOCS),--docs) $(CASE)
+
+# Ten million packets, domains coming and going: nothing may leak
+net-soak: all guests $(B)/unit-gcc/flowsoak_test
+	@PACKETS=10000000 $(B)/unit-gcc/flowsoak_test
+	@tests/net/soak $(if $(DOCS),--docs) 10000000
+
+net-soak-short: all guests
+	@tests/net/soak 1000000

@@ -124,6 +124,52 @@ static void test_log_of_what_passes(void **state)
     fix_end(&net);
 }
 
+/* What each Linux says to the link is counted by its own name and not told of,
+ * unless a rule is about it; the same to a host, or a query, is. */
+static void test_group_membership(void **state)
+{
+    static const struct {
+        u8 proto;
+        u8 type;
+        struct addr to;
+        enum drop drop;
+    } rows[] = {
+        { IP_ICMP6, 143, { 0xff02ull << 48, 0x16 }, DROP_GROUP },
+        { IP_ICMP6, 131, { 0xff02ull << 48, 0xfb }, DROP_GROUP },
+        { IP_ICMP6, 133, { 0xff02ull << 48, 2 }, DROP_GROUP },
+        { IP_ICMP6, 130, { 0xff02ull << 48, 1 }, DROP_RULE_DEFAULT },
+        { IP_ICMP6, 128, { 0xff02ull << 48, 1 }, DROP_RULE_DEFAULT },
+        { IP_ICMP6, 143, { 0xff05ull << 48, 1 }, DROP_RULE_DEFAULT },
+        { IP_ICMP6, 143, { 0x20010db8ull << 32, 3 }, DROP_RULE_DEFAULT },
+        { IP_IGMP, 0, { 0, 0xe0000016 }, DROP_GROUP },
+        { IP_IGMP, 0, { 0, IP(1) }, DROP_RULE_DEFAULT },
+        { IP_UDP, 0, { 0, 0xe00000fb }, DROP_RULE_DEFAULT },
+    };
+
+    (void)state;
+    begin("'pass out proto tcp', 'block out log proto igmp to 224.0.0.22'",
+          "'pass'", "");
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct packet p = { .type = ETH_IP4,
+                            .flow = { .to = rows[i].to,
+                                      .from = { 0, IP(2) },
+                                      .proto = rows[i].proto,
+                                      .is_ip6 = rows[i].to.high != 0 },
+                            .icmp_type = rows[i].type };
+        const u64 before = net.f->drops[2][rows[i].drop];
+        p.type = p.flow.is_ip6 ? ETH_IP6 : ETH_IP4;
+        assert_false(filter_pass(net.f, 2, 1, &p, now, &answer));
+        assert_int_equal(answer.drop, rows[i].drop);
+        assert_int_equal(answer.is_log, rows[i].drop != DROP_GROUP);
+        assert_int_equal(net.f->drops[2][rows[i].drop], before + 1);
+        assert_false(filter_pass(net.f, 0, 1, &p, now, &answer));
+        assert_int_equal(answer.drop, rows[i].to.low == 0xe0000016
+                                          ? DROP_RULE
+                                          : rows[i].drop);
+    }
+    fix_end(&net);
+}
+
 static void test_no_state(void **state)
 {
     (void)state;
@@ -246,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_both_ends_decide),
         cmocka_unit_test(test_place_of_each_reason),
         cmocka_unit_test(test_log_of_what_passes),
+        cmocka_unit_test(test_group_membership),
         cmocka_unit_test(test_no_state),
         cmocka_unit_test(test_who_is_asked),
         cmocka_unit_test(test_isolated_pairs),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ACPI tables [ACPI 6.3 chapter 5.2]: RSDP, RSDT or XSDT, MADT, FADT, and of
- * the DSDT only the package named _S5_, found by its name.
+ * ACPI tables [ACPI 6.3 chapter 5.2]: RSDP, RSDT or XSDT, MADT, FADT, TPM2, and
+ * of the DSDT only the package named _S5_, found by its name.
  */
 #include "x86/acpi.h"
 
@@ -12,6 +12,7 @@
 #define TABLE_BYTES_MAX 0x1000000u
 #define MADT_ENTRIES_MAX 4096u
 #define CPU_ENABLED 1u
+#define TPM2_FIFO 6u /* start method [TCG ACPI Specification 8] */
 
 /* A table found: its place and length. */
 struct table {
@@ -217,6 +218,8 @@ bool acpi_parse(struct acpi_info *a, const struct bootinfo *b, const u8 *mem,
                 found = true;
             } else if (signature_is(&p, t.at, "FACP", 4)) {
                 fadt_parse(a, &p, &t);
+            } else if (signature_is(&p, t.at, "TPM2", 4)) {
+                a->has_tpm = field(&p, &t, 48, 4) == TPM2_FIFO;
             }
         }
         at += step;

@@ -28,6 +28,7 @@ struct acpi_info {
     u16 pm1_port[2];         /* 0: none */
     u16 s5[2];               /* SLP_TYP values */
     bool has_s5;
+    bool has_tpm; /* version 2.0, with the FIFO interface */
 };
 
 /* False when there are no tables; *a then says one CPU, no I/O APIC. */

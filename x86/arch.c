@@ -109,11 +109,20 @@ void arch_frame_zero(mfn_t m)
     temp_unmap(SLOT_TO);
 }
 
+u64 *arch_frame_open(mfn_t m)
+{
+    return temp_map(SLOT_TO, m);
+}
+
+void arch_frame_close(void)
+{
+    temp_unmap(SLOT_TO);
+}
+
 void arch_frame_write64(mfn_t m, u32 offset, u64 value)
 {
-    u8 *page = temp_map(SLOT_TO, m);
-    atomic_store64((u64 *)(void *)(page + (offset & 0xff8)), value);
-    temp_unmap(SLOT_TO);
+    atomic_store64(&arch_frame_open(m)[(offset & 0xff8) / 8], value);
+    arch_frame_close();
 }
 
 void arch_frame_copy(mfn_t to, u32 to_offset, mfn_t from, u32 from_offset,

@@ -14,6 +14,7 @@
 #include "core/atomic.h"
 #include "core/pgtable.h"
 #include "x86/decode.h"
+#include "x86/guestcopy.h"
 #include "x86/hw.h"
 #include "x86/private.h"
 #include "x86/pte.h"
@@ -212,10 +213,12 @@ static bool execute(struct vcpu *v, struct regs *r, struct insn *in)
 /* What each switch of processes takes: not worth the decoder. */
 static bool emulate_rdmsr(struct vcpu *v, struct regs *r)
 {
-    u16 code;
-    if (!v->in_kernel || (r->cs & 0xffff) != SEL_GUEST_CS64 ||
-        !arch_fetch(&code, gva(r->rip), sizeof(code)) || code != CODE_RDMSR ||
-        !read_msr(v, r)) {
+    u16 code = 0;
+    const bool ok = v->in_kernel && (r->cs & 0xffff) == SEL_GUEST_CS64 &&
+                    window_open(r->rip, sizeof(code)) &&
+                    hw_copy_2(&code, (const void *)r->rip);
+    window_close();
+    if (!ok || code != CODE_RDMSR || !read_msr(v, r)) {
         return false;
     }
     emul_done(v, r, sizeof(code));

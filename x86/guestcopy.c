@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Copies between hypervisor memory and the guest whose address space is
- * loaded. With the bounce and the return of a system call (entry.S, iret.c),
- * the only code that touches a guest address.
+ * loaded. With the bounce and the return of a system call (entry.S, bounce.c,
+ * iret.c) and the look for RDMSR (emul.c), the only code that touches a guest
+ * address.
  *
  * A range is taken only when all of it lies in the guest's part of the address
  * space, so the processor's own checks do the rest: every page that a guest has

@@ -24,6 +24,7 @@
 #include "x86/serial.h"
 #include "x86/smp.h"
 #include "x86/speculation.h"
+#include "x86/tpm.h"
 
 #define BOOT_MAP_BYTES 0x100000000ull /* what the boot tables show */
 #define TRAMPOLINE_FIRST 0x8u
@@ -103,6 +104,7 @@ void main_on_own_stack(void)
     apic_setup();
     c->apic_id = apic_self();
     ioapic_init(&acpi);
+    tpm_init(&acpi);
     clock_init(); /* needs the APIC timer */
     smp_init(&acpi, c->apic_id,
              model_thread_bits(hw_cpuid_leaf(0xb), hw_cpuid_leaf(0x8000001e)));

@@ -171,10 +171,10 @@ s64 hc_update_descriptor(struct hc_call *c)
 bool seg_is_long(const struct vcpu *v, u64 cs)
 {
     const u32 index = (u32)(cs & 0xffff) >> 3;
-    const u64 at = index_clamp(index, TABLE_ENTRIES);
     if ((cs & 0xffff) == SEL_GUEST_CS64) {
         return true;
     }
+    const u64 at = index_clamp(index, TABLE_ENTRIES);
     if ((cs & 4) != 0) {
         return index < v->ldt_entries && (private_ldt(v)[at] & DESC_LONG) != 0;
     }

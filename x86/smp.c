@@ -196,16 +196,6 @@ static u64 tlb_seen(u32 cpu)
     return atomic_load64(&percpu_block(cpu)->tlb_seen);
 }
 
-void tlb_load_root(u64 cr3)
-{
-    struct cpu *const c = this_cpu();
-    /* Read first: beyond the stamps of all that this flush is to see. */
-    const u64 value = atomic_load64(&tlb_clock);
-    hw_write_cr3(cr3);
-    c->cr3 = cr3;
-    atomic_store64(&c->tlb_seen, value);
-}
-
 /* Serve what another CPU asked of this one. */
 static void tlb_serve(struct cpu *c)
 {

@@ -14,8 +14,9 @@
 #ifndef X86_SMP_H
 #define X86_SMP_H
 
-#include "core/ids.h"
+#include "core/atomic.h"
 #include "x86/acpi.h"
+#include "x86/hw.h"
 
 /* Number of CPUs, and the same as a mask, of those that run. */
 u32 smp_cpu_count(void);
@@ -37,7 +38,17 @@ void smp_open(void);
 /* All other CPUs stop for good. */
 void smp_stop_others(void);
 
+extern u64 tlb_clock; /* [a] goes on with each stamp */
+
 /* Load a root on this CPU: a full flush. */
-void tlb_load_root(u64 cr3);
+static inline void tlb_load_root(u64 cr3)
+{
+    struct cpu *const c = this_cpu();
+    /* Read first: beyond the stamps of all that this flush is to see. */
+    const u64 value = atomic_load64(&tlb_clock);
+    hw_write_cr3(cr3);
+    c->cr3 = cr3;
+    atomic_store64(&c->tlb_seen, value);
+}
 
 #endif

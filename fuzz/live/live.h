@@ -50,8 +50,10 @@ extern u64 dispatch_entries; /* [a] */
 
 /* ---- hand.c ---- */
 
-/* Pipes and the file for what is told; false: they cannot be opened. */
-bool hand_open(const char *programs, const char *results, const char *told);
+/* Pipes and the file for what is told; times: how many times as long as usual
+ * an actor may take. False: they cannot be opened. */
+bool hand_open(const char *programs, const char *results, const char *told,
+               u32 times);
 /* A guest has stored to said: answer in its page. */
 void hand_ask(struct mailbox *m);
 

@@ -8,7 +8,7 @@
  *
  * Arguments: edges=FILE (of edges.py), seen=FILE (a byte an edge, kept over
  * runs), ram=FILE and bytes=N of the machine's memory, in=, out= (pipes),
- * told=FILE.
+ * told=FILE, patience=N (hand_open).
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -228,6 +228,9 @@ static const char *argument(int argc, char **argv, const char *name)
 int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc,
                         char **argv)
 {
+    const u32 patience =
+        (u32)strtoul(argument(argc, argv, "patience"), NULL, 10);
+
     (void)info;
     ram_bytes = strtoull(argument(argc, argv, "bytes"), NULL, 10);
     ram = map_file(argument(argc, argv, "ram"), ram_bytes);
@@ -241,7 +244,7 @@ int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc,
     }
     if (seen == NULL ||
         !hand_open(argument(argc, argv, "in"), argument(argc, argv, "out"),
-                   argument(argc, argv, "told"))) {
+                   argument(argc, argv, "told"), patience)) {
         fprintf(stderr, "live: bad seen=, in=, out= or told=\n");
         return 1;
     }

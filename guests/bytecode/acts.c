@@ -60,19 +60,20 @@ static u64 word_of(u8 c)
 /* ---- instructions -----------------------------------------------------------
  */
 
-static const struct {
-    u8 count;
-    u8 bytes[7];
-} insns[] = {
-#define INSN(name, ...)                                                        \
-    { sizeof((const u8[]){ __VA_ARGS__ }), { __VA_ARGS__ } },
+#define RET 0xc3
+#define SYSCALL_UD2 0x0f, 0x05, 0x0f, 0x0b
+
+/* Each instruction with what ends it, in kernel and in user mode: written once,
+ * since an emulator translates anew what is written. */
+static const u8 insns[][2][CODE_BYTES] = {
+#define INSN(name, ...) { { __VA_ARGS__, RET }, { __VA_ARGS__, SYSCALL_UD2 } },
 #include "guests/bytecode/insns.def"
 };
+static const u8 no_insn[] = { 0x0f, 0x0b }; /* UD2 */
 
 /* Registers from words, then the code; it returns, or ends in an exception. */
-static void code_run(u64 at)
+static void code_run(const u8 *b, const u8 *what)
 {
-    const u8 *const b = (const u8 *)(uintptr_t)at;
     u64 a = word_of(b[1]);
     u64 c = word_of(b[2]);
     u64 d = word_of(b[3]);
@@ -81,13 +82,12 @@ static void code_run(u64 at)
 
     __asm__ volatile("call *%[code]"
                      : "+a"(a), "+c"(c), "+d"(d), "+D"(to), "+S"(from)
-                     : [code] "r"((u64)(uintptr_t)code[me()])
+                     : [code] "r"((u64)(uintptr_t)what)
                      : "rbx", "r8", "r9", "r10", "r11", "memory", "cc");
 }
 
-static void program_run(u64 at)
+static void program_run(const u8 *b, const u8 *what)
 {
-    const u8 *const b = (const u8 *)(uintptr_t)at;
     struct room *const r = room();
     u64 *const frame = (u64 *)(void *)(r->user_stack + 1024);
 
@@ -96,7 +96,7 @@ static void program_run(u64 at)
     frame[1] = 0;
     frame[2] = word_of(b[2]);
     frame[3] = 0;
-    frame[4] = (u64)(uintptr_t)code[me()];
+    frame[4] = (u64)(uintptr_t)what;
     frame[5] = CS_KERNEL; /* privilege 3, and not of the kernel: a program */
     frame[6] = b[3] < 0x80 ? 0x200 : word_of(b[3]);
     frame[7] = (u64)(uintptr_t)(r->user_stack + 900);
@@ -104,18 +104,16 @@ static void program_run(u64 at)
     raw_iret(frame);
 }
 
-static void code_put(const u8 *bytes, u32 count, bool program)
+static const u8 *code_put(const u8 *bytes, bool program)
 {
+    static const u8 ends[2][4] = { { RET }, { SYSCALL_UD2 } };
     u8 *const to = code[me()];
 
-    for (u32 i = 0; i < count; i++) {
-        to[i] = bytes[i];
+    for (u32 i = 0; i < CODE_BYTES; i++) {
+        to[i] = i < 7 ? bytes[i] : ends[program][i % 4];
     }
-    to[count] = program ? 0x0f : 0xc3; /* SYSCALL, RET */
-    to[count + 1] = 0x05;
-    to[count + 2] = 0x0f; /* UD2 */
-    to[count + 3] = 0x0b;
     barrier();
+    return to;
 }
 
 /* A frame for IRET with one or two words that are not right. */
@@ -126,23 +124,22 @@ static void iret_odd(const u8 *b)
                            0,
                            0,
                            0,
-                           (u64)(uintptr_t)code[me()],
+                           (u64)(uintptr_t)no_insn,
                            CS_KERNEL & ~3u,
                            0,
                            (u64)(uintptr_t)frame - 128,
                            SS_KERNEL };
 
-    code_put(NULL, 0, true);
-    code[me()][0] = 0x0f; /* UD2 */
-    code[me()][1] = 0x0b;
     for (u32 i = 0; i < 9; i++) {
         frame[i] = usual[i];
     }
-    frame[b[0] % 9] = word_of(b[1]);
+    const bool daring = b[12] >= 0xf0; /* the stack, too */
+
+    frame[b[0] % (daring ? 9 : 7)] = word_of(b[1]);
     if (b[2] >= 0xc0) {
-        frame[b[3] % 9] = word_of(b[4]);
+        frame[b[3] % (daring ? 9 : 7)] = word_of(b[4]);
     }
-    if (b[12] >= 0xf0) {
+    if (daring && b[0] >= 0x80) {
         iret_at(word_of(b[5])); /* no frame at all */
     }
     raw_iret(frame);
@@ -154,15 +151,14 @@ void live_act(enum live_act act, const u8 *b)
         iret_odd(b);
         return;
     }
-    const bool program = (b[0] & AS_PROGRAM) != 0;
+    /* Bytes that mean anything at all: in user mode, unless it is daring. */
+    const bool program =
+        act == LIVE_BYTES ? b[12] < 0xf0 : (b[0] & AS_PROGRAM) != 0;
+    const u8 *const what = act == LIVE_CODE
+                               ? insns[b[6] % ARRAY_COUNT(insns)][program]
+                               : code_put(b + 6, program);
 
-    if (act == LIVE_CODE) {
-        const u32 n = b[6] % ARRAY_COUNT(insns);
-        code_put(insns[n].bytes, insns[n].count, program);
-    } else {
-        code_put(b + 6, 7, program);
-    }
-    (program ? program_run : code_run)((u64)(uintptr_t)b);
+    (program ? program_run : code_run)(b, what);
 }
 
 /* ---- memory and events ------------------------------------------------------
@@ -197,6 +193,11 @@ void live_collect(void)
 void live_sleep(u64 ns)
 {
     sleep_until(time_ns() + ns);
+}
+
+void live_handlers(void)
+{
+    traps_setup();
 }
 
 void live_end(u32 reason)

@@ -11,7 +11,8 @@
  *   main.c    roles, and what is asked of the plugin (mailbox.h)
  *   world.c   the tables and pages that records speak of
  *   acts.c    what is no hypercall: instructions, returns, writes
- *   run.c     records to calls; of the fuzz harness, not of guests/lib, whose
+ *   run.c     records to calls, and
+ *   machine.c what they name: of the fuzz harness, not of guests/lib, whose
  *             argument structures are the same ones
  */
 #ifndef GUESTS_BYTECODE_BYTECODE_H
@@ -59,12 +60,19 @@ void live_sleep(u64 ns);
 /* So that a call that blocks does not do so for ever. */
 void live_arm(void);
 void live_end(u32 reason);
+/* The right handlers and stack again. */
+void live_handlers(void);
 
 /* ---- run.c ---- */
 
-void run_begin(u32 domain, const struct places places[4]);
+void run_begin(const struct places places[4]);
 /* Carry out records of actor who; told after each if tell. Calls made. */
 u64 run_records(u32 who, const struct mailbox *m);
+
+/* ---- machine.c ---- */
+
+void machine_begin(void);
+void machine_places(const struct places places[4]);
 
 /* ---- main.c: for run.c, which cannot include guests/lib ---- */
 

@@ -46,12 +46,15 @@ struct places {
     u64 first, shared, grants[2];
 };
 
-/* One record: the call it became, or the act. */
+enum told_when { TOLD_BEFORE, TOLD_AFTER, TOLD_LISTED };
+
+/* One record: the call it became, or the act; before and after. */
 struct told {
     u32 what, nr; /* item of the menu; hypercall number */
     u64 arg[6];
     s64 result;
     u32 vector; /* 256 + vector: an exception ended it; 0: none */
+    u32 done;   /* enum told_when */
     u32 count;  /* elements, TOLD_MAX at most */
     u32 row[TOLD_MAX];
     u8 bytes[TOLD_MAX][TOLD_BYTES];

@@ -7,11 +7,14 @@
 #include "guests/lib/smp.h"
 
 #define ARMED_NS 50000ull
+#define YIELDS 3u /* so often, then it sleeps */
+#define WAIT_NS 30000ull
 #define REST_NS 1000000ull
 #define WARDEN_NS 500000ull
 #define VICTIM_NS 20000000ull
 #define VICTIM_PAGES 16u
 #define STATE_ENDED 5u
+#define TRIES 200u
 #define VIRQ_ARMED VIRQ_TIMER
 
 static struct mailbox boxes[VCPUS];
@@ -68,15 +71,6 @@ void tell(void)
 /* ---- actors
  * ----------------------------------------------------------------- */
 
-void live_arm(void)
-{
-    const u64 port = timer_ports[me()];
-
-    __atomic_and_fetch(&shared->evtchn_mask[port / 64], ~(1ull << port % 64),
-                       __ATOMIC_SEQ_CST);
-    (void)call_set_timer_op(time_ns() + ARMED_NS, 0, 0, 0);
-}
-
 static void timer_bind(void)
 {
     struct arg_evtchn_virq a = { .virq = VIRQ_ARMED, .vcpu = me() };
@@ -85,6 +79,18 @@ static void timer_bind(void)
         timer_ports[me()] = a.port % 4096;
     }
 }
+
+void live_arm(void)
+{
+    timer_bind(); /* if it was closed */
+    const u64 port = timer_ports[me()];
+
+    __atomic_and_fetch(&shared->evtchn_mask[port / 64], ~(1ull << port % 64),
+                       __ATOMIC_SEQ_CST);
+    (void)call_set_timer_op(time_ns() + ARMED_NS, 0, 0, 0);
+}
+
+static u32 waits[VCPUS];
 
 static void act_on_answer(struct mailbox *m)
 {
@@ -101,12 +107,17 @@ static void act_on_answer(struct mailbox *m)
         live_end(SHUTDOWN_REBOOT);
         break;
     case ANSWER_WAIT:
-        (void)call_sched_yield(0, 0, 0, 0);
-        break;
+        if (++waits[me()] <= YIELDS) {
+            (void)call_sched_yield(0, 0, 0, 0);
+            return;
+        }
+        sleep_until(time_ns() + WAIT_NS);
+        return;
     default:
         sleep_until(time_ns() + REST_NS);
         break;
     }
+    waits[me()] = 0;
 }
 
 static void actor_begin(struct mailbox *m)
@@ -136,7 +147,7 @@ static NO_RETURN void actor_serve(void)
     struct mailbox *const m = &boxes[0];
 
     world_setup(&m->own);
-    run_begin(domain, m->places);
+    run_begin(m->places);
     actor_begin(m); /* before the second: its hello is that of the domain */
     const s64 rc = vcpus_start(2);
     if (rc == 0) {
@@ -162,18 +173,41 @@ static u32 state_of(u32 id)
     return call_domain_info(0, &a) == 0 ? a.state : 0;
 }
 
-static void destroy(u32 id, bool again)
+/* It may end by itself meanwhile, and be back; and it cannot end as long as the
+ * other actor maps what it has granted. False: that seems to be so. */
+static bool destroy(u32 id)
 {
     struct arg_domain_of a = { (u16)id };
 
-    while (call_domain_destroy(0, &a) == -11) {
-        sleep_until(time_ns() + WARDEN_NS); /* no room for the record yet */
+    for (u32 i = 0; i < TRIES; i++) {
+        if (state_of(id) == STATE_ENDED) {
+            return true;
+        }
+        (void)call_domain_destroy(0, &a);
+        sleep_until(time_ns() + WARDEN_NS / 4);
     }
-    while (again && state_of(id) != STATE_ENDED) {
-        sleep_until(time_ns() + WARDEN_NS);
+    return false;
+}
+
+static void start(u32 id)
+{
+    struct arg_domain_of a = { (u16)id };
+
+    while (call_domain_start(0, &a) != 0) {
+        sleep_until(time_ns() + WARDEN_NS / 4);
     }
-    while (again && call_domain_start(0, &a) != 0) {
-        sleep_until(time_ns() + WARDEN_NS);
+}
+
+static void kill(u32 id)
+{
+    const u32 other = 3 - id;
+    const bool alone = destroy(id);
+
+    while (!alone && (!destroy(other) || !destroy(id))) {
+    }
+    start(id);
+    if (!alone) {
+        start(other);
     }
 }
 
@@ -185,10 +219,10 @@ static NO_RETURN void warden_serve(void)
     for (;;) {
         ask(m, SAID_READY);
         if (m->answer == ANSWER_KILL) {
-            destroy(m->detail, true);
+            kill(m->detail);
         } else if (m->answer == ANSWER_OFF) {
             for (u32 id = 1; id <= 3; id++) {
-                destroy(id, false);
+                (void)destroy(id);
             }
         }
         sleep_until(time_ns() + WARDEN_NS);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Records to calls. What a record means is told in fuzz/seq.h, and decided by
- * fuzz/values.c and fuzz/grammar.c, compiled into this guest as they are: what
- * they ask of the harness's machine is here, filled in from what the real one
- * told. Faults and budgets of a record mean nothing here.
+ * fuzz/values.c and fuzz/grammar.c, compiled into this guest as they are.
+ * Faults and budgets of a record mean nothing here.
  *
  * The menu is that of the target `hypercall`, and behind it what only a real
  * guest can do.
@@ -16,7 +15,6 @@
 
 #define NR_IRET 23u
 #define NR_MULTICALL 13u
-#define PORT_COUNT 64u
 #define LIVE_FIRST (HCROW_COUNT + (u32)ACT_COUNT)
 #define ACTS                                                                   \
     (1u << ACT_POKE | 1u << ACT_GRANT | 1u << ACT_TRAPPED | 1u << ACT_BITS |   \
@@ -31,47 +29,6 @@ _Static_assert(ROOT_PFN == ROOT_PAGE && MAPPED_FIRST == OPEN_PAGE &&
                    MAPPED_COUNT == OPEN_COUNT && WORLD_FRAMES == PAGES_COUNT,
                "the same world");
 _Static_assert(RECORD_BYTES == RECORD_SIZE && ELEMENTS_MAX == TOLD_MAX, "");
-
-/* ---- what values.c asks of its machine --------------------------------------
- */
-
-struct host host;
-u64 frame_table_count = 0x20000; /* 512 MiB: beyond what there is is odd */
-static struct domain domains[WORLD_DOMAINS + 1];
-static struct vcpu vcpus[WORLD_DOMAINS + 1][WORLD_VCPUS];
-
-struct domain *world_domain(u32 id)
-{
-    return &domains[id];
-}
-
-mfn_t host_mfn(const struct domain *d, u64 pfn_number)
-{
-    return mfn((d->first_chunk << CHUNK_FRAME_BITS) + pfn_number);
-}
-
-void *host_guest(u32 offset)
-{
-    return (void *)(uintptr_t)(HOST_GUEST_BASE + offset);
-}
-
-/* Only of the tables of grammar.c, which the harness has checked. */
-void fuzz_fail(const char *format, ...)
-{
-    (void)format;
-    for (;;) {
-        live_end(3);
-    }
-}
-
-int strcmp(const char *a, const char *b)
-{
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return (u8)*a - (u8)*b;
-}
 
 /* ---- begin ------------------------------------------------------------------
  */
@@ -102,32 +59,12 @@ static void make_menu(void)
     }
 }
 
-static void places_take(const struct places places[4])
+void run_begin(const struct places places[4])
 {
-    for (u32 id = 1; id <= WORLD_DOMAINS; id++) {
-        struct domain *d = &domains[id];
-
-        d->first_chunk = places[id].first >> CHUNK_FRAME_BITS;
-        d->shared_mfn = mfn(places[id].shared);
-        d->grants.shared_mfn[0] = mfn(places[id].grants[0]);
-        d->grants.shared_mfn[1] = mfn(places[id].grants[1]);
-    }
-}
-
-void run_begin(u32 domain, const struct places places[4])
-{
-    (void)domain;
     grammar_init();
-    for (u32 id = 0; id <= WORLD_DOMAINS; id++) {
-        domains[id].id = (domid_t)id;
-        domains[id].port_count = PORT_COUNT;
-        domains[id].vcpu = vcpus[id];
-        for (u32 v = 0; v < WORLD_VCPUS; v++) {
-            vcpus[id][v].domain = &domains[id];
-        }
-    }
+    machine_begin();
+    machine_places(places);
     make_menu();
-    places_take(places);
 }
 
 /* ---- calls ------------------------------------------------------------------
@@ -154,15 +91,14 @@ static void set_field(struct call *c, u32 at, const char *name, u64 v)
     call_write(c, at);
 }
 
-static void tame(u32 who, struct call *c)
+static void tame(u32 who, struct call *c, u32 at)
 {
-    const u32 at = ACTOR_AT(who);
     const u64 first = host_mfn(actor(who)->domain, 0).v;
-    const u64 argument = c->element[0].value[2]; /* of mmuext_op: arg1 */
+    const u64 argument = c->element[0].value[2]; /* mmuext_op's arg1 */
 
     switch (c->row) {
     case HCROW_sched_poll:
-        set_field(c, at, "timeout", host.now + 30000);
+        set_field(c, at, "timeout", host.now + 2000);
         break;
     case HCROW_new_baseptr: /* the two roots that show the guest itself */
         if (argument != first + ROOT_PAGE &&
@@ -172,8 +108,14 @@ static void tame(u32 who, struct call *c)
                           (argument % 2 == 0 ? ROOT_PAGE : SECOND_ROOT_PAGE));
         }
         break;
+    case HCROW_sched_block:
+        c->arg[0] = 0; /* yield */
+        break;
     case HCROW_vcpu_down:
-        c->arg[1] = c->arg[1] == who % 2 ? 1 - who % 2 : c->arg[1];
+        c->arg[1] = (u32)c->arg[1] == who % 2 ? 1 - who % 2 : c->arg[1];
+        break;
+    case HCROW_vcpu_info: /* the guest would look for events where none come */
+        set_field(c, at, "offset", 4090);
         break;
     case HCROW_sched_shutdown:
         set_field(c, at, "reason", 77); /* there is none such */
@@ -183,17 +125,31 @@ static void tame(u32 who, struct call *c)
     }
 }
 
+/* After such a call: so that the next ones come to something. */
+static void repair(u32 who, u32 row)
+{
+    const u64 up[6] = { 1, 1 - who % 2 };
+
+    if (row == HCROW_vcpu_down) {
+        (void)guest_call(24, up);
+    } else if (row == HCROW_stack_switch || row == HCROW_set_trap_table ||
+               (row >= HCROW_callback_event &&
+                row <= HCROW_callback_syscall32)) {
+        live_handlers();
+    }
+}
+
 static s64 make_call(u32 nr, const u64 arg[6], u32 row)
 {
-    if (row == HCROW_sched_block || row == HCROW_sched_poll) {
+    if (row == HCROW_sched_block || row == HCROW_multicall) {
         live_arm();
     }
     calls++;
     return guest_call(nr, arg);
 }
 
-/* The elements as the call left them. */
-static void tell_call(const struct call *c, u32 at, s64 result)
+/* The elements as they are, or as the call left them. */
+static void tell_call(const struct call *c, u32 at, s64 result, u32 done)
 {
     struct told *const t = tell_begin();
     u32 offset = at + ELEMENTS_AT;
@@ -204,6 +160,7 @@ static void tell_call(const struct call *c, u32 at, s64 result)
     t->what = c->row;
     t->nr = c->nr;
     t->result = result;
+    t->done = done;
     t->count = c->count;
     memcpy(t->arg, c->arg, sizeof(t->arg));
     for (u32 i = 0; i < c->count && i < TOLD_MAX; i++) {
@@ -242,9 +199,10 @@ static void remember(const struct call *c, u32 at)
 static void do_call(u32 who, const struct call *c)
 {
     const u32 at = ACTOR_AT(who);
+    tell_call(c, at, 0, TOLD_BEFORE);
     const s64 result = make_call(c->nr, c->arg, c->row);
 
-    tell_call(c, at, result);
+    tell_call(c, at, result, TOLD_AFTER);
     if (result >= 0 && (c->nr == 20 || c->nr == 32) && !c->odd) {
         remember(c, at);
     }
@@ -299,12 +257,12 @@ static void do_list(struct run *r, u32 n)
 
         call_make(&q, &rec, r->who, row, at, c);
         call_write(c, at);
+        if (!is_daring(r->record[n])) {
+            tame(r->who, c, at);
+        }
         memcpy(e.args, c->arg, sizeof(e.args));
         memcpy(host_guest(ACTOR_AT(r->who) + LIST_AT + count * 64), &e, 64);
-        if (!is_daring(r->record[n])) {
-            tame(r->who, c);
-        }
-        tell_call(c, at, 0);
+        tell_call(c, at, 0, TOLD_LISTED);
         count++;
         n = r->next;
         r->next++;
@@ -315,6 +273,7 @@ static void do_list(struct run *r, u32 n)
     outer.arg[0] = HOST_GUEST_BASE + ACTOR_AT(r->who) + LIST_AT;
     outer.arg[1] = count;
     do_call(r->who, &outer);
+    repair(r->who, HCROW_vcpu_down);
 }
 
 static void raw(u32 who, struct input *rec)
@@ -327,10 +286,12 @@ static void raw(u32 who, struct input *rec)
     arg[1] = HOST_GUEST_BASE + ACTOR_AT(who) + (take16(rec) & 0x1fff);
     arg[2] = take8(rec);
     if (nr != NR_IRET) {
-        const s64 result = make_call(nr, arg, HCROW_sched_poll);
         const struct call c = { .nr = nr, .arg = { arg[0], arg[1], arg[2] } };
 
-        tell_call(&c, ACTOR_AT(who), result);
+        tell_call(&c, ACTOR_AT(who), 0, TOLD_BEFORE);
+        const s64 result = make_call(nr, arg, HCROW_sched_block);
+
+        tell_call(&c, ACTOR_AT(who), result, TOLD_AFTER);
     }
 }
 
@@ -388,7 +349,7 @@ static void act(u32 who, u32 what, const u8 *record)
         live_touch(record[3]);
         break;
     case HCROW_COUNT + ACT_TIME:
-        live_sleep((1 + record[3] % 16u) * 10000ull);
+        live_sleep((1 + record[3] % 16u) * 2000ull);
         break;
     case HCROW_COUNT + ACT_MASKS:
         live_masks(record[3] % 4u, record[4] | (u64)record[5] << 8);
@@ -413,6 +374,18 @@ static void act(u32 who, u32 what, const u8 *record)
     }
 }
 
+static void tell_act(u32 what, u32 vector, u32 done)
+{
+    struct told *const t = tell_begin();
+
+    if (t != NULL) {
+        t->what = what;
+        t->vector = vector;
+        t->done = done;
+        tell();
+    }
+}
+
 static void one(u64 at)
 {
     static struct call c[ACTORS];
@@ -420,18 +393,16 @@ static void one(u64 at)
     const u32 n = r->next++;
     const u32 what = row_of(r, n);
 
-    if (what == HCROW_iret) { /* its frame is on the stack */
-        act(r->who, LIVE_FIRST + LIVE_IRET, r->record[n]);
+    if (what == HCROW_COUNT + ACT_RAW) {
+        act(r->who, what, r->record[n]);
         return;
     }
-    if (what >= HCROW_COUNT) {
-        act(r->who, what, r->record[n]);
-        struct told *const t =
-            what != HCROW_COUNT + ACT_RAW ? tell_begin() : NULL;
-        if (t != NULL) {
-            t->what = what;
-            tell();
-        }
+    if (what >= HCROW_COUNT || what == HCROW_iret) {
+        /* The frame of iret is on the stack. */
+        tell_act(what, 0, TOLD_BEFORE);
+        act(r->who, what >= HCROW_COUNT ? what : LIVE_FIRST + LIVE_IRET,
+            r->record[n]);
+        tell_act(what, 0, TOLD_AFTER);
         return;
     }
     if ((r->record[n][1] & WHO_LISTED) != 0) {
@@ -444,9 +415,12 @@ static void one(u64 at)
     join(r, &c[r->who]);
     call_write(&c[r->who], ACTOR_AT(r->who));
     if (!is_daring(r->record[n])) {
-        tame(r->who, &c[r->who]);
+        tame(r->who, &c[r->who], ACTOR_AT(r->who));
     }
     do_call(r->who, &c[r->who]);
+    if (!is_daring(r->record[n])) {
+        repair(r->who, what);
+    }
 }
 
 u64 run_records(u32 who, const struct mailbox *m)
@@ -457,17 +431,14 @@ u64 run_records(u32 who, const struct mailbox *m)
     if (who >= ACTORS || r.count > RUN_MAX) {
         return 0;
     }
-    places_take(m->places);
+    machine_places(m->places);
     while (r.next < r.count) {
         host.now = guest_now();
         const u32 n = r.next;
         const u32 vector = guest_try(one, (u64)(uintptr_t)&r);
-        struct told *const t = vector != 0 ? tell_begin() : NULL;
 
-        if (t != NULL) {
-            t->what = row_of(&r, n);
-            t->vector = vector;
-            tell();
+        if (vector != 0) {
+            tell_act(row_of(&r, n), vector, TOLD_AFTER);
         }
     }
     return calls - before;

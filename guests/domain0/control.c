@@ -9,6 +9,7 @@
 #include "guests/domain0/life.h"
 #include "guests/domain0/line.h"
 #include "guests/domain0/machine.h"
+#include "guests/domain0/netview.h"
 #include "guests/domain0/nodes.h"
 #include "guests/domain0/rules.h"
 #include "guests/domain0/storeview.h"
@@ -19,14 +20,15 @@
 #define RESTART_NS 10000000000ull
 #define LEAVE_NS 2000000000ull
 
-enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, LEAVE };
+enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, NET, LEAVE };
 
 static struct {
     enum job job;
-    bool with_stats;
-    u32 next;       /* LIST: domain; SHOW: byte */
-    u32 domid;      /* RESTART */
-    u64 generation; /* SHOW */
+    bool with_stats; /* LIST */
+    bool is_rules;   /* NET: of rules, not of interfaces */
+    u32 next;        /* LIST: domain; SHOW: byte; NET */
+    u32 domid;       /* RESTART */
+    u64 generation;  /* SHOW */
     u64 served_before, until_ns;
 } now;
 
@@ -231,6 +233,27 @@ static void begin_store(const char *text)
     now.job = STORE;
 }
 
+/* What the router counts. */
+static void begin_net(bool is_rules)
+{
+    u32 d = 0;
+    life_scan();
+    while (d < tenant_count &&
+           (tenant[d].role != ROLE_ROUTER || tenant[d].state != LIFE_RUNNING)) {
+        d++;
+    }
+    if (d == tenant_count || !netview_take(d)) {
+        answer_error("no router that counts");
+        return;
+    }
+    now.job = NET;
+    now.is_rules = is_rules;
+    now.next = 0;
+    if (is_rules) {
+        netview_put_head();
+    }
+}
+
 /* The rest of a rule set that was refused, or nothing: no answer. */
 static bool is_rest_of_rules(void)
 {
@@ -255,6 +278,10 @@ static void begin_request(void)
         begin_list(false);
     } else if (text_equal(line, "stats")) {
         begin_list(true);
+    } else if (text_equal(line, "net")) {
+        begin_net(false);
+    } else if (text_equal(line, "net rules")) {
+        begin_net(true);
     } else if (text_equal(line, "rules")) {
         now.job = SHOW;
         now.next = 0;
@@ -324,6 +351,22 @@ static void go_on_show(void)
         } else if (now.next >= bytes) {
             end_answer();
         }
+    }
+}
+
+static void go_on_net(void)
+{
+    const u32 count = now.is_rules ? netview_rules() : netview_vifs();
+    for (; now.next < count && json_has_room(); now.next++) {
+        if (now.is_rules) {
+            netview_put_rule(now.next);
+        } else {
+            const u32 d = netview_domid(now.next);
+            netview_put_vif(now.next, d < tenant_count ? tenant[d].name : "");
+        }
+    }
+    if (now.next == count && json_has_room()) {
+        end_answer();
     }
 }
 
@@ -408,6 +451,9 @@ static void go_on(void)
         break;
     case STORE:
         go_on_store();
+        break;
+    case NET:
+        go_on_net();
         break;
     case LEAVE:
         leave();

@@ -10,6 +10,8 @@
  *   pause NAME, unpause NAME, destroy NAME, start NAME, restart NAME
  *   shutdown NAME          ask it, through the store, to power off
  *   rules BYTES            then lines of hex digits: a new rule set
+ *   net                    an object for each interface, as the router counts
+ *   net rules              and for each rule that has met a packet
  *   store ls PATH          names and values below a path of the store
  *
  * The last object of an answer that is not a list is {"ok":true, ...} or

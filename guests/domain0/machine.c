@@ -6,6 +6,7 @@
 #include "guests/lib/guest.h"
 
 #define MAP_HOST (1u << 1) /* [XEN grant_table.h] GNTMAP_host_map */
+#define COPY_SOURCE_REF 1u
 #define UVMF_INVLPG 2u
 #define LINE_MAX 256u
 
@@ -30,6 +31,17 @@ void page_unmap(u32 handle, void *page)
     struct arg_gnttab_unmap u = { .host_addr = (u64)(uintptr_t)page,
                                   .handle = handle };
     (void)call_grant_unmap(&u, 1, NULL);
+}
+
+bool page_copy(u32 domid, u32 grant, void *page)
+{
+    struct arg_gnttab_copy c = { .src_ref = grant,
+                                 .src_dom = (u16)domid,
+                                 .dst_ref = frame_of_page(page),
+                                 .dst_dom = SELF,
+                                 .len = PAGE_BYTES,
+                                 .flags = COPY_SOURCE_REF };
+    return call_grant_copy(&c, 1, NULL) == 0 && c.status == 0;
 }
 
 /* ---- ports ----------------------------------------------------------------

@@ -18,6 +18,9 @@
 u32 page_map(u32 domid, u32 grant, void *page);
 void page_unmap(u32 handle, void *page);
 
+/* A copy of a page that the domain lets us read; false: it does not. */
+bool page_copy(u32 domid, u32 grant, void *page) MUST_CHECK;
+
 /* A local port to the other's; 0 when it is not offered. Unmasked. */
 u32 port_bind(u32 domid, u32 remote);
 u32 port_bind_virq(u32 virq);

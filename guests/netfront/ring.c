@@ -5,6 +5,7 @@
 #include "core/atomic.h"
 #include "core/mem.h"
 #include "guests/lib/guest.h"
+#include "guests/netfront/front.h"
 #include "guests/router/machine.h"
 #include "guests/router/netring.h"
 
@@ -47,8 +48,8 @@ u32 ring_begin(u32 back)
     fill(rx, 0, sizeof(rx));
     prod = 0;
     tx[1] = tx[3] = rx[1] = rx[3] = 1;
-    grant(TX_REF, back, tx);
-    grant(RX_REF, back, rx);
+    grant(FRONT_TX_REF, back, tx);
+    grant(FRONT_RX_REF, back, rx);
     grant(BUFFER_REF, back, buffer);
     struct arg_evtchn_unbound a = { .dom = SELF, .remote_dom = (u16)back };
     (void)call_evtchn_alloc_unbound(0, &a);
@@ -60,7 +61,7 @@ bool ring_end(void)
 {
     struct arg_evtchn_port a = { port };
     bool clean = true;
-    for (u32 ref = TX_REF; ref <= BUFFER_REF; ref++) {
+    for (u32 ref = FRONT_TX_REF; ref <= BUFFER_REF; ref++) {
         clean = clean && (atomic_load64(&table[ref]) & GTF_IN_USE) == 0;
         atomic_store64(&table[ref], 0);
     }

@@ -7,8 +7,6 @@
 
 #include "core/base.h"
 
-#define TX_REF 64u
-#define RX_REF 65u
 #define LIES 10u
 #define BAD_PACKETS 9u
 

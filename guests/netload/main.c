@@ -3,11 +3,19 @@
  * Traffic between two Linux tenants, the same program on Ringfence and on Xen.
  *
  *   netload serve                 answers the others, until it is told to end
+ *   netload drain                 takes datagrams, without end
  *   netload measure ADDRESS ROW...
- *   netload flood ADDRESS PORT BYTES SECONDS    datagrams, as fast as they go
+ *   netload flood ADDRESS BYTES SECOND   datagrams from that second on, as
+ *                                        fast as they go, without end
  *
- * A row is stream-N, N MiB over TCP, until the other end says that it has them
- * all; or rounds-N, a byte there and back N times. Prints, a line each,
+ * A row is
+ *
+ *   stream-N   N MiB over TCP, until the other end says that it has them all
+ *   paced-N    the same, 64 KiB every 4 ms
+ *   rounds-N   a byte there and back N times
+ *   after-N    nothing, until the machine's clock is at N seconds
+ *
+ * and prints a line,
  *
  *   netload: row NAME NANOSECONDS
  *
@@ -25,7 +33,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +42,9 @@
 #define MIB 1048576u
 #define CHUNK 65536u
 #define WARM_ROUNDS 50u
+#define PACE_NS 4000000u
+#define NS_PER_S 1000000000ull
+#define FLOOD_PORT 7001
 
 /* The first byte of a connection: what the client wants. */
 enum wish { WISH_STREAM = 's', WISH_ROUNDS = 'r', WISH_END = 'e' };
@@ -69,6 +79,17 @@ static void rest(long ms)
 
     fflush(stdout);
     nanosleep(&t, NULL);
+}
+
+/* Sleep until the counter is there. */
+static void until(uint64_t when)
+{
+    for (uint64_t now = stamp(); now < when; now = stamp()) {
+        const struct timespec t = { .tv_sec = (time_t)((when - now) / NS_PER_S),
+                                    .tv_nsec =
+                                        (long)((when - now) % NS_PER_S) };
+        nanosleep(&t, NULL);
+    }
 }
 
 static struct sockaddr_in address(const char *text, uint16_t port)
@@ -172,18 +193,25 @@ static int reach(const char *peer, char wish)
     return -1;
 }
 
-static void send_all(int s, uint32_t mib)
+static void send_chunk(int s)
 {
+    for (size_t done = 0; done < CHUNK;) {
+        const ssize_t n = write(s, chunk + done, CHUNK - done);
+        if (n <= 0) {
+            fail("write");
+        }
+        done += (size_t)n;
+    }
+}
+
+static void send_all(int s, uint32_t mib, uint64_t pace_ns)
+{
+    const uint64_t from = stamp();
     char told = 0;
 
-    for (uint32_t left = mib * (MIB / CHUNK); left != 0; left--) {
-        for (size_t done = 0; done < CHUNK;) {
-            const ssize_t n = write(s, chunk + done, CHUNK - done);
-            if (n <= 0) {
-                fail("write");
-            }
-            done += (size_t)n;
-        }
+    for (uint32_t i = 0; i < mib * (MIB / CHUNK); i++) {
+        until(from + i * pace_ns);
+        send_chunk(s);
     }
     if (shutdown(s, SHUT_WR) != 0 || read(s, &told, 1) != 1) {
         fail("stream");
@@ -204,20 +232,24 @@ static void go_round(int s, uint32_t rounds)
 static void measure(const char *peer, const char *row)
 {
     const char *const dash = strchr(row, '-');
-    const bool is_stream = row[0] == 's';
+    const bool is_rounds = row[0] == 'r';
     const uint32_t n = dash == NULL ? 0 : (uint32_t)atoi(dash + 1);
-    const int s = reach(peer, is_stream ? WISH_STREAM : WISH_ROUNDS);
 
-    if (!is_stream) {
+    if (row[0] == 'a') {
+        until(n * NS_PER_S);
+        return;
+    }
+    const int s = reach(peer, is_rounds ? WISH_ROUNDS : WISH_STREAM);
+    if (is_rounds) {
         go_round(s, WARM_ROUNDS);
     }
     rest(200);
     MARK(MARK_BEGIN);
     const uint64_t from = stamp();
-    if (is_stream) {
-        send_all(s, n);
-    } else {
+    if (is_rounds) {
         go_round(s, n);
+    } else {
+        send_all(s, n, row[0] == 'p' ? PACE_NS : 0);
     }
     const uint64_t to = stamp();
     MARK(MARK_END);
@@ -228,23 +260,32 @@ static void measure(const char *peer, const char *row)
 
 /* ---- the one that floods ------------------------------------------------- */
 
-static void flood(const char *peer, uint16_t port, size_t bytes, time_t seconds)
+static void flood(const char *peer, size_t bytes, uint64_t second)
 {
-    const struct sockaddr_in a = address(peer, port);
+    const struct sockaddr_in a = address(peer, FLOOD_PORT);
     const int s = socket(AF_INET, SOCK_DGRAM, 0);
-    const time_t until = time(NULL) + seconds;
-    uint64_t sent = 0;
 
+    until(second * NS_PER_S);
     printf("netload: floods\n");
     fflush(stdout);
-    while (time(NULL) < until) {
-        for (int i = 0; i < 64; i++) {
-            sent += sendto(s, chunk, bytes, 0, (const struct sockaddr *)&a,
-                           sizeof(a)) > 0;
-        }
+    for (;;) {
+        (void)sendto(s, chunk, bytes, 0, (const struct sockaddr *)&a,
+                     sizeof(a));
     }
-    printf("netload: flooded %llu\n", (unsigned long long)sent);
-    fflush(stdout);
+}
+
+/* Takes datagrams and drops them. */
+static void drain(void)
+{
+    const struct sockaddr_in a = address(NULL, FLOOD_PORT);
+    const int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+    if (bind(s, (const struct sockaddr *)&a, sizeof(a)) != 0) {
+        fail("bind");
+    }
+    for (;;) {
+        (void)recv(s, chunk, sizeof(chunk), 0);
+    }
 }
 
 int main(int argc, char **argv)
@@ -257,9 +298,10 @@ int main(int argc, char **argv)
             measure(argv[2], argv[i]);
         }
         close(reach(argv[2], WISH_END));
-    } else if (argc == 6 && strcmp(argv[1], "flood") == 0) {
-        flood(argv[2], (uint16_t)atoi(argv[3]), (size_t)atoi(argv[4]),
-              atoi(argv[5]));
+    } else if (argc == 5 && strcmp(argv[1], "flood") == 0) {
+        flood(argv[2], (size_t)atoi(argv[3]), (uint64_t)atoi(argv[4]));
+    } else if (argc == 2 && strcmp(argv[1], "drain") == 0) {
+        drain();
     } else {
         return 2;
     }

@@ -211,6 +211,7 @@ static const char *connect(struct router *r, struct vif *v)
         unmap_both(v);
         return "port not offered";
     }
+    share_begin(&v->share, &v->rx);
     v->state = VIF_CONNECTED;
     return NULL;
 }
@@ -341,6 +342,12 @@ static enum xs_result look_at(struct router *r, struct vif *v)
     u32 is_told = BUS_UNKNOWN;
     const bool known = result == XS_OK && number_of(value, &is_told) &&
                        is_told == v->told && v->told != BUS_UNKNOWN;
+    if (result == XS_OK && is_told == BUS_CLOSING && v->told == BUS_CONNECTED) {
+        /* A toolstack takes the device away, and waits for our word. */
+        front_gone(r, v);
+        v->state = VIF_CLOSED;
+        return tell(r, v, BUS_CLOSED);
+    }
     if (!known) {
         result = publish(r, v);
         if (result != XS_OK) {

@@ -88,7 +88,6 @@ struct filter {
     struct filter_fragment fragment[RULES_VIFS_MAX][FILTER_FRAGMENTS];
     u64 rule_packets[RULES_MAX]; /* decided by this rule */
     u64 rule_bytes[RULES_MAX];
-    u32 rule_states[RULES_MAX];            /* flows at the moment */
     u64 drops[RULES_VIFS_MAX][DROP_COUNT]; /* by the sender */
     u32 used_words;
     u64 word[FILTER_WORDS];

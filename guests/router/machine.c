@@ -11,6 +11,8 @@
 #define MAP_HOST 2u
 #define SOURCE_REF 1u
 #define DEST_REF 2u
+#define GRANT_READ                                                             \
+    5u /* [XEN grant_table.h] permit_access, readonly; domain 0 */
 #define BAD_DOMAIN (-2)
 #define NO_HANDLE U32_MAX
 #define UVMF_INVLPG 2u
@@ -86,38 +88,74 @@ bool machine_is_alive(u32 domid, u32 ref)
     return a.status != BAD_DOMAIN;
 }
 
+static struct arg_gnttab_copy copy_out(const struct machine_copy *c)
+{
+    struct arg_gnttab_copy a = { .len = c->bytes,
+                                 .status = BAD_DOMAIN,
+                                 .flags = DEST_REF,
+                                 .dst_ref = c->ref,
+                                 .dst_dom = (u16)c->domid,
+                                 .dst_offset = c->offset };
+    if (c->own != NULL) {
+        a.src_ref = frame_at(c->own);
+        a.src_dom = SELF;
+        a.src_offset = (u16)((u64)(uintptr_t)c->own % PAGE_BYTES);
+    } else {
+        a.flags |= SOURCE_REF;
+        a.src_ref = c->from_ref;
+        a.src_dom = c->from_domid;
+        a.src_offset = c->from_offset;
+    }
+    return a;
+}
+
+static struct arg_gnttab_copy copy_in(const struct machine_copy *c)
+{
+    return (struct arg_gnttab_copy){
+        .len = c->bytes,
+        .status = BAD_DOMAIN,
+        .flags = SOURCE_REF,
+        .src_ref = c->ref,
+        .src_dom = (u16)c->domid,
+        .src_offset = c->offset,
+        .dst_ref = frame_at(c->own),
+        .dst_dom = SELF,
+        .dst_offset = (u16)((u64)(uintptr_t)c->own % PAGE_BYTES)
+    };
+}
+
 void machine_copy(struct machine_copy *list, u32 count)
 {
     if (count == 0) {
         return;
     }
     for (u32 i = 0; i < count; i++) {
-        const struct machine_copy *c = &list[i];
-        const u64 frame = frame_at(c->own);
-        const u16 offset = (u16)((u64)(uintptr_t)c->own % PAGE_BYTES);
-        struct arg_gnttab_copy a = { .len = c->bytes, .status = BAD_DOMAIN };
-        if (c->is_out) {
-            a.flags = DEST_REF;
-            a.src_ref = frame;
-            a.src_dom = SELF;
-            a.src_offset = offset;
-            a.dst_ref = c->ref;
-            a.dst_dom = (u16)c->domid;
-            a.dst_offset = c->offset;
-        } else {
-            a.flags = SOURCE_REF;
-            a.src_ref = c->ref;
-            a.src_dom = (u16)c->domid;
-            a.src_offset = c->offset;
-            a.dst_ref = frame;
-            a.dst_dom = SELF;
-            a.dst_offset = offset;
-        }
-        copies[i] = a;
+        copies[i] = list[i].is_out ? copy_out(&list[i]) : copy_in(&list[i]);
     }
     const s64 rc = call_grant_copy(copies, count, NULL);
     for (u32 i = 0; i < count; i++) {
         list[i].failed = rc != 0 || copies[i].status != 0;
+    }
+}
+
+/* Our own grant table, mapped when it is first needed. */
+void machine_offer(u32 ref, const void *page)
+{
+    static u64 table[PAGE_BYTES / 8] __attribute__((aligned(4096)));
+    static bool is_ready;
+    u64 list[1] = { 0 };
+    struct arg_gnttab_setup a = { .dom = SELF,
+                                  .nr_frames = 1,
+                                  .frame_list = (u64)(uintptr_t)list };
+
+    if (!is_ready) {
+        is_ready =
+            call_grant_setup(&a, 1, NULL) == 0 && a.status == 0 &&
+            map_va((u64)(uintptr_t)table,
+                   *(volatile u64 *)list << PAGE_BITS | P_RW, UVMF_INVLPG) == 0;
+    }
+    if (is_ready && ref < ARRAY_COUNT(table)) {
+        atomic_store64(&table[ref], GRANT_READ | frame_of_page(page) << 32);
     }
 }
 

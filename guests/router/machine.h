@@ -21,6 +21,9 @@ void machine_unmap(u32 where);
  * unmap what is its. */
 bool machine_is_alive(u32 domid, u32 ref);
 
+/* Let domain 0 read a page of ours, by that reference of our grant table. */
+void machine_offer(u32 ref, const void *page);
+
 /* Bind to a port that the domain offers; the own port, 0: refused. */
 u32 machine_bind(u32 domid, u32 port);
 void machine_close(u32 port);
@@ -28,8 +31,8 @@ void machine_notify(u32 port);
 /* Is the port pending? It is not any more. */
 bool machine_pending(u32 port);
 
-/* Copy between a granted frame and memory of ours; neither part crosses a
- * page. */
+/* Copy between a granted frame and memory of ours, or, with is_out and without
+ * own, from one granted frame to another; no part crosses a page. */
 struct machine_copy {
     u32 domid;
     u32 ref;
@@ -38,6 +41,9 @@ struct machine_copy {
     bool is_out; /* to the granted frame */
     bool failed; /* out */
     u8 *own;
+    u16 from_domid; /* without own */
+    u16 from_offset;
+    u32 from_ref;
 };
 #define MACHINE_COPIES 256u
 /* At most MACHINE_COPIES, in order. */

@@ -18,6 +18,7 @@
 #define LOOK_NS (1000 * NS_PER_MS)
 #define RETRY_NS (250 * NS_PER_MS)
 #define REAP_NS (200 * NS_PER_MS)
+#define COUNT_NS (1000 * NS_PER_MS)
 #define REST_NS                                                                \
     (10 * NS_PER_MS) /* between looks, whoever writes to the store */
 
@@ -135,6 +136,7 @@ void guest_main(void)
     struct arg_evtchn_virq virq = { .virq = VIRQ_RULES };
     u64 look_at = 0;
     u64 reap_at = 0;
+    u64 count_at = 0;
     u64 rest_until = 0;
     if (call_evtchn_bind_virq(0, &virq) == 0) {
         rules_port = virq.port;
@@ -144,11 +146,16 @@ void guest_main(void)
     }
     xs_open(&router.xs, page_of_frame(start_info->store_mfn),
             start_info->store_evtchn);
+    counters_offer();
     machine_say("router begins");
     for (;;) {
         const u64 now = machine_now();
         if (machine_pending(rules_port) || now >= look_at) {
             look_at_rules();
+        }
+        if (now >= count_at) {
+            counters_take(&router, now);
+            count_at = now + COUNT_NS;
         }
         xs_look(&router.xs);
         const bool is_due =
@@ -162,7 +169,8 @@ void guest_main(void)
             router.xs.changed |= backend_reap(&router);
             reap_at = now + REAP_NS;
         }
-        const u64 next = look_at < reap_at ? look_at : reap_at;
+        u64 next = look_at < reap_at ? look_at : reap_at;
+        next = count_at < next ? count_at : next;
         machine_wait(is_due && rest_until < next ? rest_until : next);
     }
 }

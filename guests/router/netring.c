@@ -53,7 +53,7 @@ static u32 *slot_of(const struct netring *r, u32 index, u32 words)
     return r->word + FIRST_SLOT + index % NETRING_SLOTS * words;
 }
 
-static void close_ring(struct netring *r, enum netring_error why)
+void netring_close(struct netring *r, enum netring_error why)
 {
     if (r->lie == NETRING_OK) {
         r->lie = why;
@@ -80,7 +80,7 @@ u32 netring_waiting(struct netring *r)
     const u32 waiting = atomic_load32(r->word + REQ_PROD) - r->req_cons;
     const u32 taken = r->req_cons - r->rsp_pvt;
     if (waiting > NETRING_SLOTS - taken) {
-        close_ring(r, NETRING_REQUESTS);
+        netring_close(r, NETRING_REQUESTS);
         return 0;
     }
     return waiting;
@@ -294,7 +294,7 @@ enum nettx_result nettx_take(struct netring *r, u32 offered,
     }
     const enum netring_error wrong = take_packet(r, waiting, offered, p);
     if (wrong != NETRING_OK) {
-        close_ring(r, wrong);
+        netring_close(r, wrong);
         return NETTX_CLOSED;
     }
     r->req_cons += p->slots;

@@ -71,7 +71,8 @@
     X(FRAGMENTS_FAR, "a packet of far too many fragments")                     \
     X(PAGE, "a fragment that crosses its page")                                \
     X(GSO_TYPE, "a large packet of no type")                                   \
-    X(GSO_SIZE, "a large packet of segments of no bytes")
+    X(GSO_SIZE, "a large packet of segments of no bytes")                      \
+    X(GRANT, "a fragment that is not granted")
 #define NETRING_DROPS(X)                                                       \
     X(FRAGMENTS, "a packet of too many fragments")                             \
     X(FRAGMENT_BYTES, "fragments of more bytes than the packet")               \
@@ -131,6 +132,8 @@ const char *netring_text(enum netring_error error);
 /* Begin to serve the ring of that page where the last one who served it ended:
  * what was taken and not answered is taken again. False: it lies. */
 bool netring_attach(struct netring *r, u32 *page);
+/* It lied: nothing of it is looked at any more. */
+void netring_close(struct netring *r, enum netring_error why);
 /* Requests that wait, at most NETRING_SLOTS; 0 when it is closed, which it
  * will be if their number cannot be. */
 u32 netring_waiting(struct netring *r);

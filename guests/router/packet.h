@@ -34,6 +34,7 @@ const char *drop_word(enum drop drop);
 #define ETH_IP6 0x86ddu
 
 #define IP_ICMP 1u
+#define IP_IGMP 2u
 #define IP_TCP 6u
 #define IP_UDP 17u
 #define IP_ICMP6 58u

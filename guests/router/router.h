@@ -23,9 +23,11 @@
 #include "guests/router/filter.h"
 #include "guests/router/machine.h"
 #include "guests/router/netring.h"
+#include "guests/router/share.h"
 #include "guests/router/xsclient.h"
 
 #define VIFS_MAX (MACHINE_WINDOWS / 2)
+_Static_assert(VIFS_MAX <= SHARE_SENDERS, "senders have numbers below");
 #define NO_VIF 0xffffu
 
 enum vif_state {
@@ -52,7 +54,8 @@ struct vif {
     u32 port;
     struct netring tx;
     struct netring rx;
-    bool gso4; /* takes large packets of TCP */
+    struct ring_share share; /* of rx */
+    bool gso4;               /* takes large packets of TCP */
     bool gso6;
     bool csum4_full; /* wants checksums in full, IPv4 */
     bool csum6_full;
@@ -94,6 +97,10 @@ void vif_disconnect(struct vif *v);
  * NULL; then everything is as before. */
 const char *ruleset_take(struct router *r, const void *blob, u32 bytes,
                          u64 generation);
+
+/* counters.c: let domain 0 read them, once; bring them up to date. */
+void counters_offer(void);
+void counters_take(const struct router *r, u64 now_ns);
 
 /* checksum.c: fill in the checksum that a frame's sender left blank (TCP or UDP
  * in IPv4 or IPv6 without extensions). False: there is none to be filled. */

@@ -277,6 +277,20 @@ static void rule_count(struct filter *f, u16 rule, const struct packet *p)
     }
 }
 
+/* What each Linux says of itself when it comes up: which groups it is in, and
+ * whether there is a router [RFC 3376, 3810, 4861]. To the link only. */
+static bool is_membership(const struct packet *p)
+{
+    const struct addr to = p->flow.to;
+
+    if (!p->flow.is_ip6) {
+        return p->flow.proto == IP_IGMP && to.low >> 8 == 0xe00000;
+    }
+    return p->flow.proto == IP_ICMP6 && to.high >> 48 == 0xff02 &&
+           ((p->icmp_type >= 131 && p->icmp_type <= 133) ||
+            p->icmp_type == 143);
+}
+
 static void ask_rules(struct filter *f, struct side *s, const struct packet *p,
                       u64 now_ns)
 {
@@ -284,8 +298,9 @@ static void ask_rules(struct filter *f, struct side *s, const struct packet *p,
 
     s->rule = filter_decide(f, s->vif, s->is_out, p);
     if (s->rule == FILTER_NO_RULE) {
-        s->drop = DROP_RULE_DEFAULT;
-        s->is_log = true;
+        /* Nobody has asked for it, and nobody misses it: counted only. */
+        s->drop = is_membership(p) ? DROP_GROUP : DROP_RULE_DEFAULT;
+        s->is_log = s->drop != DROP_GROUP;
         return;
     }
     const struct rules_rule *const u = &f->rules.rule[s->rule];

@@ -65,7 +65,7 @@ static u64 ran_ns(void)
     const volatile struct vcpu_runstate_info *r = &runstate;
     for (;;) {
         const u64 since = r->state_entry_time;
-        const u64 ran = r->time[RUNSTATE_RUNNING] + (time_ns() - since);
+        const u64 ran = r->time[0] + (time_ns() - since); /* running */
         if (since == r->state_entry_time) {
             return ran;
         }

@@ -51,6 +51,7 @@
 #include "x86/layout.h"
 #include "x86/pte.h"
 
+#define PERCPU_SLOT 261u /* its address is all that the kernel asks for */
 #define LOOKS_MAX 1000u
 #define LINES_MAX 20u
 #define RIGHTS_ALL (PTE_WRITE | PTE_USER)
