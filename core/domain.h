@@ -58,7 +58,8 @@ struct domain {
     domid_t id;               /* [I] */
     u64 state;                /* [a] enum domain_state */
     u64 incarnation;          /* [I] while it lives */
-    char name[MF_NAME_BYTES]; /* [I] the plan is not mapped in a call */
+    char name[MF_NAME_BYTES]; /* [I] a copy: the plan is seen on the idle root
+                                 only, and a name is wanted anywhere */
     u32 role;                 /* [I] enum mf_role */
     u64 rights;               /* [a] can only shrink */
     u64 rights_used;          /* [a] of those recorded at first use */
@@ -74,6 +75,8 @@ struct domain {
     struct lock mm;
     u64 first_chunk;    /* [I] chunks are contiguous: [first, first + count) */
     u32 chunk_count;    /* [I] */
+    u64 frame_first;    /* [I] the same in frames */
+    u64 frame_count;    /* [I] */
     u64 frames;         /* [m] frames that are its memory now */
     u64 frames_max;     /* [I] and pseudo-physical numbers are below this */
     u32 free_head;      /* [m] FREE frames: number within our chunks, linked by
@@ -124,36 +127,37 @@ extern u32
 extern struct domain *domain_service[MF_ROLE_COUNT]; /* [I] by role, or NULL */
 
 /*@ predicate frame_owns{L}(struct domain *d, integer m) =
-    d->first_chunk * CHUNK_FRAMES <= m <
-    (d->first_chunk + d->chunk_count) * CHUNK_FRAMES;
-  predicate chunks_ok{L}(struct domain *d) =
-    d->first_chunk + d->chunk_count <= 0x8000000; */
+    d->frame_first <= m < d->frame_first + d->frame_count;
+  predicate frames_ok{L}(struct domain *d) =
+    d->frame_first + d->frame_count <= 0x1000000000;
+  predicate frames_in_table{L}(struct domain *d) =
+    d->frame_first + d->frame_count <= frame_table_count; */
 
 /* m lies in the chunks of d. Needs no lock: chunks do not move. */
-/*@ requires \valid_read(d) && chunks_ok(d);
+/*@ requires \valid_read(d) && frames_ok(d);
     assigns \nothing;
     ensures \result <==> frame_owns(d, m.v); */
 static inline bool frame_is_owned(const struct domain *d, mfn_t m)
 {
-    const u64 first = d->first_chunk * CHUNK_FRAMES;
-    const u64 count = (u64)d->chunk_count * CHUNK_FRAMES;
-
-    return m.v >= first && m.v - first < count;
+    return m.v >= d->frame_first && m.v - d->frame_first < d->frame_count;
 }
 
 /* The record of m when d owns it and it is part of d's memory (not FREE, not
  * PRIVATE), else NULL. */
-/*@ requires \valid_read(d) && chunks_ok(d) && frame_table_ok;
+/*@ requires \valid_read(d) && frames_ok(d) && frames_in_table(d) &&
+             frame_table_ok;
     assigns \nothing;
     ensures \result != \null ==> frame_owns(d, m.v) &&
             m.v < frame_table_count && \result == &frame_table[m.v] &&
             \result->type != FRAME_FREE && \result->type != FRAME_PRIVATE; */
 static inline struct frame *frame_of(const struct domain *d, mfn_t m)
 {
-    if (!frame_is_owned(d, m) || m.v >= frame_table_count) {
+    if (!frame_is_owned(d, m)) {
         return NULL;
     }
-    struct frame *f = &frame_table[index_clamp(m.v, frame_table_count)];
+    /* Speculation, too, stays in the domain's own. */
+    const u64 nth = index_clamp(m.v - d->frame_first, d->frame_count);
+    struct frame *f = &frame_table[d->frame_first + nth];
 
     return frame_is_memory(f) ? f : NULL;
 }
@@ -161,7 +165,10 @@ static inline struct frame *frame_of(const struct domain *d, mfn_t m)
 /* The domain with that number, or NULL. The table is fixed after boot. */
 struct domain *domain_by_id(u64 id);
 /* DOMID_SELF or d's own number. */
-bool domain_is_self(const struct domain *d, u64 id);
+static inline bool domain_is_self(const struct domain *d, u64 id)
+{
+    return id == DOMID_SELF || id == d->id;
+}
 
 /* Make the record of domain id from its plan: chunks, pool frames, vCPUs. At
  * boot only. RC_ENOMEM: the machine is too small. */
