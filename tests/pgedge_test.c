@@ -326,6 +326,19 @@ static void test_a_table_may_be_named_twice(void **state)
     assert_int_equal(frame_at(frame_n(2))->refs, 1);
 }
 
+/* What is refused is not touched; what was good before it is as it is kept. */
+static void test_a_refused_entry_stays(void **state)
+{
+    (void)state;
+    const u64 bad = pte_make(mfn(frame_table_count), PTE_PRESENT);
+
+    raw(2, 0, pte_make(frame_n(1), PTE_PRESENT));
+    raw(2, 1, bad);
+    assert_int_equal(get(2, 2), RC_EINVAL);
+    assert_true(plain(2, 0) == pte_make(frame_n(1), RO));
+    assert_true(plain(2, 1) == bad);
+}
+
 /* A write that needs a large table goes on where it was cut, and ends. */
 static void test_cut_write_claims_its_result(void **state)
 {
@@ -377,6 +390,19 @@ static void test_release_after_a_failure_ends(void **state)
     put(4);
     assert_int_equal(d->work.mode, PGWORK_IDLE);
     assert_int_equal(frame_at(frame_n(1))->type, FRAME_PLAIN);
+}
+
+static void test_put_while_work_is_open_is_a_panic(void **state)
+{
+    (void)state;
+    make_tree();
+    raw(20, 500, pte_make(frame_n(10), RO));
+    v->budget = 10;
+    assert_int_equal(get(20, 1), RC_PREEMPT);
+    if (host_expect_panic()) {
+        put(4);
+        fail();
+    }
 }
 
 /* The hypervisor's slots of an L4 table are passed, and empty when the guest
@@ -456,9 +482,11 @@ int main(void)
         cmocka_unit_test_setup(test_root_is_loaded_where_it_is_in_use, setup),
         cmocka_unit_test_setup(test_same_use_again_needs_no_flush, setup),
         cmocka_unit_test_setup(test_a_table_may_be_named_twice, setup),
+        cmocka_unit_test_setup(test_a_refused_entry_stays, setup),
         cmocka_unit_test_setup(test_cut_write_claims_its_result, setup),
         cmocka_unit_test_setup(test_a_table_is_taken_behind_other_work, setup),
         cmocka_unit_test_setup(test_release_after_a_failure_ends, setup),
+        cmocka_unit_test_setup(test_put_while_work_is_open_is_a_panic, setup),
         cmocka_unit_test_setup(test_slots_of_the_hypervisor_come_and_go, setup),
         cmocka_unit_test_setup(test_a_walk_costs_what_is_in_it, setup),
     };
