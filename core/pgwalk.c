@@ -151,14 +151,14 @@ static s32 validate_step(struct domain *d, s32 budget)
     }
     u64 *table = arch_table(mfn(s->table));
     const bool leaves = w->level == 1;
-    s32 cost = STEP_COST;
+    s32 cost = 0;
     enum rc rc;
 
     do {
         const u32 from = s->taken;
         const u32 to = pgentry_pass_zeroes(table, from);
 
-        cost += (s32)((to - from) / ZEROES_A_UNIT);
+        cost += STEP_COST + (s32)((to - from) / ZEROES_A_UNIT);
         s->taken = to;
         if (to == TABLE_ENTRIES) {
             return cost;
@@ -171,7 +171,7 @@ static s32 validate_step(struct domain *d, s32 budget)
             s->taken += rc == RC_OK ? 1 : 0;
             cost += ENTRY_COST;
         }
-    } while (rc == RC_OK && cost < budget);
+    } while (rc == RC_OK && s->taken < TABLE_ENTRIES && cost < budget);
     if (rc != RC_OK && rc != RC_PREEMPT) {
         fail(w, rc);
     }
@@ -237,13 +237,13 @@ static s32 release_step(struct domain *d, s32 budget)
     }
     const u64 *table = arch_table(mfn(s->table));
     const u32 depth = w->depth;
-    s32 cost = STEP_COST;
+    s32 cost = 0;
 
     do {
         const u32 from = before_zeroes(table, s->taken);
         u32 i = from;
 
-        cost += (s32)((s->taken - from) / ZEROES_A_UNIT);
+        cost += STEP_COST + (s32)((s->taken - from) / ZEROES_A_UNIT);
         if (from != 0 && w->level == 1) {
             do {
                 i--;
