@@ -11,6 +11,7 @@
 #include "fuzz/fuzz.h"
 #include "tests/host_arch.h"
 #include "x86/apic.h"
+#include "x86/cpufeat.h"
 #include "x86/entry.h"
 #include "x86/hw.h"
 #include "x86/hwfault.h"
@@ -22,6 +23,7 @@
 #define VCPUS 2u
 
 struct machine machine;
+struct cpu_features cpu_features = { .fsgsbase = true };
 
 static struct cpu cpu;
 static struct {

@@ -51,6 +51,7 @@ static void make_plan(u32 id)
     p->console_rate = c % 2u * 1000u;
     p->vcpus = 1 + c / 8u % 4u;
     p->weight = take16(&in);
+    p->weight += p->weight == 0; /* which no manifest has */
     p->cap_percent = (c & 4) != 0 ? take8(&in) : 0;
     p->audit = (c & 32) != 0 ? MF_AUDIT_ALL : take8(&in) % 4u;
     p->on_poweroff = take8(&in) % MF_ACTIONS;

@@ -21,6 +21,7 @@ struct options {
     const char *key;
     const char *head;
     const char *pcr;
+    const char *control;
     const char *memory;
     const char *output;
     enum export_form form;
@@ -36,7 +37,7 @@ static const struct {
     size_t least;
     size_t most;
 } actions[] = {
-    { "show", 1, 1 },        { "tail", 1, 1 },
+    { "show", 1, 1 },        { "tail", 0, 1 },
     { "filter", 1, 1 },      { "why", 2, ACTION_ARGS_MAX - 1 },
     { "stats", 1, 1 },       { "verify", 1, 1 },
     { "prove", 2, 2 },       { "check-proof", 1, 1 },
@@ -57,7 +58,8 @@ enum {
     OPTION_CEF,
     OPTION_OPEN,
     OPTION_MEMORY,
-    OPTION_PCR
+    OPTION_PCR,
+    OPTION_CONTROL
 };
 
 static const struct argp_option argp_options[] = {
@@ -71,6 +73,8 @@ static const struct argp_option argp_options[] = {
     { "until", OPTION_UNTIL, "TIME", 0, "... up to then", 1 },
     { "class", OPTION_CLASS, "CLASS", 0, "... priv, life, guest or stop", 1 },
     { "follow", 'f', NULL, 0, "tail: wait for more", 2 },
+    { "control", OPTION_CONTROL, "PATH", 0,
+      "tail: what Domain0 of the run with this socket has, without FILE", 2 },
     { "lines", 'n', "N", 0, "tail: this many to begin with (10)", 2 },
     { "key", 'k', "FILE", 0, "verify, html: the key of the seals (LOG.key)",
       3 },
@@ -126,6 +130,11 @@ static void check_action(const struct options *options,
     for (size_t i = 0; options->action != NULL && i < ARRAY_COUNT(actions);
          i++) {
         if (strcmp(actions[i].name, options->action) == 0) {
+            const bool is_tail = strcmp(options->action, "tail") == 0;
+            if (options->control != NULL ? !is_tail || options->count != 0
+                                         : is_tail && options->count == 0) {
+                argp_error(state, "tail wants FILE, or else --control");
+            }
             if (options->count < actions[i].least ||
                 options->count > actions[i].most) {
                 argp_error(state, "%s: wrong number of arguments",
@@ -192,6 +201,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPTION_CEF:
         options->form = EXPORT_CEF;
+        return 0;
+    case OPTION_CONTROL:
+        options->control = arg;
         return 0;
     case OPTION_PCR:
     case 'H':
@@ -349,6 +361,9 @@ int cmd_audit(int argc, char **argv)
 
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     const char *path = options.arg[strcmp(options.action, "why") == 0 ? 1 : 0];
+    if (options.control != NULL) {
+        return audit_live(options.control, options.lines, &options.filter);
+    }
     if (strcmp(options.action, "tail") == 0) {
         return audit_tail(path, options.lines, options.follow, &options.filter);
     }

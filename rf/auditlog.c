@@ -91,7 +91,7 @@ const char *bytes_text(const u8 *data, u32 bytes)
     return printable(data, (u32)strnlen((const char *)data, bytes));
 }
 
-static void learn_name(struct audit_walk *walk)
+void walk_name_learn(struct audit_walk *walk)
 {
     const char *const text = text_of(&walk->r, AUDIT_FIELD_NAME);
 
@@ -124,7 +124,7 @@ bool walk_next(struct audit_walk *walk)
     walk->fault = audit_next(&walk->reader, walk->log->data, walk->log->bytes,
                              &walk->at, &walk->r);
     if (walk->fault == AUDIT_GOOD) {
-        learn_name(walk);
+        walk_name_learn(walk);
     }
     return walk->fault == AUDIT_GOOD;
 }

@@ -32,6 +32,8 @@ struct audit_walk *walk_begin(const struct blob *log);
 /* False: the end, or a record that is not good (fault says). */
 bool walk_next(struct audit_walk *walk) MUST_CHECK;
 
+/* The name that the record gives a domain, if it does. */
+void walk_name_learn(struct audit_walk *walk);
 /* Name of a domain, "host", or "domain-N". Like all texts here it may stand in
  * one of five buffers that are used in turn. */
 const char *walk_name(const struct audit_walk *walk, u16 domain);
@@ -154,6 +156,9 @@ char *audit_policy_line(const struct audit_policy *policy,
 
 int audit_show(const struct blob *log, const struct audit_filter *filter);
 int audit_tail(const char *path, u64 lines, bool follow,
+               const struct audit_filter *filter);
+/* The same from Domain0, over the control socket. */
+int audit_live(const char *control, u64 lines,
                const struct audit_filter *filter);
 int audit_why(const struct blob *log, const char *tenant,
               const struct audit_policy *policy);

@@ -97,6 +97,51 @@ static void test_copy_refused(void **state)
     assert_int_equal(marks(1), 0);
 }
 
+/* What is only read need not be writable. */
+static void test_copy_reads_what_is_read_only(void **state)
+{
+    (void)state;
+    grant(1, PERMIT | READONLY, m->id, 20);
+    const struct arg_gnttab_copy a = { .src_ref = 1,
+                                       .src_dom = g->id,
+                                       .dst_ref = host_mfn(m, 3).v,
+                                       .dst_dom = DOMID_SELF,
+                                       .len = 16,
+                                       .flags = 1 };
+    assert_int_equal(copy(&a), GRANT_OKAY);
+    struct arg_gnttab_copy own = a;
+    own.src_ref = l1.v; /* a table of one's own */
+    own.src_dom = DOMID_SELF;
+    own.flags = 0;
+    assert_int_equal(copy(&own), GRANT_OKAY);
+    assert_int_equal(marks(1), 0);
+}
+
+/* Within a frame: side by side is allowed, a byte in common is not. */
+static void test_copy_within_a_frame(void **state)
+{
+    (void)state;
+    static const struct {
+        u16 src, dst, len;
+        s16 status;
+    } cases[] = {
+        { 100, 50, 50, GRANT_OKAY },      { 100, 50, 51, GRANT_BAD_COPY },
+        { 50, 100, 50, GRANT_OKAY },      { 50, 100, 51, GRANT_BAD_COPY },
+        { 170, 200, 60, GRANT_BAD_COPY }, { 200, 170, 60, GRANT_BAD_COPY },
+        { 0, 4000, 96, GRANT_OKAY },      { 4000, 0, 96, GRANT_OKAY },
+    };
+    for (u32 i = 0; i < ARRAY_COUNT(cases); i++) {
+        const struct arg_gnttab_copy a = { .src_ref = host_mfn(m, 3).v,
+                                           .src_dom = DOMID_SELF,
+                                           .src_offset = cases[i].src,
+                                           .dst_ref = host_mfn(m, 3).v,
+                                           .dst_dom = DOMID_SELF,
+                                           .dst_offset = cases[i].dst,
+                                           .len = cases[i].len };
+        assert_int_equal(copy(&a), cases[i].status);
+    }
+}
+
 /* XSA-230: a copy takes back its own marks and no others. */
 static void test_a_copy_leaves_the_marks_of_a_mapping(void **state)
 {
@@ -283,6 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_copy_both_ways),
         TEST(test_copy_refused),
+        TEST(test_copy_reads_what_is_read_only),
+        TEST(test_copy_within_a_frame),
         TEST(test_a_copy_leaves_the_marks_of_a_mapping),
         TEST(test_a_cut_list_keeps_each_status),
         TEST(test_setup_query_version),

@@ -130,42 +130,6 @@ static void test_a_rest_for_segments(void **state)
     assert_int_equal(router.vif[0].tx.lie, NETRING_GRANT);
 }
 
-/* A frame whose headers are spread over as many slots as there may be, some of
- * them empty, arrives as one piece; the filter sees it as one (XSA-423, 432,
- * 448). */
-static void test_headers_in_pieces(void **state)
-{
-    (void)state;
-    begin_connected(2);
-    const u32 pieces = NETRING_FRAGMENTS_MAX;
-    const u32 piece = 3; /* of the others; the first has the rest */
-    const u8 *const f = frame_between(1, 2);
-    u8 want[60];
-
-    memcpy(want, f, 14);
-    for (u32 i = 14; i < 60; i++) {
-        want[i] = (u8)(i * 5);
-    }
-    /* Some of 3 bytes, some of none, from the first byte of the second slot
-     * on: 60 bytes in all. */
-    u32 at = 60 - (pieces - 1) / 2 * piece;
-    memcpy(fake.page[1][TX_BUFFER], want, at);
-    tx_put(1, TX_BUFFER, NETTX_MORE << 16, 60u << 16);
-    for (u32 i = 1; i < pieces; i++) {
-        const u32 bytes = i % 2 == 0 ? piece : 0;
-        memcpy(fake.page[1][TX_BUFFER + i], want + at, bytes);
-        at += bytes;
-        tx_put(1, TX_BUFFER + i, (i + 1 < pieces ? NETTX_MORE : 0u) << 16,
-               i | bytes << 16);
-    }
-    assert_int_equal(at, 60);
-    turn();
-    assert_int_equal(tx_status(1, 0), NET_OKAY);
-    assert_int_equal(rx_status(2, 0), 60);
-    assert_int_equal(rx_word(2)[2], 1);
-    assert_memory_equal(fake.page[2][RX_BUFFER], want, 60);
-}
-
 static void test_broadcast_and_blocking(void **state)
 {
     (void)state;
@@ -487,7 +451,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_frame),
         cmocka_unit_test(test_fragments_and_segments),
-        cmocka_unit_test(test_headers_in_pieces),
         cmocka_unit_test(test_the_head_is_read_once),
         cmocka_unit_test(test_a_rest_that_is_not_granted),
         cmocka_unit_test(test_a_rest_for_segments),

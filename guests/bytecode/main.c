@@ -8,7 +8,7 @@
 
 #define ARMED_NS 50000ull
 #define YIELDS 3u /* so often, then it sleeps */
-#define WAIT_NS 30000ull
+#define WAIT_NS 100000ull
 #define REST_NS 1000000ull
 #define WARDEN_NS 500000ull
 #define VICTIM_NS 20000000ull

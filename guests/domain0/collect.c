@@ -3,12 +3,14 @@
  * The collector: see collect.h.
  */
 #include "guests/domain0/collect.h"
+#include "guests/domain0/jsonline.h"
 #include "guests/lib/guest.h"
 
 #define PART_BYTES 4096u
 
 static struct audit_record kept[KEPT_RECORDS];
 static u64 first, beyond;
+static u64 shown, shown_end;
 
 /* Whole records of one part; what is none ends it. */
 static void keep(const u8 *part, u32 bytes)
@@ -51,17 +53,28 @@ void collect_work(void)
     }
 }
 
-u64 collect_first(void)
+void collect_show(void)
 {
-    return first;
+    shown = first;
+    shown_end = beyond;
 }
 
-u64 collect_beyond(void)
+bool collect_put(void)
 {
-    return beyond;
-}
-
-const struct audit_record *collect_record(u64 seq)
-{
-    return &kept[seq % KEPT_RECORDS];
+    static const char *const keys[] = {
+        "a", "b", "c", "d", "e", "f", "g", "h"
+    };
+    _Static_assert(sizeof(struct audit_record) == ARRAY_COUNT(keys) * 32, "");
+    for (; shown < shown_end && json_has_room(); shown++) {
+        const u8 *const r = (const u8 *)&kept[shown % KEPT_RECORDS];
+        if (shown >= first) { /* it is still kept */
+            json_begin();
+            json_number("seq", shown);
+            for (u32 i = 0; i < ARRAY_COUNT(keys); i++) {
+                json_digest(keys[i], r + (u64)i * 32);
+            }
+            json_end();
+        }
+    }
+    return shown >= shown_end && json_has_room();
 }

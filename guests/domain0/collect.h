@@ -13,10 +13,9 @@
 
 /* Take what there is. */
 void collect_work(void);
-/* The records that are kept: from first, before beyond. */
-u64 collect_first(void);
-u64 collect_beyond(void);
-/* The one with that number, which is kept. */
-const struct audit_record *collect_record(u64 seq);
+/* Show what is kept now, as JSON, in parts of 32 bytes: first show, then put as
+ * often as there is room. True: that was the last. */
+void collect_show(void);
+bool collect_put(void);
 
 #endif

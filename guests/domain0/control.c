@@ -5,6 +5,7 @@
  */
 #include "guests/domain0/control.h"
 #include "guests/domain0/bytes.h"
+#include "guests/domain0/collect.h"
 #include "guests/domain0/jsonline.h"
 #include "guests/domain0/life.h"
 #include "guests/domain0/line.h"
@@ -20,7 +21,7 @@
 #define RESTART_NS 10000000000ull
 #define LEAVE_NS 2000000000ull
 
-enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, NET, LEAVE };
+enum job { NO_JOB, LIST, RESTART, RULES, SHOW, STORE, NET, LEAVE, AUDIT };
 
 static struct {
     enum job job;
@@ -34,8 +35,7 @@ static struct {
 
 static const char *line; /* the request, or a line of its rules */
 
-/* ---- answers --------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 static void end_answer(void)
 {
@@ -125,8 +125,7 @@ static void list_domain(u32 d)
     json_end();
 }
 
-/* ---- requests -------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 /* What follows the word in the line, or NULL when it begins otherwise. */
 static const char *after(const char *word)
@@ -278,6 +277,9 @@ static void begin_request(void)
         begin_list(false);
     } else if (text_equal(line, "stats")) {
         begin_list(true);
+    } else if (text_equal(line, "audit")) {
+        now.job = AUDIT;
+        collect_show();
     } else if (text_equal(line, "net")) {
         begin_net(false);
     } else if (text_equal(line, "net rules")) {
@@ -294,8 +296,7 @@ static void begin_request(void)
     }
 }
 
-/* ---- jobs -----------------------------------------------------------------
- */
+/* ---- jobs ---- */
 
 static void go_on_list(void)
 {
@@ -431,8 +432,7 @@ static void leave(void)
     }
 }
 
-/* ---- a round --------------------------------------------------------------
- */
+/* ---- a round ---- */
 
 static void go_on(void)
 {
@@ -457,6 +457,11 @@ static void go_on(void)
         break;
     case LEAVE:
         leave();
+        break;
+    case AUDIT:
+        if (collect_put()) {
+            end_answer();
+        }
         break;
     case NO_JOB:
     default:
