@@ -447,22 +447,22 @@ static void test_a_walk_costs_what_is_in_it(void **state)
     assert_int_equal(spent(), 34 + 2);
     raw(1, 100, pte_make(frame_n(10), RO)); /* in the group 96 to 103 */
     assert_int_equal(get(1, 1), RC_OK);
-    assert_int_equal(spent(), 2 + 6 + 2 * 9 + 25 + 2);
+    assert_int_equal(spent(), 8 + 2 * 9 + 27 + 2);
     put(1);
-    assert_int_equal(spent(), 2 + 25 + 2 * 8 + 6 + 2);
+    assert_int_equal(spent(), 27 + 2 * 8 + 8 + 2);
     for (u32 i = 0; i < 512; i++) {
         raw(2, i, pte_make(frame_n(10), RO));
     }
     assert_int_equal(get(2, 1), RC_OK);
-    assert_int_equal(spent(), 2 + 64 * 2 * 9 + 2);
+    assert_int_equal(spent(), 64 * (2 + 2 * 9) + 2);
     put(2);
-    assert_int_equal(spent(), 2 + 64 * 2 * 8 + 2);
+    assert_int_equal(spent(), 64 * (2 + 2 * 8) + 2);
     raw(1, 100, 0);
     raw(3, 0, pte_make(frame_n(1), RW)); /* an L2 with one empty table */
     assert_int_equal(get(3, 2), RC_OK);
-    assert_int_equal(spent(), 8 + 36 + 2 + 7 * 6 + 31 + 2);
+    assert_int_equal(spent(), 8 + 36 + 7 * 8 + 33 + 2);
     put(3);
-    assert_int_equal(spent(), 2 + 31 + 8 * 6 + 36 + 2);
+    assert_int_equal(spent(), 33 + 6 + 7 * 8 + 36 + 2);
 }
 
 int main(void)
