@@ -132,6 +132,11 @@ void hw_write_dr6(u64 value)
     machine.dr6 = value;
 }
 
+bool hw_copy_2(void *to, const void *from)
+{
+    return arch_fetch(to, gva((u64)from), 2);
+}
+
 bool hw_load_frame(u64 w[9], const void *from)
 {
     return arch_fetch(w, gva((u64)from), 9 * sizeof(u64));
