@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log's ring and the notes that go into it: any state in which no more
- * slots are taken than there are, any note, any time, any refusal.
+ * slots are taken than there are, any note, any time, any refusal, any reading
+ * of a collector.
  */
 #include "audit/chain.h"
+#include "audit/collect.h"
 #include "audit/log.h"
 
 #define SLOTS 256u
@@ -17,6 +19,8 @@ static void some_log(struct audit_log *log)
     eva_any(*log);
     log->slot = slots;
     log->count = count;
+    log->is_collected = eva_below(2) == 1;
+    log->has_news = eva_below(2) == 1;
 }
 
 static void some_note(struct audit_record *note)
@@ -60,5 +64,13 @@ void prove(void)
     audit_seal_due(&log, &now, eva_below(2) == 1);
     some_log(&log);
     (void)audit_drain(&log, out, eva_below(ARRAY_COUNT(out) + 1));
+    some_log(&log);
+    audit_look(&log, &now, eva_below(2) == 1);
+    audit_turn_away(&log, &now);
+    some_log(&log);
+    audit_ready(&log, &note);
+    u64 seq = eva_u64();
+    (void)audit_read(&log, eva_u64(), &seq, eva_u32(), out);
+    (void)!audit_ack(&log, eva_u64(), eva_u64());
     (void)audit_event_family(eva_u32());
 }
