@@ -149,7 +149,7 @@ class Events:
         need(all(p < self.d.port_max for p in ports), EINVAL)
         if a["timeout"] and a["timeout"] <= self.m.now:
             return
-        ready = any(p and bit(self.m, self.d, PENDING, p) for p in ports) \
+        ready = any(bit(self.m, self.d, PENDING, p) for p in ports) \
             or collect(self.m, self.v) or self.v.nmi
         self.v.poll = 0 if ready else n
 
