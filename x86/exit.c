@@ -154,11 +154,11 @@ static void deliver(struct vcpu *v, struct regs *r)
 }
 
 /* Nothing of what the list above names. Only a world switch makes a selector
- * wait for the callback. */
+ * wait for the callback; who ends a domain or stops a vCPU kicks its CPU. */
 static bool nothing_due(const struct cpu *cpu)
 {
     const struct vcpu *v = cpu->current;
-    return !must_leave(cpu, v) && atomic_load32(&cpu->kicked) == 0 &&
+    return v != NULL && cpu->resched == 0 && atomic_load32(&cpu->kicked) == 0 &&
            atomic_load32(&v->nmi_pending) == 0 &&
            atomic_load64(&v->pend_sel) == 0 &&
            (atomic_load8(&v->info->upcall_pending) == 0 ||
