@@ -155,9 +155,18 @@ def life_of(tenant, reason, crashed=False):
     return wanted
 
 
+# What Domain0 does beside: it comes up once, uses its rights, reads the log.
+SERVICE = {("domain0", "domain-created", ""): 1,
+           ("domain0", "domain-started", ""): 1, ("host", "collector", ""): 1}
+SERVICE_ACTS = {("domain0", "right-used", ""), ("domain0", "privilege", "")}
+
+
 def check_life(boot, log, wanted, score):
     wanted = wanted + Counter({("host", "boot", ""): 1,
                                ("host", "host-shutdown", ""): 1})
+    if ("domain0", "domain-created", "") in log.life:
+        wanted = wanted + Counter(SERVICE) + Counter(
+            {act: n for act, n in log.life.items() if act in SERVICE_ACTS})
     missing, extra = wanted - log.life, log.life - wanted
     text = [f"missing {' '.join(k)}" for k in missing] + \
         [f"not demanded {' '.join(k)}" for k in extra]
