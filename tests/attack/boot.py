@@ -98,8 +98,6 @@ class Boot:
         self.tenants()
         self.log = f"{self.folder}/audit.log"
         words = [RF, "run", "--audit-log", self.log] + self.machine()
-        if "debian" not in self.names:
-            words.append("--no-domain0")
         if self.has_frames:
             words.append("--test-frames")
         return words + self.files
